@@ -1,0 +1,1 @@
+"""Postcart: event streaming on Kafka that turns abandoned carts and parcel milestones into messages."""
