@@ -1,0 +1,92 @@
+"""What was decided, for people and for comparison: the lines of ``simulate`` and the topic ``decisions``.
+
+Owns: the decision records' fields, in the order in which they are printed. Must not: decide.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from postcart.events.signals import Abandonment, Tags, Trigger
+from postcart.events.times import from_ms
+
+CancelReason = Literal[
+    "ordered",
+    "emptied",
+    "returned",
+    "merged",
+    "collapsed",
+    "cool_off",
+    "no_consent",
+    "no_contact",
+    "not_after",
+    "expired",
+]
+
+
+class DecidedLine(Struct, frozen=True, gc=False):
+    """A line as an abandonment shows it."""
+
+    variant_id: str
+    quantity: int
+    unit_price: Decimal
+
+
+class AbandonmentDecided(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="abandonment"):
+    """A session ended with lines. Without a person, ``episode_id`` is that of the episode that it would open."""
+
+    abandonment_id: str
+    episode_id: str
+    visitor_id: str
+    person_id: str | None
+    session_id: str | None
+    trigger: Trigger
+    abandoned_at: datetime
+    lines: tuple[DecidedLine, ...]
+    value: Decimal | None
+    currency: str | None
+    tags: Tags
+
+
+class StepDecision(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
+    """A step of an episode's sequence, counted from 1. Every ``planned`` is followed by one ``due`` or ``cancelled``."""
+
+    episode_id: str
+    person_id: str
+    step: int
+    at: datetime
+    reason: CancelReason | None = None
+
+
+class StepPlanned(StepDecision, frozen=True, gc=False, kw_only=True, tag="planned"):
+    """The step waits; ``at`` is before deferral."""
+
+
+class StepDue(StepDecision, frozen=True, gc=False, kw_only=True, tag="due"):
+    """The step's job goes out; ``at`` is after deferral."""
+
+
+class StepCancelled(StepDecision, frozen=True, gc=False, kw_only=True, tag="cancelled"):
+    """The step does not go out, for ``reason``."""
+
+
+Decision = AbandonmentDecided | StepPlanned | StepDue | StepCancelled
+
+
+def abandonment_decided(abandonment: Abandonment, *, episode_id: str, tags: Tags | None = None) -> AbandonmentDecided:
+    """The decision line of ``abandonment``, in the episode that it opened, joined or would open."""
+    return AbandonmentDecided(
+        abandonment_id=abandonment.abandonment_id,
+        episode_id=episode_id,
+        visitor_id=abandonment.visitor_id,
+        person_id=abandonment.person_id,
+        session_id=abandonment.session_id,
+        trigger=abandonment.trigger,
+        abandoned_at=from_ms(abandonment.abandoned_ms),
+        lines=tuple(DecidedLine(line.variant_id, line.quantity, line.unit_price) for line in abandonment.lines),
+        value=abandonment.value,
+        currency=abandonment.currency,
+        tags=tags or abandonment.tags,
+    )

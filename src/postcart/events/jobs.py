@@ -1,0 +1,153 @@
+"""Render-and-send jobs, what the gate knows of a person, claims, and receipts.
+
+Owns: the records between JOURNEY and the senders. Must not: carry contact points in clear (they are looked up at
+the claim), or know a provider.
+"""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from postcart.events.signals import LineState
+
+Channel = Literal["email", "sms", "push", "inapp", "webhook"]
+Purpose = Literal["marketing", "transactional"]
+StopReason = Literal["ordered", "emptied", "returned", "merged", "expired"]
+SuppressReason = Literal[
+    "ordered",
+    "emptied",
+    "returned",
+    "merged",
+    "superseded",
+    "expired",
+    "no_consent",
+    "no_contact",
+    "suppressed_address",
+    "not_after",
+    "too_old",
+]
+Outcome = Literal["accepted", "not_accepted", "rejected", "uncertain", "suppressed"]
+
+
+class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One message to render and send on one channel (jobs.CHANNEL.PURPOSE, key: person_id).
+
+    Attributes:
+        job_id: uuid5 over episode, step, the end that armed it and the channel; Message-ID or idempotency key.
+        attempt: From 1. Attempt n+1 exists only after ``not_accepted`` of attempt n.
+        armed_ms: When the episode was armed: only stops after it concern this job.
+        due_ms: When it was due, after deferral; ``not_after_ms``: it is never sent later than this.
+        lines: The united lines, as to be shown.
+    """
+
+    job_id: str
+    person_id: str
+    episode_id: str
+    step: int
+    channel: Channel
+    purpose: Purpose
+    campaign: str
+    campaign_version: str
+    journey: str
+    template: str
+    armed_ms: int
+    planned_ms: int
+    due_ms: int
+    not_after_ms: int
+    attempt: int = 1
+    priority: int = 0
+    incentive: str | None = None
+    lines: tuple[LineState, ...] = ()
+    value: Decimal | None = None
+    currency: str | None = None
+
+
+class Stop(Struct, frozen=True, gc=False, array_like=True):
+    """Something that stops jobs: it happened at ``at_ms`` (event time)."""
+
+    reason: StopReason
+    at_ms: int
+
+
+class GateConsent(Struct, frozen=True, gc=False, array_like=True):
+    """Consent for a channel and purpose; no record means no consent."""
+
+    channel: Channel
+    purpose: Purpose
+    given: bool
+
+
+class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="person"):
+    """What senders need of a person (topic ``gate``, compacted, key: person_id).
+
+    Attributes:
+        contacts: Contact point per channel, sealed for this person (see adapters.vault), base64 text.
+        name: Sealed like a contact point; None if unknown.
+        stops: The latest stop of each reason; stops a cart job that was armed before it.
+        cancelled: Stops of single jobs.
+    """
+
+    person_id: str
+    contacts: dict[str, str] = {}
+    name: str | None = None
+    locale: str | None = None
+    time_zone: str | None = None
+    country: str | None = None
+    consents: tuple[GateConsent, ...] = ()
+    stops: tuple[Stop, ...] = ()
+    cancelled: dict[str, Stop] = {}
+
+
+class GateProgress(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="progress"):
+    """JOURNEY had read shop.orders of this partition to its high watermark at this *real* wall time (ms)."""
+
+    partition: int
+    orders_read_ms: int
+
+
+GateRecord = GatePerson | GateProgress
+
+
+class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """A sender's durable word that it is about to send (claims.CHANNEL, key: job_id, the job's partition number).
+
+    Attributes:
+        state: ``claimed`` opens the socket; ``released`` by ``not_accepted``; ``settled`` for good.
+        at_ms: Real wall time.
+    """
+
+    job_id: str
+    person_id: str
+    episode_id: str
+    step: int
+    attempt: int
+    state: Literal["claimed", "released", "settled"]
+    at_ms: int
+    purpose: Purpose = "marketing"
+    outcome: Outcome | None = None
+
+
+class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What became of an attempt (topic ``receipts``, key: person_id). ``accepted`` overrides ``uncertain``.
+
+    Attributes:
+        reason: Of ``suppressed``.
+        not_before_ms: Of ``not_accepted``: when the provider may be asked again.
+        status: The provider's code, ``detail`` its text without addresses.
+    """
+
+    job_id: str
+    person_id: str
+    episode_id: str
+    step: int
+    channel: Channel
+    purpose: Purpose
+    attempt: int
+    outcome: Outcome
+    at_ms: int
+    reason: SuppressReason | None = None
+    not_before_ms: int | None = None
+    provider: str | None = None
+    status: str | None = None
+    detail: str | None = None
