@@ -51,7 +51,7 @@ class AbandonmentDecided(Struct, frozen=True, gc=False, kw_only=True, tag_field=
 
 
 class StepDecision(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
-    """A step of an episode's sequence, counted from 1. Every ``planned`` is followed by one ``due`` or ``cancelled``."""
+    """A step of an episode's sequence, from 1. Every ``planned`` is followed by one ``due`` or ``cancelled``."""
 
     episode_id: str
     person_id: str

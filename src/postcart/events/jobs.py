@@ -115,6 +115,10 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     Attributes:
         state: ``claimed`` opens the socket; ``released`` by ``not_accepted``; ``settled`` for good.
         at_ms: Real wall time.
+        outcome: Of ``settled``; of ``released`` it is ``not_accepted`` where only the next attempt may be claimed, and
+            None where this one may (nothing was handed to a provider, or it is to be sent once more).
+        offset: Of the job's record in its topic, to find it again.
+        resent: An earlier send of the job ended without an answer: another such end is final.
     """
 
     job_id: str
@@ -126,6 +130,8 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     at_ms: int
     purpose: Purpose = "marketing"
     outcome: Outcome | None = None
+    offset: int | None = None
+    resent: bool = False
 
 
 class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):

@@ -97,17 +97,28 @@ class VisitStarted(Signal, frozen=True, gc=False, kw_only=True, tag="visit_start
 
 
 class LinesChanged(Signal, frozen=True, gc=False, kw_only=True, tag="lines_changed", omit_defaults=True):
-    """Lines of the visitor's cart changed (or joined, by an identification outside a session)."""
+    """Lines changed outside a visit: by a late event, or because the visitor was identified then.
+
+    Attributes:
+        left: The visitor is another person's from now on; its lines stay.
+    """
 
     lines: tuple[LineState, ...]
-    emptied: bool = False
+    left: bool = False
 
 
 class VisitEnded(Signal, frozen=True, gc=False, kw_only=True, tag="visit_ended", omit_defaults=True):
-    """The visitor's session ended. ``end_id`` is the abandonment's id if it is one."""
+    """The visitor's session ended. ``end_id`` is the abandonment's id if it is one.
+
+    Attributes:
+        lines: Every line that changed during the visit: within a session nothing is decided that could need one sooner.
+        left: The visitor is no longer this person's (logout, other login); its lines stay.
+    """
 
     end_id: str
     trigger: Trigger
+    lines: tuple[LineState, ...] = ()
+    left: bool = False
     abandonment: Abandonment | None = None
 
 
@@ -125,7 +136,7 @@ class VisitorForgotten(Signal, frozen=True, gc=False, kw_only=True, tag="visitor
 
 
 class Returning(Signal, frozen=True, gc=False, kw_only=True, tag="returning", omit_defaults=True):
-    """At once, ahead of its place in event time: the visitor is active again. Stops jobs at the gate, decides nothing."""
+    """At once, ahead of its place in event time: active again. Stops jobs at the gate, decides nothing."""
 
 
 class Emptied(Signal, frozen=True, gc=False, kw_only=True, tag="emptied", omit_defaults=True):

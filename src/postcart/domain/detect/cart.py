@@ -1,0 +1,86 @@
+"""The visitor's cart: the resulting quantity per variant, the latest change wins.
+
+Owns: how cart events change lines, in order or late. Must not: know sessions or persons.
+"""
+
+from collections.abc import Iterable
+
+from postcart.domain.detect.visitor import Visitor
+from postcart.events.shop import CartCleared, CartLine, CartSnapshot, Event, LineAdded, LineChanged, LineRemoved
+from postcart.events.signals import LineState
+
+_NAMED = (LineAdded, LineChanged)
+
+
+def apply(visitor: Visitor, event: Event, at_ms: int) -> None:
+    """Change the lines as ``event`` says; events that are no cart events change nothing.
+
+    Late events count by their time: they lose against newer changes of the variant and against the cart's floor.
+    The variants that changed are added to ``visitor.unsent``. Idempotent.
+    """
+    late = (at_ms, event.sequence) < (visitor.last_ms, visitor.last_seq)
+    if isinstance(event, _NAMED):
+        _set(visitor, event.line, at_ms=at_ms, sequence=event.sequence, late=late)
+    elif isinstance(event, LineRemoved):
+        _remove(visitor, (event.variant_id,), at_ms=at_ms, sequence=event.sequence, late=late)
+    elif isinstance(event, CartSnapshot):
+        named = {line.variant_id for line in event.lines if line.quantity}
+        gone = [variant for variant, line in visitor.lines.items() if line.quantity and variant not in named]
+        _remove(visitor, gone, at_ms=at_ms, sequence=event.sequence, late=late)
+        for line in event.lines:
+            _set(visitor, line, at_ms=at_ms, sequence=event.sequence, late=late)
+        _raise_floor(visitor, at_ms, event.sequence)
+    elif isinstance(event, CartCleared):
+        gone = [variant for variant, line in visitor.lines.items() if line.quantity]
+        _remove(visitor, gone, at_ms=at_ms, sequence=event.sequence, late=late)
+        _raise_floor(visitor, at_ms, event.sequence)
+
+
+def empty(visitor: Visitor, at_ms: int, sequence: int) -> None:
+    """Forget the cart without a trace: what came up to now is nobody's (logout, other login)."""
+    visitor.lines = {}
+    visitor.unsent = set()
+    _raise_floor(visitor, at_ms, sequence)
+
+
+def filled(visitor: Visitor) -> tuple[LineState, ...]:
+    """The lines that are in the cart, by variant id."""
+    lines = visitor.lines
+    return tuple([lines[variant] for variant in sorted(lines) if lines[variant].quantity])
+
+
+def _raise_floor(visitor: Visitor, at_ms: int, sequence: int) -> None:
+    visitor.floor_ms, visitor.floor_seq = max((visitor.floor_ms, visitor.floor_seq), (at_ms, sequence))
+
+
+def _outdated(visitor: Visitor, variant: str, at_ms: int, sequence: int) -> bool:
+    """Whether a late change of ``variant`` comes behind a newer one or behind the floor."""
+    if (at_ms, sequence) <= (visitor.floor_ms, visitor.floor_seq):
+        return True
+    known = visitor.lines.get(variant)
+    return known is not None and (at_ms, sequence) <= (known.changed_ms, known.sequence)
+
+
+def _set(visitor: Visitor, line: CartLine, *, at_ms: int, sequence: int, late: bool) -> None:
+    variant = line.variant_id
+    if late and _outdated(visitor, variant, at_ms, sequence):
+        return
+    known = visitor.lines.get(variant)
+    visitor.lines[variant] = LineState(
+        variant_id=variant,
+        quantity=line.quantity,
+        changed_ms=at_ms,
+        sequence=sequence,
+        unit_price=line.unit_price,
+        currency=line.currency,
+        product=line.product or (known.product if known else None),
+    )
+    visitor.unsent.add(variant)
+
+
+def _remove(visitor: Visitor, variants: Iterable[str], *, at_ms: int, sequence: int, late: bool) -> None:
+    for variant in variants:
+        if late and _outdated(visitor, variant, at_ms, sequence):
+            continue
+        visitor.lines[variant] = LineState(variant_id=variant, quantity=0, changed_ms=at_ms, sequence=sequence)
+        visitor.unsent.add(variant)

@@ -1,0 +1,164 @@
+"""Folding a visitor's events in order: sessions open, join, end.
+
+Owns: the session rules of docs/decisions.md. Must not: wait, read a clock, or know how events arrive.
+
+A visitor's events wait in ``pending`` until the clock says that nothing earlier can come within the allowed
+disorder; then they are folded in the order (time, sequence, kind, id). So the outcome does not depend on the order
+of arrival. What is due at T comes after the events at T: a clock of T says that all events up to T are there.
+"""
+
+from postcart.domain.detect import cart
+from postcart.domain.detect.ends import finish, forget
+from postcart.domain.detect.identity import identify, leave
+from postcart.domain.detect.outcome import DUE, Arrival, Detected, caused, tell_lines
+from postcart.domain.detect.rules import Rules
+from postcart.domain.detect.visitor import ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
+from postcart.events.shop import CartCleared, CheckoutStep, Identified, PageExited, SessionEnded, order_key, time_ms
+from postcart.events.signals import Emptied, Returning, VisitStarted
+
+
+def arrive(visitor: Visitor, events: list[Arrival], out: Detected) -> None:
+    """Take in events as they come; repeats are dropped. A return or a clear is told to the gate at once."""
+    pending = visitor.pending
+    known = {event.id for event in pending} if pending else set()
+    idle = visitor.session is None and not pending
+    ordered = True
+    for event in events:
+        if event.id in known:
+            out.repeated += 1
+            continue
+        known.add(event.id)
+        if ordered and pending and order_key(event) < order_key(pending[-1]):
+            ordered = False
+        pending.append(event)
+        if visitor.person_id is not None:
+            idle = _hint(visitor, event, out, idle=idle)
+    if not ordered:
+        pending.sort(key=order_key)
+
+
+def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> bool:
+    """Fold what is pending up to ``clock_ms`` and decide what fell due by then.
+
+    Returns:
+        Whether the visitor is still to be kept; False once it is forgotten.
+    """
+    pending = visitor.pending
+    folded = 0
+    for event in pending:
+        at_ms = time_ms(event)
+        if at_ms > clock_ms:
+            break
+        folded += 1
+        _due_before(visitor, at_ms, rules, out)
+        _fold(visitor, event, at_ms, rules, out)
+    if folded:
+        del pending[:folded]
+    _due_before(visitor, clock_ms + 1, rules, out)
+    return bool(pending) or visitor.session is not None or visitor.last_ms + rules.forget_ms > clock_ms
+
+
+def _hint(visitor: Visitor, event: Arrival, out: Detected, *, idle: bool) -> bool:
+    """Tell the gate of a return or a clear ahead of its place in event time; returns whether still idle."""
+    person, at_ms = visitor.person_id or "", time_ms(event)
+    if isinstance(event, Identified):
+        return idle
+    if isinstance(event, CartCleared) and event.reason == "emptied":
+        out.signals.append(Emptied(person_id=person, visitor_id=visitor.visitor_id, at_ms=at_ms))
+    if idle:
+        out.signals.append(Returning(person_id=person, visitor_id=visitor.visitor_id, at_ms=at_ms))
+    return False
+
+
+def _due_before(visitor: Visitor, at_ms: int, rules: Rules, out: Detected) -> None:
+    """Decide what fell due before ``at_ms``: the end of the session, then forgetting."""
+    session = visitor.session
+    if session is not None:
+        end_ms, trigger = session.end()
+        if end_ms >= at_ms:
+            return
+        finish(visitor, session, rules, out, end_ms=end_ms, trigger=trigger, order=DUE)
+        visitor.decided_ms, visitor.decided_seq = end_ms, FOR_EVER
+    if visitor.last_ms and visitor.last_ms + rules.forget_ms < at_ms:
+        forget(visitor, rules, out)
+
+
+def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
+    """One event, in its place."""
+    if (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq):
+        _fold_late(visitor, event, at_ms, rules, out)
+        return
+    out.applied += 1
+    session = visitor.session
+    if session is not None:
+        _take_exits_back(session, at_ms, rules)
+    if isinstance(event, Identified):
+        identify(visitor, event, at_ms, rules, out)
+    else:
+        if session is None:
+            session = _open(visitor, event, at_ms, out)
+        _join(session, event, at_ms, rules)
+        cart.apply(visitor, event, at_ms)
+        if isinstance(event, CartCleared):
+            visitor.anonymous = None
+    visitor.last_ms, visitor.last_seq = max((visitor.last_ms, visitor.last_seq), (at_ms, event.sequence))
+    if isinstance(event, SessionEnded) and event.reason == "logout":
+        leave(visitor, event, at_ms, rules, out)
+
+
+def _fold_late(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
+    """An event at or before an end already decided: it changes lines by its time, never a session."""
+    out.late += 1
+    if isinstance(event, Identified):
+        if visitor.person_id is None:
+            identify(visitor, event, at_ms, rules, out)
+        return
+    cart.apply(visitor, event, at_ms)
+    if isinstance(event, CartCleared) and not cart.filled(visitor):
+        visitor.anonymous = None
+    if visitor.person_id is not None and visitor.session is None:
+        tell_lines(visitor, at_ms, caused(event), out)
+
+
+def _take_exits_back(session: Session, at_ms: int, rules: Rules) -> None:
+    """An event within a page exit's grace makes that exit an event like any other."""
+    for session_id, (end_ms, trigger) in session.ends.items():
+        if trigger == EXIT and at_ms <= end_ms:
+            session.ends[session_id] = (end_ms - rules.exit_ms + rules.inactivity_ms, INACTIVITY)
+
+
+def _open(visitor: Visitor, event: Arrival, at_ms: int, out: Detected) -> Session:
+    session = visitor.session = Session(started_ms=at_ms, last_ms=at_ms, last_id=event.id)
+    if visitor.person_id is not None:
+        out.signals.append(
+            VisitStarted(person_id=visitor.person_id, visitor_id=visitor.visitor_id, at_ms=at_ms, order=caused(event))
+        )
+    return session
+
+
+def _join(session: Session, event: Arrival, at_ms: int, rules: Rules) -> None:
+    """The event belongs to the session: its id's end moves, a checkout begins, goes on or is over."""
+    if at_ms >= session.last_ms:
+        session.last_ms, session.last_id, session.last_session_id = at_ms, event.id, event.session_id or None
+        if event.device:
+            session.device = event.device
+    if isinstance(event, SessionEnded):
+        end = (at_ms, ENDED)
+    elif isinstance(event, PageExited):
+        end = (at_ms + rules.exit_ms, EXIT)
+    else:
+        end = (at_ms + rules.inactivity_ms, INACTIVITY)
+    key = event.session_id or ""
+    known = session.ends.get(key)
+    if known is None or at_ms >= _last_event_ms(known, rules):
+        session.ends[key] = end
+    if isinstance(event, CheckoutStep):
+        session.checkout_ms = max(session.checkout_ms, at_ms + rules.checkout_ms)
+    elif isinstance(event, CartCleared):
+        session.checkout_ms = 0
+
+
+def _last_event_ms(end: tuple[int, int], rules: Rules) -> int:
+    """When the event came that set this end."""
+    end_ms, trigger = end
+    return end_ms - (rules.inactivity_ms if trigger == INACTIVITY else rules.exit_ms if trigger == EXIT else 0)

@@ -1,0 +1,54 @@
+"""What DETECT tells: signals for JOURNEY, decisions on anonymous abandonments, how events fared.
+
+Owns: the collector and the telling of lines. Must not: decide.
+"""
+
+from msgspec import Struct, field
+
+from postcart.domain.detect.visitor import Visitor
+from postcart.events.decisions import AbandonmentDecided
+from postcart.events.shop import CartEvents, SessionEvents
+from postcart.events.signals import LinesChanged, LineState, Signal, SignalOrder
+
+DUE = SignalOrder(phase=1)
+"""Place of what falls due, behind everything that events of the same moment cause."""
+
+Arrival = SessionEvents | CartEvents
+
+
+class Detected(Struct, gc=False):
+    """What folding brought: signals for JOURNEY, decisions on anonymous abandonments, and how events fared."""
+
+    signals: list[Signal] = field(default_factory=list)
+    decisions: list[AbandonmentDecided] = field(default_factory=list)
+    applied: int = 0
+    late: int = 0
+    repeated: int = 0
+
+
+def caused(event: Arrival, position: int = 0) -> SignalOrder:
+    """Place of a signal that ``event`` causes."""
+    return SignalOrder(sequence=event.sequence, rank=event.RANK, cause=event.id, position=position)
+
+
+def tell_lines(visitor: Visitor, at_ms: int, order: SignalOrder, out: Detected) -> None:
+    """Lines that changed outside a visit."""
+    lines = take_unsent(visitor)
+    if lines and visitor.person_id is not None:
+        out.signals.append(
+            LinesChanged(
+                person_id=visitor.person_id, visitor_id=visitor.visitor_id, at_ms=at_ms, order=order, lines=lines
+            )
+        )
+
+
+def take_unsent(visitor: Visitor) -> tuple[LineState, ...]:
+    """The lines that changed since JOURNEY was told; they count as told."""
+    unsent, visitor.unsent = visitor.unsent, set()
+    return tuple([visitor.lines[variant] for variant in sorted(unsent)])
+
+
+def all_lines(visitor: Visitor) -> tuple[LineState, ...]:
+    """Every line with removed ones, for a person who has none of them yet; they count as told."""
+    visitor.unsent = set()
+    return tuple(visitor.lines.values())

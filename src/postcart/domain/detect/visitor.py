@@ -1,0 +1,104 @@
+"""What DETECT keeps of a visitor: one row.
+
+Owns: the row's fields and its next deadline. Must not: decide anything from them.
+"""
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from postcart.domain.detect.rules import Rules
+from postcart.events.shop import (
+    CartCleared,
+    CartEvents,
+    CheckoutStep,
+    Identified,
+    PageExited,
+    SessionEnded,
+    SessionEvents,
+    time_ms,
+)
+from postcart.events.signals import Abandonment, LineState, Trigger
+
+TRIGGERS: Final[tuple[Trigger, ...]] = ("checkout", "ended", "exit", "inactivity")
+"""Triggers in the order that breaks ties; rows hold their places."""
+CHECKOUT, ENDED, EXIT, INACTIVITY = range(4)
+FOR_EVER: Final = 1 << 62
+"""A sequence, or a clock, after all others."""
+
+_CAN_END_EARLY: Final = (SessionEnded, PageExited, Identified, CartCleared, CheckoutStep)
+"""Kinds after which a session may end sooner than by inactivity."""
+
+
+class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """The open session of a visitor.
+
+    Attributes:
+        ends: End of each session id ("" for none) and the trigger's place in TRIGGERS.
+        checkout_ms: The end by checkout while one has begun, else 0.
+        last_ms, last_id, last_session_id: Of the session's last event, in the order of folding.
+    """
+
+    started_ms: int
+    last_ms: int
+    last_id: str
+    last_session_id: str | None = None
+    device: str | None = None
+    checkout_ms: int = 0
+    ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def end(self) -> tuple[int, int]:
+        """When the session ends as things stand, and the place of its trigger."""
+        if self.checkout_ms:
+            return self.checkout_ms, CHECKOUT
+        ends = self.ends.values()
+        if len(ends) == 1:
+            return next(iter(ends))
+        return max(ends, key=lambda end: (end[0], -end[1]))
+
+
+class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """A visitor: person, cart, open session, and the events that are not yet folded.
+
+    Attributes:
+        lines: By variant, with removed ones (quantity 0) as floors against late events.
+        floor_ms, floor_seq: Changes at or before this are too late: a snapshot, a clear or a logout came after.
+        unsent: Variants that changed since JOURNEY was told.
+        last_ms, last_seq: Of the latest event folded.
+        decided_ms, decided_seq: The latest end decided; events before it are late.
+        anonymous: The latest abandonment without a person.
+        pending: Events not yet folded, in the order of folding.
+        indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
+    """
+
+    visitor_id: str
+    person_id: str | None = None
+    lines: dict[str, LineState] = field(default_factory=dict)
+    floor_ms: int = 0
+    floor_seq: int = 0
+    unsent: set[str] = field(default_factory=set)
+    session: Session | None = None
+    last_ms: int = 0
+    last_seq: int = 0
+    decided_ms: int = 0
+    decided_seq: int = 0
+    anonymous: Abandonment | None = None
+    pending: list[SessionEvents | CartEvents] = field(default_factory=list)
+    indexed_ms: int = 0
+
+    def deadline_ms(self, rules: Rules) -> int:
+        """When the row must be looked at at the latest, however many events come; event time.
+
+        Folding is lazy: pending events wait for the next touch, unless one of them could end a session or must be
+        told to JOURNEY by its time.
+        """
+        pending, session = self.pending, self.session
+        if not pending:
+            return session.end()[0] if session else self.last_ms + rules.forget_ms
+        first_ms = time_ms(pending[0])
+        early = min((time_ms(event) for event in pending if isinstance(event, _CAN_END_EARLY)), default=FOR_EVER)
+        if session:
+            return min(session.end()[0], early)
+        if self.person_id is not None:
+            return first_ms
+        return min(first_ms + rules.inactivity_ms, early)
