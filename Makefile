@@ -1,0 +1,61 @@
+# Everything a newcomer types. `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check format docs bench kafka requirements clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## install everything into .venv (the other targets call it)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "no $(PYTHON) here: apt-get install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "$(PYTHON) is older than 3.11: name a newer one, make install PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "no venv here: apt-get install python3-venv" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: $(STAMP) ## real shop events become mails, in about a minute (POSTCART_BROKER=kafka: on real Kafka)
+	$(BIN)/postcart demo
+
+test: $(STAMP) ## all tests; a real Kafka is started for them (or KAFKA_BOOTSTRAP)
+	$(PYTEST)
+
+test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
+	$(PYTEST) -m "not slow and not kafka and not browser"
+
+check: $(STAMP) ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## write the code as the formatter wants it
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP) ## measure; prints every figure that the README shows
+	$(BIN)/python -m bench
+
+kafka: $(STAMP) ## run a real Kafka in the foreground; Ctrl-C stops it
+	@$(BIN)/python -m postcart.adapters.local_kafka
+
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+requirements: $(STAMP) ## compile requirements/*.txt again from pyproject.toml
+	$(COMPILE) -o requirements/base.txt pyproject.toml
+	$(COMPILE) --extra dev --extra demo -o requirements/dev.txt pyproject.toml
+	echo 'setuptools>=77' | $(COMPILE) -o requirements/build.txt -
+
+clean: ## throw away what was built
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

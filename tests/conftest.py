@@ -1,0 +1,86 @@
+"""Brokers for all tests.
+
+Owns: one real Kafka per test run, mock clusters, and names that tests don't share. Must not: start a broker for a test
+that doesn't ask for one.
+"""
+
+import itertools
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+
+import pytest
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from postcart.adapters.local_kafka import default_cache, open_broker
+from postcart.adapters.mock_broker import MockBroker
+from postcart.errors import BrokerUnavailable
+
+Create = Callable[[Mapping[str, int], Mapping[str, str]], None]
+
+ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 -- tests are an outermost shell, like the CLI
+
+_REQUEST_S = 30.0
+
+
+class Cluster:
+    """A broker as tests use it, real or mock. Tests share it, so each takes names of its own from ``prefix``.
+
+    Attributes:
+        bootstrap: Addresses for ``bootstrap.servers``.
+        real: Whether this is Apache Kafka.
+    """
+
+    _run = secrets.token_hex(3)  # a broker that outlives the run keeps the topics of earlier ones
+    _counter = itertools.count(1)
+
+    def __init__(self, bootstrap: str, create: Create, *, real: bool) -> None:
+        self.bootstrap = bootstrap
+        self.real = real
+        self._create = create
+
+    def prefix(self, name: str = "t") -> str:
+        """Return a prefix for topics, groups and transactional ids that no other test uses. Ends with a dot."""
+        return f"{name}-{self._run}-{next(self._counter)}."
+
+    def create(self, topics: Mapping[str, int], config: Mapping[str, str] | None = None) -> None:
+        """Create ``topics`` (name to partition count) and wait until they are there."""
+        self._create(topics, config or {})
+
+
+def _create_on_kafka(bootstrap: str) -> Create:
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+    def create(topics: Mapping[str, int], config: Mapping[str, str]) -> None:
+        wanted = [NewTopic(name, count, config=dict(config)) for name, count in topics.items()]
+        for done in admin.create_topics(wanted, operation_timeout=_REQUEST_S).values():
+            done.result(_REQUEST_S)
+
+    return create
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test that asks for the real broker: no marker can be forgotten, ``-m "not kafka"`` is always right."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker("kafka")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Cluster]:
+    """Real Kafka, one for the whole run. Where none is possible tests are skipped; in CI that is a failure."""
+    try:
+        with open_broker(ENVIRON.get("KAFKA_BOOTSTRAP"), cache=default_cache(ENVIRON)) as broker:
+            yield Cluster(broker.bootstrap, _create_on_kafka(broker.bootstrap), real=True)
+    except BrokerUnavailable as problem:
+        if ENVIRON.get("CI"):
+            pytest.fail(f"CI runs nothing without a broker.\n{problem}", pytrace=False)
+        pytest.skip(str(problem))
+
+
+@pytest.fixture
+def mock_broker() -> Iterator[Cluster]:
+    """Provide librdkafka's mock cluster, a fresh one for each test. Topics take no configuration there."""
+    with MockBroker() as broker:
+        yield Cluster(broker.bootstrap, lambda topics, _config: broker.create(topics), real=False)
