@@ -1,0 +1,85 @@
+"""What must hold of a shop event and its key beyond the types of its fields.
+
+Owns: the bounds of times and amounts, and the keys that name nobody. Must not: decode,
+or know where an event came from.
+
+Without these bounds one record could end a worker again and again: ``NaN`` as a price or a time in the year 9999 pass
+every type check and fail only when they are compared or added to.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from postcart.events.shop import (
+    CartLine,
+    CartSnapshot,
+    LineAdded,
+    LineChanged,
+    OrderPlaced,
+    OrderRefunded,
+    ProductViewed,
+    ShopEvent,
+)
+from postcart.events.times import EPOCH, to_ms
+
+SENTINEL_KEYS: Final = frozenset({"guest", "null", "0", "undefined", "none", "anonymous"})
+"""Keys, in lower case, that sources write when they mean nobody: all nobodies would become one visitor."""
+
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+"""Event times are from 1970 up to this moment, excluded."""
+
+_LATEST_MS: Final = to_ms(LATEST)
+_MOST_DIGITS: Final = 24
+_MOST_PLACES: Final = 12
+
+
+def is_sentinel(key: str) -> bool:
+    """Whether this key stands for nobody; letter case and surrounding blanks do not matter."""
+    return key.strip().lower() in SENTINEL_KEYS
+
+
+def problem_of(event: ShopEvent) -> str | None:
+    """What is wrong with the event's time or amounts, for people; None if nothing is. Called for every record."""
+    time = event.time
+    if time.__class__ is int:
+        if not 0 <= time < _LATEST_MS:
+            return "time is not in 1970 to 2199, in milliseconds"
+    elif time.tzinfo is None:  # type: ignore[union-attr]  # a datetime: the only other type
+        return "time has no zone; write it like 2022-10-01T00:15:00Z"
+    elif not EPOCH <= time < LATEST:  # type: ignore[operator]  # a datetime
+        return "time is not in 1970 to 2199"
+    check = _MONEY.get(event.__class__)
+    return None if check is None else check(event)
+
+
+def _amount(amount: Decimal | None, field: str) -> str | None:
+    if amount is None or (
+        amount.is_finite() and -_MOST_PLACES <= amount.adjusted() <= _MOST_PLACES and len(str(amount)) <= _MOST_DIGITS
+    ):
+        return None
+    return f"{field} is no amount of at most {_MOST_PLACES} places before and after the point"
+
+
+def _line(line: CartLine) -> str | None:
+    return _amount(line.unit_price, "unit_price")
+
+
+def _lines(lines: tuple[CartLine, ...]) -> str | None:
+    for line in lines:
+        problem = _line(line)
+        if problem:
+            return problem
+    return None
+
+
+# One look-up by class costs less than any chain of isinstance, and most events have no money in them.
+_MONEY: Final[dict[type, Callable[[Any], str | None]]] = {
+    ProductViewed: lambda event: _amount(event.unit_price, "unit_price"),
+    LineAdded: lambda event: _line(event.line),
+    LineChanged: lambda event: _line(event.line),
+    CartSnapshot: lambda event: _lines(event.lines),
+    OrderPlaced: lambda event: _lines(event.lines) or _amount(event.total, "total"),
+    OrderRefunded: lambda event: _amount(event.amount, "amount"),
+}
