@@ -1,0 +1,132 @@
+"""Episodes: opening, arming, merging, closing.
+
+Owns: when an episode of a person opens, from when its steps count and why it closes. Must not: judge a step that
+is due (steps does).
+"""
+
+from postcart.domain.detect.abandonment import value_of
+from postcart.domain.journey.lines import united
+from postcart.domain.journey.outcome import Context, Decided
+from postcart.domain.journey.person import Episode, Person, StepState
+from postcart.events.decisions import CancelReason
+from postcart.events.ids import episode_id
+from postcart.events.jobs import Stop
+from postcart.events.signals import Abandonment
+from postcart.events.times import MINUTE_MS
+
+GRACE_MS = 5 * MINUTE_MS
+"""The last step missed before an identification is planned this long after it."""
+
+
+def new_episode(person: Person, abandonment: Abandonment, context: Context) -> Episode:
+    """The episode that ``abandonment`` opens, with the journey that it pins."""
+    campaign = context.campaign
+    value, currency = value_of(united(person), context.currency)
+    journey = campaign.choose(value=value, currency=currency, opened_ms=abandonment.abandoned_ms)
+    return Episode(
+        episode_id=episode_id(abandonment.abandonment_id),
+        opened_ms=abandonment.abandoned_ms,
+        campaign=campaign.name,
+        version=campaign.version,
+        journey=journey,
+        quiet_hours=campaign.quiet_hours,
+        last_step_ms=campaign.last_step_ms,
+        steps=[StepState() for _ in journey.steps],
+    )
+
+
+def open_episode(person: Person, abandonment: Abandonment, context: Context, out: Decided, *, at_ms: int) -> None:
+    """Open an episode; within the cool-off it closes at once, its steps cancelled."""
+    episode = new_episode(person, abandonment, context)
+    person.known = True
+    if person.sent and at_ms < max(person.sent.values()) + context.campaign.cool_off_ms:
+        for number, step in enumerate(episode.journey.steps):
+            out.planned(person, episode, number, abandonment.abandoned_ms + step.after_ms)
+            out.cancelled(person, episode, number, at_ms, "cool_off")
+        return
+    person.episode = episode
+
+
+def arm(person: Person, episode: Episode, out: Decided, *, end_ms: int, end_id: str) -> None:
+    """Plan every step that was not sent, counted from the end of the person's last open session."""
+    episode.armed_ms, episode.armed_by = end_ms, end_id
+    for number, (step, state) in enumerate(zip(episode.journey.steps, episode.steps, strict=True)):
+        if state.job_id is None:
+            _plan(person, episode, number, end_ms + step.after_ms, out)
+
+
+def arm_recovered(person: Person, episode: Episode, out: Decided, *, at_ms: int) -> None:
+    """Plan from an arming in the past: of the steps missed up to ``at_ms`` only the last still goes out."""
+    unsent = [number for number, state in enumerate(episode.steps) if state.job_id is None and not state.pending]
+    missed = [number for number in unsent if episode.armed_ms + episode.journey.steps[number].after_ms <= at_ms]
+    for number in unsent:
+        planned_ms = episode.armed_ms + episode.journey.steps[number].after_ms
+        if number in missed[:-1]:
+            out.planned(person, episode, number, planned_ms)
+            out.cancelled(person, episode, number, at_ms, "collapsed")
+        else:
+            _plan(person, episode, number, at_ms + GRACE_MS if number in missed else planned_ms, out)
+
+
+def _plan(person: Person, episode: Episode, number: int, at_ms: int, out: Decided) -> None:
+    state = episode.steps[number]
+    state.planned_ms = state.next_ms = at_ms
+    out.planned(person, episode, number, at_ms)
+
+
+def cancel_pending(person: Person, episode: Episode, out: Decided, *, at_ms: int, reason: CancelReason) -> None:
+    """Cancel what is planned and not yet due."""
+    for number, state in enumerate(episode.steps):
+        if state.pending:
+            state.planned_ms = state.next_ms = 0
+            out.cancelled(person, episode, number, at_ms, reason)
+
+
+def close(person: Person, out: Decided, *, at_ms: int, reason: CancelReason) -> None:
+    """Close the open episode; what is pending is cancelled, what is on its way is stopped at the gate."""
+    episode = person.episode
+    if episode is None:
+        return
+    cancel_pending(person, episode, out, at_ms=at_ms, reason=reason)
+    person.episode = None
+    if reason in {"ordered", "emptied"}:
+        # By name: a late order may be older than the arming that the gate compares a stop with.
+        for job_id, item in person.outstanding.items():
+            if item.job.episode_id == episode.episode_id:
+                person.cancelled[job_id] = Stop(reason, at_ms)
+                out.gate[person.person_id] = person
+
+
+def close_if_used_up(person: Person) -> None:
+    """An episode without a pending step has told all that it had to tell."""
+    episode = person.episode
+    if episode is not None and not any(state.pending for state in episode.steps):
+        person.episode = None
+
+
+def merge_recovered(person: Person, abandonment: Abandonment, context: Context, out: Decided, *, at_ms: int) -> None:
+    """A recovered abandonment meets an open episode: the one opened earlier stays, sent steps are united."""
+    existing = person.episode
+    if existing is None:
+        raise AssertionError("there is no episode to merge with")
+    recovered = new_episode(person, abandonment, context)
+    first_armed_ms, first_armed_by = existing.armed_ms, existing.armed_by
+    if (recovered.opened_ms, recovered.episode_id) < (existing.opened_ms, existing.episode_id):
+        cancel_pending(person, existing, out, at_ms=at_ms, reason="merged")
+        for mine, other in zip(recovered.steps, existing.steps, strict=False):
+            mine.planned_ms, mine.job_id = other.planned_ms, other.job_id
+        person.episode = kept = recovered
+    else:
+        kept = existing
+    if person.in_session:
+        return
+    if abandonment.abandoned_ms > first_armed_ms:
+        cancel_pending(person, kept, out, at_ms=at_ms, reason="merged")
+        kept.armed_ms, kept.armed_by = abandonment.abandoned_ms, abandonment.abandonment_id
+    elif kept is existing:
+        return
+    else:
+        kept.armed_ms, kept.armed_by = first_armed_ms, first_armed_by
+    if united(person):
+        arm_recovered(person, kept, out, at_ms=at_ms)
+    close_if_used_up(person)

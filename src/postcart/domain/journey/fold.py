@@ -1,0 +1,237 @@
+"""Folding a person's happenings in order: visits, orders, profiles, and what falls due between them.
+
+Owns: which rule a happening calls. Must not: read a clock, or know how happenings arrive.
+
+As for visitors: happenings wait in ``pending`` until the clock says that nothing earlier can come; what is due at T
+comes after what happens at T, steps before expiries.
+"""
+
+from postcart.domain.journey import lines
+from postcart.domain.journey.episode import (
+    arm,
+    arm_recovered,
+    cancel_pending,
+    close,
+    close_if_used_up,
+    merge_recovered,
+    open_episode,
+)
+from postcart.domain.journey.outcome import Context, Decided
+from postcart.domain.journey.person import EPISODE_LIFE_MS, Episode, Happening, Person, happening_key, happening_ms
+from postcart.domain.journey.receipts import retry_due
+from postcart.domain.journey.steps import judge
+from postcart.events.decisions import abandonment_decided
+from postcart.events.ids import episode_id
+from postcart.events.jobs import Stop, StopReason
+from postcart.events.shop import OrderPlaced, ProfileUpdated, time_ms
+from postcart.events.signals import (
+    Abandonment,
+    AbandonmentRecovered,
+    Emptied,
+    LinesChanged,
+    Returning,
+    Tags,
+    VisitEnded,
+    VisitorForgotten,
+    VisitStarted,
+)
+
+
+def arrive(person: Person, happenings: list[Happening], out: Decided) -> None:
+    """Take in happenings as they come; repeats of orders and profiles are dropped, an order stops jobs at once."""
+    known = {item.id for item in person.pending if isinstance(item, OrderPlaced | ProfileUpdated)}
+    for happening in happenings:
+        if isinstance(happening, OrderPlaced | ProfileUpdated):
+            if happening.id in known:
+                continue
+            known.add(happening.id)
+        if isinstance(happening, OrderPlaced):
+            stop(person, "ordered", time_ms(happening), out)
+        person.pending.append(happening)
+    person.pending.sort(key=happening_key)
+
+
+def hint(person: Person, signal: Returning | Emptied, out: Decided) -> None:
+    """A return or a clear, told ahead of its place in event time: stops jobs at the gate, decides nothing."""
+    stop(person, "returned" if isinstance(signal, Returning) else "emptied", signal.at_ms, out)
+
+
+def stop(person: Person, reason: StopReason, at_ms: int, out: Decided) -> None:
+    """Remember the latest stop of this reason; the gate is told while jobs are on their way."""
+    known = person.stops.get(reason)
+    if known is None or at_ms > known.at_ms:
+        person.stops[reason] = Stop(reason, at_ms)
+        if person.outstanding:
+            out.gate[person.person_id] = person
+
+
+def advance(person: Person, clock_ms: int, context: Context, out: Decided) -> bool:
+    """Fold what is pending up to ``clock_ms``, with everything that falls due between and up to then.
+
+    Returns:
+        Whether the row is still to be kept.
+    """
+    pending = person.pending
+    folded = 0
+    for happening in pending:
+        at_ms = happening_ms(happening)
+        if at_ms > clock_ms:
+            break
+        folded += 1
+        _fire_until(person, at_ms - 1, context, out)
+        out.now_ms = at_ms
+        _fold(person, happening, context, out)
+    if folded:
+        del pending[:folded]
+    _fire_until(person, clock_ms, context, out)
+    return _fade(person, clock_ms)
+
+
+def _fire_until(person: Person, until_ms: int, context: Context, out: Decided) -> None:
+    """Let everything fall due up to ``until_ms``, in order; at one moment steps before the expiry."""
+    while (due_ms := person.due_ms()) <= until_ms:
+        out.now_ms = due_ms
+        retry_due(person, due_ms, out)
+        for visitor_id in [key for key, item in person.devices.items() if item.left_ms]:
+            if person.devices[visitor_id].left_ms + EPISODE_LIFE_MS <= due_ms:
+                del person.devices[visitor_id]
+        episode = person.episode
+        if episode is None:
+            continue
+        number = next((n for n, state in enumerate(episode.steps) if state.pending and state.next_ms <= due_ms), None)
+        if number is not None:
+            judge(person, episode, number, context, out)
+        elif episode.opened_ms + EPISODE_LIFE_MS <= due_ms:
+            close(person, out, at_ms=due_ms, reason="expired")
+
+
+def _fold(person: Person, happening: Happening, context: Context, out: Decided) -> None:
+    if isinstance(happening, VisitStarted):
+        _visit_started(person, happening, out)
+    elif isinstance(happening, VisitEnded):
+        _visit_ended(person, happening, context, out)
+    elif isinstance(happening, LinesChanged):
+        _lines_changed(person, happening, out)
+    elif isinstance(happening, AbandonmentRecovered):
+        _recovered(person, happening, context, out)
+    elif isinstance(happening, VisitorForgotten):
+        person.devices.pop(happening.visitor_id, None)
+    elif isinstance(happening, OrderPlaced):
+        _ordered(person, time_ms(happening), out)
+    elif isinstance(happening, ProfileUpdated) and (
+        person.profile is None or time_ms(happening) >= time_ms(person.profile)
+    ):
+        person.profile = happening
+        out.gate[person.person_id] = person
+
+
+def _visit_started(person: Person, signal: VisitStarted, out: Decided) -> None:
+    """A return on any device cancels what is pending."""
+    device = lines.device_of(person, signal.visitor_id)
+    device.in_session, device.left_ms = True, 0
+    lines.merge(person, device, signal.lines)
+    stop(person, "returned", signal.at_ms, out)
+    if person.episode is not None:
+        cancel_pending(person, person.episode, out, at_ms=signal.at_ms, reason="returned")
+
+
+def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Decided) -> None:
+    """An abandonment opens an episode; the end of the last open session arms it, or closes it as emptied."""
+    device = lines.device_of(person, signal.visitor_id)
+    device.in_session = False
+    device.left_ms = signal.at_ms if signal.left else 0
+    lines.merge(person, device, signal.lines)
+    if signal.abandonment is not None:
+        _abandoned(person, signal.abandonment, context, out)
+    episode = person.episode
+    if episode is None or person.in_session:
+        return
+    if lines.united(person):
+        arm(person, episode, out, end_ms=signal.at_ms, end_id=signal.end_id)
+        close_if_used_up(person)
+    else:
+        stop(person, "emptied", signal.at_ms, out)
+        close(person, out, at_ms=signal.at_ms, reason="emptied")
+
+
+def _abandoned(person: Person, abandonment: Abandonment, context: Context, out: Decided) -> None:
+    episode = person.episode
+    shown = episode.episode_id if episode else episode_id(abandonment.abandonment_id)
+    out.decide(abandonment_decided(abandonment, episode_id=shown, tags=_with_history(person, abandonment.tags)))
+    if episode is None and _own_lines_left(person, abandonment):
+        open_episode(person, abandonment, context, out, at_ms=abandonment.abandoned_ms)
+
+
+def _own_lines_left(person: Person, abandonment: Abandonment) -> bool:
+    """Whether the visit's own cart holds anything that no order has taken away."""
+    return any(line.changed_ms > person.ordered_ms for line in abandonment.lines)
+
+
+def _with_history(person: Person, tags: Tags) -> Tags:
+    return Tags(
+        duration_s=tags.duration_s,
+        value_band=tags.value_band,
+        stage=tags.stage,
+        device=tags.device,
+        category=tags.category,
+        peak=tags.peak,
+        visitor="returning" if person.known else "first_time",
+    )
+
+
+def _lines_changed(person: Person, signal: LinesChanged, out: Decided) -> None:
+    device = lines.device_of(person, signal.visitor_id)
+    lines.merge(person, device, signal.lines)
+    device.left_ms = signal.at_ms if signal.left else 0
+    episode = person.episode
+    if signal.lines and episode is not None and not person.in_session and not lines.united(person):
+        close(person, out, at_ms=signal.at_ms, reason="emptied")
+
+
+def _recovered(person: Person, signal: AbandonmentRecovered, context: Context, out: Decided) -> None:
+    """An anonymous abandonment whose visitor became known in time: as if its person had been known, from now on."""
+    device = lines.device_of(person, signal.visitor_id)
+    device.left_ms = 0
+    lines.merge(person, device, signal.lines)
+    abandonment = signal.abandonment
+    if not any(line.quantity for line in device.lines.values()):
+        return
+    if person.episode is not None:
+        merge_recovered(person, abandonment, context, out, at_ms=signal.at_ms)
+        return
+    open_episode(person, abandonment, context, out, at_ms=signal.at_ms)
+    episode: Episode | None = person.episode
+    if episode is not None and not person.in_session and lines.united(person):
+        episode.armed_ms, episode.armed_by = abandonment.abandoned_ms, abandonment.abandonment_id
+        arm_recovered(person, episode, out, at_ms=signal.at_ms)
+        close_if_used_up(person)
+
+
+def _ordered(person: Person, at_ms: int, out: Decided) -> None:
+    """An order takes the lines of its time from every device and closes the episode that they opened."""
+    person.known = True
+    person.ordered_ms = max(person.ordered_ms, at_ms)
+    lines.order_takes(person, at_ms)
+    episode = person.episode
+    if episode is None:
+        return
+    if at_ms >= episode.opened_ms or not lines.united(person):
+        close(person, out, at_ms=at_ms, reason="ordered")
+
+
+def _fade(person: Person, clock_ms: int) -> bool:
+    """Forget what no rule can need any more; returns whether anything is left."""
+    horizon_ms = clock_ms - EPISODE_LIFE_MS
+    if person.sent and min(person.sent.values()) <= horizon_ms:
+        person.sent = {job: at_ms for job, at_ms in person.sent.items() if at_ms > horizon_ms}
+    if person.ordered_ms and person.ordered_ms <= horizon_ms:
+        person.ordered_ms = 0
+    return bool(
+        person.pending
+        or person.devices
+        or person.episode
+        or person.outstanding
+        or person.sent
+        or person.ordered_ms
+        or person.profile
+    )

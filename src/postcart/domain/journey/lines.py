@@ -1,0 +1,44 @@
+"""The person's cart over all devices: per variant the latest change on any device wins.
+
+Owns: merging what devices tell, and what an order takes away. Must not: know episodes.
+"""
+
+from collections.abc import Iterable
+
+from postcart.domain.journey.person import Device, Person
+from postcart.events.signals import LineState
+
+
+def device_of(person: Person, visitor_id: str) -> Device:
+    """The device of ``visitor_id``, new if the person did not have it."""
+    device = person.devices.get(visitor_id)
+    if device is None:
+        device = person.devices[visitor_id] = Device()
+    return device
+
+
+def merge(person: Person, device: Device, lines: Iterable[LineState]) -> None:
+    """Take in changed lines of a device. What an order has taken away stays away. Idempotent."""
+    for line in lines:
+        if line.changed_ms <= person.ordered_ms:
+            continue
+        known = device.lines.get(line.variant_id)
+        if known is None or (line.changed_ms, line.sequence) >= (known.changed_ms, known.sequence):
+            device.lines[line.variant_id] = line
+
+
+def order_takes(person: Person, at_ms: int) -> None:
+    """Remove every line last changed at or before the order, on all devices."""
+    for device in person.devices.values():
+        device.lines = {variant: line for variant, line in device.lines.items() if line.changed_ms > at_ms}
+
+
+def united(person: Person) -> tuple[LineState, ...]:
+    """The lines that are in the person's cart, by variant id; ties of time and sequence go to the larger visitor id."""
+    latest: dict[str, LineState] = {}
+    for visitor_id in sorted(person.devices):
+        for variant, line in person.devices[visitor_id].lines.items():
+            known = latest.get(variant)
+            if known is None or (line.changed_ms, line.sequence) >= (known.changed_ms, known.sequence):
+                latest[variant] = line
+    return tuple([latest[variant] for variant in sorted(latest) if latest[variant].quantity])

@@ -1,0 +1,154 @@
+"""What JOURNEY keeps of a person: one row.
+
+Owns: the row's fields and its next deadline. Must not: decide anything from them.
+"""
+
+from msgspec import Struct, field
+
+from postcart.domain.campaign import Journey, QuietHours
+from postcart.events.jobs import Job, Stop
+from postcart.events.shop import Event, OrderEvents, ProfileUpdated, time_ms
+from postcart.events.signals import (
+    AbandonmentRecovered,
+    LinesChanged,
+    LineState,
+    VisitEnded,
+    VisitorForgotten,
+    VisitStarted,
+)
+from postcart.events.times import DAY_MS
+
+FOR_EVER = 1 << 62
+EPISODE_LIFE_MS = 31 * DAY_MS
+"""An episode expires this long after its opening; so long are orders and former visitors' lines remembered too."""
+
+Happening = (
+    VisitStarted | LinesChanged | VisitEnded | AbandonmentRecovered | VisitorForgotten | OrderEvents | ProfileUpdated
+)
+"""What is folded for a person, in the order of ``happening_key``."""
+
+
+class Device(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """One visitor of the person.
+
+    Attributes:
+        lines: Last change per variant, removed ones included.
+        left_ms: When it stopped being this person's; 0 while it is.
+    """
+
+    lines: dict[str, LineState] = field(default_factory=dict)
+    in_session: bool = False
+    left_ms: int = 0
+
+
+class StepState(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """Where a step of the open episode stands.
+
+    Attributes:
+        planned_ms: Before deferral; 0 while it is not planned.
+        next_ms: When it is to be looked at: ``planned_ms``, or later by quiet hours.
+        job_id: Once it became due: its job. Counts as sent until a receipt says otherwise.
+    """
+
+    planned_ms: int = 0
+    next_ms: int = 0
+    job_id: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Planned, and neither due nor cancelled."""
+        return self.planned_ms != 0 and self.job_id is None
+
+
+class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """One abandoned cart of the person, over all devices, with what it pinned of its campaign.
+
+    Attributes:
+        armed_ms: The latest arming; 0 while nothing was armed.
+        armed_by: Id of the end that armed it.
+    """
+
+    episode_id: str
+    opened_ms: int
+    campaign: str
+    version: str
+    journey: Journey
+    steps: list[StepState]
+    quiet_hours: QuietHours | None = None
+    last_step_ms: int = DAY_MS
+    armed_ms: int = 0
+    armed_by: str = ""
+
+
+class Outstanding(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """A job without a final receipt. ``retry_ms``: when JOURNEY sends it again; 0 while the sender has it."""
+
+    job: Job
+    retry_ms: int = 0
+
+
+class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """A person: devices, open episode, orders, what was sent, profile, and what is not yet folded.
+
+    Attributes:
+        ordered_ms: The latest order's time; 0 for none.
+        known: Had an order or an episode before.
+        sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
+        stops: The latest stop of each reason, for the gate.
+        pending: Happenings not yet folded, in order.
+        indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
+    """
+
+    person_id: str
+    devices: dict[str, Device] = field(default_factory=dict)
+    episode: Episode | None = None
+    ordered_ms: int = 0
+    known: bool = False
+    sent: dict[str, int] = field(default_factory=dict)
+    outstanding: dict[str, Outstanding] = field(default_factory=dict)
+    profile: ProfileUpdated | None = None
+    wrapped_key: bytes | None = None
+    stops: dict[str, Stop] = field(default_factory=dict)
+    cancelled: dict[str, Stop] = field(default_factory=dict)
+    pending: list[Happening] = field(default_factory=list)
+    indexed_ms: int = 0
+
+    @property
+    def in_session(self) -> bool:
+        """Whether any of the person's visitors is in a session."""
+        return any(device.in_session for device in self.devices.values())
+
+    def due_ms(self) -> int:
+        """The next moment at which something falls due that no happening announces; FOR_EVER if nothing will."""
+        moments = [item.retry_ms for item in self.outstanding.values() if item.retry_ms]
+        moments += [device.left_ms + EPISODE_LIFE_MS for device in self.devices.values() if device.left_ms]
+        episode = self.episode
+        if episode is not None:
+            moments.append(episode.opened_ms + EPISODE_LIFE_MS)
+            moments += [step.next_ms for step in episode.steps if step.pending]
+        return min(moments, default=FOR_EVER)
+
+    def deadline_ms(self) -> int:
+        """When the row must be looked at at the latest."""
+        first = happening_ms(self.pending[0]) if self.pending else FOR_EVER
+        return min(first, self.due_ms(), self._fades_ms())
+
+    def _fades_ms(self) -> int:
+        """When what is only remembered for a while can be dropped."""
+        moments = list(self.sent.values())
+        if self.ordered_ms:
+            moments.append(self.ordered_ms)
+        return min(moments) + EPISODE_LIFE_MS if moments else FOR_EVER
+
+
+def happening_ms(happening: Happening) -> int:
+    """When it happened, event time."""
+    return time_ms(happening) if isinstance(happening, Event) else happening.at_ms
+
+
+def happening_key(happening: Happening) -> tuple[int, int, int, int, str, int]:
+    """The order of a person's happenings: time; then profiles, what events cause, orders, what falls due."""
+    if isinstance(happening, Event):
+        phase = -1 if isinstance(happening, ProfileUpdated) else 0
+        return time_ms(happening), phase, happening.sequence, happening.RANK, happening.id, 0
+    return happening.at_ms, *happening.order

@@ -1,0 +1,55 @@
+"""What became of jobs: a step counts as sent until a receipt says that it was not.
+
+Owns: how receipts change a person's row. Must not: talk to a provider, or send anything again by itself.
+"""
+
+from msgspec import structs
+
+from postcart.domain.journey.outcome import Decided
+from postcart.domain.journey.person import Person
+from postcart.events.jobs import Receipt
+
+_REARM = frozenset({"returned", "merged", "superseded"})
+"""Suppressed for these reasons, a step may be planned again by the next arming."""
+
+
+def settle(person: Person, receipt: Receipt, out: Decided) -> None:
+    """Take in a receipt. Idempotent; ``accepted`` overrides ``uncertain``."""
+    item = person.outstanding.get(receipt.job_id)
+    if item is None or receipt.attempt < item.job.attempt:
+        return
+    if receipt.outcome == "not_accepted":
+        # Also past not_after: the gate then ends the job, so that it has its one final receipt.
+        item.retry_ms = receipt.not_before_ms or receipt.at_ms
+        return
+    del person.outstanding[receipt.job_id]
+    person.cancelled.pop(receipt.job_id, None)
+    if receipt.outcome in {"accepted", "uncertain"}:
+        return
+    person.sent.pop(receipt.job_id, None)
+    if receipt.outcome == "suppressed" and receipt.reason in _REARM:
+        _plan_again(person, receipt.job_id, out)
+
+
+def retry_due(person: Person, clock_ms: int, out: Decided) -> None:
+    """Emit again what a provider asked to try later; the gate looks at everything once more."""
+    for item in person.outstanding.values():
+        if item.retry_ms and item.retry_ms <= clock_ms:
+            item.retry_ms = 0
+            item.job = structs.replace(item.job, attempt=item.job.attempt + 1)
+            out.jobs.append(item.job)
+
+
+def _plan_again(person: Person, job_id: str, out: Decided) -> None:
+    """The step of a stopped job is unsent; if the episode was armed anew meanwhile, it is planned by that arming."""
+    episode = person.episode
+    number = next((n for n, state in enumerate(episode.steps) if state.job_id == job_id), None) if episode else None
+    if episode is None or number is None:
+        return
+    state = episode.steps[number]
+    former_ms = state.planned_ms
+    state.job_id, state.planned_ms, state.next_ms = None, 0, 0
+    planned_ms = episode.armed_ms + episode.journey.steps[number].after_ms
+    if planned_ms > former_ms and not person.in_session:
+        state.planned_ms = state.next_ms = planned_ms
+        out.planned(person, episode, number, planned_ms)

@@ -1,0 +1,99 @@
+"""A step whose time has come: deferred, cancelled, or due as a job.
+
+Owns: quiet hours, expiry and consent of a step, and the job that it becomes. Must not: plan steps (episode does).
+"""
+
+from postcart.domain.detect.abandonment import value_of
+from postcart.domain.journey.episode import close_if_used_up
+from postcart.domain.journey.lines import united
+from postcart.domain.journey.outcome import Context, Decided
+from postcart.domain.journey.person import Episode, Outstanding, Person
+from postcart.domain.quiet_hours import defer
+from postcart.events.decisions import CancelReason
+from postcart.events.ids import job_id
+from postcart.events.jobs import Channel, Job, Purpose
+from postcart.events.shop import ProfileUpdated
+
+
+def judge(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
+    """Step ``number`` (from 0) has come to its time ``next_ms``."""
+    state, step = episode.steps[number], episode.journey.steps[number]
+    at_ms = state.next_ms
+    not_after = not_after_ms(episode, number)
+    deferred_ms = defer(at_ms, context.zones(person.profile), episode.quiet_hours)
+    if deferred_ms > not_after:
+        _cancel(person, episode, number, out, reason="not_after")
+    elif deferred_ms > at_ms:
+        state.next_ms = deferred_ms
+    elif not has_consent(person.profile, step.channel, step.purpose):
+        _cancel(person, episode, number, out, reason="no_consent")
+    elif not has_contact(person.profile, step.channel):
+        _cancel(person, episode, number, out, reason="no_contact")
+    else:
+        _emit(person, episode, number, context, out)
+    if not state.pending:
+        close_if_used_up(person)
+
+
+def not_after_ms(episode: Episode, number: int) -> int:
+    """The last moment at which the step may go out: the next one's due time; for the last its own plus a day."""
+    steps = episode.journey.steps
+    if number + 1 < len(steps):
+        return episode.armed_ms + steps[number + 1].after_ms
+    return episode.steps[number].planned_ms + episode.last_step_ms
+
+
+def has_consent(profile: ProfileUpdated | None, channel: Channel, purpose: Purpose) -> bool:
+    """Whether consent was given. No record means no consent."""
+    given = False
+    for consent in profile.consents if profile else ():
+        if consent.channel == channel and consent.purpose == purpose:
+            given = consent.given
+    return given
+
+
+def has_contact(profile: ProfileUpdated | None, channel: Channel) -> bool:
+    """Whether there is an address to send to."""
+    if profile is None:
+        return False
+    return bool({"email": profile.email, "sms": profile.phone}.get(channel))
+
+
+def _cancel(person: Person, episode: Episode, number: int, out: Decided, *, reason: CancelReason) -> None:
+    state = episode.steps[number]
+    out.cancelled(person, episode, number, state.next_ms, reason)
+    state.planned_ms = state.next_ms = 0
+
+
+def _emit(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
+    state, step = episode.steps[number], episode.journey.steps[number]
+    lines = united(person)
+    value, currency = value_of(lines, context.currency)
+    job = Job(
+        job_id=job_id(episode.episode_id, number + 1, episode.armed_by, step.channel),
+        person_id=person.person_id,
+        episode_id=episode.episode_id,
+        step=number + 1,
+        channel=step.channel,
+        purpose=step.purpose,
+        campaign=episode.campaign,
+        campaign_version=episode.version,
+        journey=episode.journey.name,
+        template=step.template,
+        armed_ms=episode.armed_ms,
+        planned_ms=state.planned_ms,
+        due_ms=state.next_ms,
+        not_after_ms=not_after_ms(episode, number),
+        priority=episode.journey.priority,
+        incentive=step.incentive,
+        lines=lines,
+        value=value,
+        currency=currency,
+    )
+    state.job_id = job.job_id
+    person.sent[job.job_id] = state.planned_ms
+    person.outstanding[job.job_id] = Outstanding(job=job)
+    out.due(person, episode, number, state.next_ms)
+    out.jobs.append(job)
+    if any(stop.at_ms > job.armed_ms for stop in person.stops.values()):
+        out.gate[person.person_id] = person

@@ -1,0 +1,52 @@
+"""The time zones in which a recipient may be.
+
+Owns: the choice from profile, country and the shop's country. Must not: decide about hours (quiet_hours does).
+"""
+
+from collections.abc import Callable
+from datetime import tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from postcart.events.shop import ProfileUpdated
+
+COUNTRY_ZONES: dict[str, tuple[str, ...]] = {
+    "AT": ("Europe/Vienna",),
+    "AU": ("Australia/Perth", "Australia/Darwin", "Australia/Sydney"),
+    "BR": ("America/Rio_Branco", "America/Manaus", "America/Sao_Paulo", "America/Noronha"),
+    "CA": ("America/Vancouver", "America/Edmonton", "America/Winnipeg", "America/Toronto", "America/St_Johns"),
+    "CH": ("Europe/Zurich",),
+    "DE": ("Europe/Berlin",),
+    "ES": ("Europe/Madrid", "Atlantic/Canary"),
+    "FR": ("Europe/Paris",),
+    "GB": ("Europe/London",),
+    "IT": ("Europe/Rome",),
+    "NL": ("Europe/Amsterdam",),
+    "PT": ("Europe/Lisbon", "Atlantic/Azores"),
+    "US": ("Pacific/Honolulu", "America/Anchorage", "America/Los_Angeles", "America/Denver", "America/New_York"),
+}
+"""The outermost and main zones of countries, from the IANA database's zone1970.tab: enough for `all must allow`."""
+
+
+def resolver(shop_country: str | None) -> Callable[[ProfileUpdated | None], tuple[tzinfo, ...]]:
+    """A function from a profile to its zones: its own, else its country's, else the shop's country's, else UTC."""
+
+    def zones(profile: ProfileUpdated | None) -> tuple[tzinfo, ...]:
+        name = profile.time_zone if profile else None
+        return zones_of(name, profile.country if profile else None, shop_country)
+
+    return zones
+
+
+@lru_cache(maxsize=4096)
+def zones_of(name: str | None, country: str | None, shop_country: str | None) -> tuple[tzinfo, ...]:
+    """The zones for an IANA name, a country and the shop's country, the first that is known."""
+    if name:
+        try:
+            return (ZoneInfo(name),)
+        except (KeyError, ValueError, OSError):
+            pass  # an unknown name counts as none
+    for code in (country, shop_country):
+        if code in COUNTRY_ZONES:
+            return tuple(ZoneInfo(zone) for zone in COUNTRY_ZONES[code])
+    return (ZoneInfo("UTC"),)
