@@ -1,0 +1,108 @@
+"""What a sender counts.
+
+Owns: the answer to each callback of a sender. Must not: know how a sender works.
+
+It fits ``postcart.senders.metrics.SenderMetrics`` by its shape: this layer lies below and can't import it.
+"""
+
+from postcart.metrics.instruments import Instruments
+
+FINAL = frozenset({"accepted", "rejected", "uncertain", "suppressed"})
+"""Receipts that end a job; ``not_accepted`` does not."""
+
+_CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open"}
+"""A channel that is open for mail is a closed circuit."""
+
+
+class ChannelMetrics:
+    """Figures of one sender of one channel in this process.
+
+    Args:
+        instruments: Of the process.
+        channel: For example ``email``.
+        provider: For example ``smtp``; from a closed set.
+        topics: Purpose → name of the topic of its jobs.
+    """
+
+    def __init__(self, instruments: Instruments, *, channel: str, provider: str, topics: dict[str, str]) -> None:
+        self._instruments = instruments
+        self._channel = channel
+        self._provider = provider
+        self._topics = topics
+        self._pending: dict[tuple[str, int], int] = {}
+        self._send_time = instruments.histogram("send_duration_seconds", channel=channel, provider=provider)
+        self._commit_time = instruments.histogram("transaction_duration_seconds", stage=channel)
+
+    def jobs_received(self, purpose: str, count: int) -> None:
+        """Records taken in."""
+        self._instruments.counter("records_received_total", stage=self._channel, topic=self._topics[purpose]).inc(count)
+
+    def jobs_repeated(self, purpose: str, count: int) -> None:
+        """Records of jobs that are claimed or spent already."""
+        self._processed(purpose, "repeated", count)
+
+    def dead_letters(self, count: int) -> None:
+        """Records that can't be read, and jobs whose template failed."""
+        topic = self._topics["marketing"]
+        self._instruments.counter("dead_letters_total", topic=topic, reason="unreadable").inc(count)
+
+    def waiting(self, reason: str) -> None:
+        """A job was judged and has to wait."""
+        self._instruments.counter("jobs_waited_total", channel=self._channel, reason=reason).inc()
+
+    def attempt(self, result: str, duration_s: float) -> None:
+        """A claimed job came to an end of its attempt."""
+        self._instruments.counter(
+            "send_attempts_total", channel=self._channel, provider=self._provider, result=result
+        ).inc()
+        self._send_time.observe(duration_s)
+
+    def finished(self, purpose: str, outcome: str, reason: str | None) -> None:
+        """A receipt was committed."""
+        del reason  # the receipt and the decision tell it; here it would multiply the series
+        self._instruments.counter(
+            "receipts_total", channel=self._channel, provider=self._provider, status=outcome
+        ).inc()
+        self._processed(purpose, "applied", 1)
+        if outcome in FINAL:
+            self._instruments.counter(
+                "jobs_finished_total", channel=self._channel, purpose=purpose, outcome=outcome
+            ).inc()
+
+    def pending(self, purpose: str, partition: int, count: int) -> None:
+        """Jobs in line or in flight."""
+        self._pending[purpose, partition] = count
+        self._show_pending(purpose)
+
+    def channel_state(self, state: str) -> None:
+        """The channel was paused, probed or opened."""
+        for name, circuit in _CIRCUIT.items():
+            self._instruments.gauge(
+                "provider_circuit_state", channel=self._channel, provider=self._provider, state=circuit
+            ).set(name == state)
+
+    def committed(self, outcome: str, duration_s: float) -> None:
+        """A transaction ended: committed or failed."""
+        self._instruments.counter("transactions_total", stage=self._channel, outcome=outcome).inc()
+        self._commit_time.observe(duration_s)
+
+    def partitions(self, state: str, count: int) -> None:
+        """Partitions in that state, now."""
+        self._instruments.gauge("worker_partitions", stage=self._channel, state=state).set(count)
+
+    def partition_closed(self, partition: int) -> None:
+        """The partition went elsewhere: its series end."""
+        gone = [key for key in self._pending if key[1] == partition]
+        for key in gone:
+            del self._pending[key]
+        for purpose in {purpose for purpose, _ in gone}:
+            self._show_pending(purpose)
+
+    def _processed(self, purpose: str, outcome: str, count: int) -> None:
+        self._instruments.counter(
+            "records_processed_total", stage=self._channel, topic=self._topics[purpose], outcome=outcome
+        ).inc(count)
+
+    def _show_pending(self, purpose: str) -> None:
+        total = sum(count for (of, _), count in self._pending.items() if of == purpose)
+        self._instruments.gauge("jobs_pending", channel=self._channel, priority=purpose).set(total)

@@ -1,0 +1,95 @@
+"""Every metric of Postcart: one typed table that is also the documentation (docs/metrics.md is made of it).
+
+Owns: names, kinds, labels, help and buckets. Must not: count anything, or import a metrics library.
+
+Names are a contract with dashboards and alerts: they are added to, never renamed. Labels come from closed sets, or
+from topics, groups and partitions, which an operator has fixed; never an id, an address or the text of an error.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PREFIX = "postcart_"
+
+Kind = Literal["counter", "gauge", "histogram"]
+Source = Literal["worker", "stage", "sender", "journey", "lag exporter", "gateway", "read model"]
+"""What sets it; gateway and read model are not part of this release, their names are kept for them."""
+
+FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Seconds of work: a millisecond to 10 s."""
+SENDING = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120)
+"""Seconds that a provider takes to answer."""
+DELAY = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1_800, 3_600, 7_200, 14_400, 28_800, 86_400)
+"""Seconds that something is late: to a day, because after an outage it is hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric; ``name`` is without the prefix, with ``_total`` for counters."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    source: Source
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def full_name(self) -> str:
+        """As it is scraped."""
+        return PREFIX + self.name
+
+
+METRICS: tuple[Metric, ...] = (
+    Metric("build_info", "gauge", ("version", "revision"), "Always 1; tells what runs.", "worker"),
+    Metric("worker_partitions", "gauge", ("stage", "state"), "Partitions it has, by restoring or running.", "worker"),
+    Metric("rebalances_total", "counter", ("stage",), "Times that partitions were given or taken.", "worker"),
+    Metric("consumer_group_lag", "gauge", ("group", "topic", "partition"),
+           "Records between the group's commit and the end; absent where unknown or without a commit.", "lag exporter"),
+    Metric("consumer_group_lag_seconds", "gauge", ("group", "topic", "partition"),
+           "Age of the oldest record that the group has not committed; 0 if it has committed all.", "lag exporter"),
+    Metric("consumer_group_members", "gauge", ("group",), "Members of the group.", "lag exporter"),
+    Metric("records_received_total", "counter", ("stage", "topic"), "Records taken in.", "worker"),
+    Metric("records_processed_total", "counter", ("stage", "topic", "outcome"),
+           "What became of them: applied, repeated, late or dead.", "worker"),
+    Metric("batch_process_duration_seconds", "histogram", ("stage",), "Time that a batch took.", "stage", FAST),
+    Metric("event_delay_seconds", "histogram", ("stage",),
+           "Clock less the time of the newest event of a batch.", "stage", DELAY),
+    Metric("transactions_total", "counter", ("stage", "outcome"),
+           "Transactions: committed, aborted_rebalance, aborted or failed.", "worker"),
+    Metric("transaction_duration_seconds", "histogram", ("stage",),
+           "From handing over what is to be written to the broker's answer.", "worker", FAST),
+    Metric("restore_remaining_records", "gauge", ("stage", "partition"),
+           "Positions of the changelog still to be read before the partition runs.", "stage"),
+    Metric("state_rows", "gauge", ("stage", "partition"), "Rows of state.", "stage"),
+    Metric("state_bytes", "gauge", ("stage", "partition"), "Encoded size of those rows, estimated.", "stage"),
+    Metric("watermark_timestamp_seconds", "gauge", ("stage", "partition"),
+           "The stage's clock: event time up to which the partition has decided.", "stage"),
+    Metric("deadlines_pending", "gauge", ("stage", "kind"), "Deadlines that wait for their time.", "stage"),
+    Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
+           "Clock less the deadline's time when it fired.", "stage", DELAY),
+    Metric("decisions_total", "counter", ("purpose", "outcome", "reason"),
+           "Decided steps: planned, due or cancelled with the reason.", "journey"),
+    Metric("jobs_accepted_total", "counter", ("channel", "purpose"), "Jobs taken on: handed to a sender.", "journey"),
+    Metric("jobs_finished_total", "counter", ("channel", "purpose", "outcome"),
+           "Jobs that ended: accepted, rejected, uncertain or suppressed.", "sender"),
+    Metric("jobs_pending", "gauge", ("channel", "priority"), "Jobs in line or in flight.", "sender"),
+    Metric("jobs_unaccounted", "gauge", (), "Jobs taken on, not pending and without an end: must be 0.", "read model"),
+    Metric("jobs_waited_total", "counter", ("channel", "reason"), "Times that a job had to wait, by why.", "sender"),
+    Metric("send_attempts_total", "counter", ("channel", "provider", "result"), "Attempts to send.", "sender"),
+    Metric("send_duration_seconds", "histogram", ("channel", "provider"),
+           "From the claim to the provider's answer.", "sender", SENDING),
+    Metric("provider_circuit_state", "gauge", ("channel", "provider", "state"),
+           "1 for the present state: closed (works), open (paused) or half_open (a probe is out).", "sender"),
+    Metric("receipts_total", "counter", ("channel", "provider", "status"), "Receipts written.", "sender"),
+    Metric("engagements_total", "counter", ("channel", "kind", "actor"),
+           "Opens and clicks, by person or machine.", "gateway"),
+    Metric("dead_letters_total", "counter", ("topic", "reason"), "Records set aside, by topic of origin.", "worker"),
+    Metric("dead_letters_pending", "gauge", ("topic", "reason"), "Dead letters not redriven.", "lag exporter"),
+    Metric("webhooks_received_total", "counter", ("source", "result"), "Webhooks.", "gateway"),
+    Metric("http_request_duration_seconds", "histogram", ("route", "method", "status"),
+           "HTTP requests.", "gateway", FAST),
+)  # fmt: skip
+"""The contract, in the order of its documentation."""
+
+BY_NAME = {metric.name: metric for metric in METRICS}
