@@ -4,6 +4,7 @@ Owns: asking the engine, and Apache Kafka's image through testcontainers. Must n
 an engine (a client alone is common), or be imported for anything else: testcontainers is a development dependency.
 """
 
+import socket
 from typing import TYPE_CHECKING, Self
 
 from postcart.adapters.local_kafka.cluster import free_ports
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 _PORT = 9092
+_DEFAULT_ENGINE = "unix:///var/run/docker.sock"
 _ENGINE_S = 3
 """Seconds the engine has to answer. It is on this machine or it is not there."""
 
@@ -26,9 +28,11 @@ def engine_trouble() -> str | None:
     try:
         import docker  # noqa: PLC0415 -- comes with a development dependency, absent in production
         from docker.errors import DockerException  # noqa: PLC0415 -- the same
+        from docker.utils import kwargs_from_env  # noqa: PLC0415 -- the same
     except ImportError:
         return "testcontainers is not installed"
     try:
+        _knock(kwargs_from_env().get("base_url") or _DEFAULT_ENGINE)
         client = docker.from_env(timeout=_ENGINE_S)
         try:
             client.ping()
@@ -37,6 +41,15 @@ def engine_trouble() -> str | None:
     except (DockerException, OSError):
         return "no Docker engine answers"
     return None
+
+
+def _knock(address: str) -> None:
+    """Raise ``OSError`` if nobody listens on the engine's Unix socket: docker's client leaks a socket in that case."""
+    scheme, _, path = address.partition("://")
+    if scheme.endswith("unix"):
+        with socket.socket(socket.AF_UNIX) as trial:
+            trial.settimeout(_ENGINE_S)
+            trial.connect(path)
 
 
 class ContainerKafka:
