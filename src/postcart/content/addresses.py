@@ -1,0 +1,39 @@
+"""Mail addresses: one validated address, or none.
+
+Owns: validation and redaction. Must not: look anything up in the DNS, or show an address in an error.
+"""
+
+import re
+
+from email_validator import EmailNotValidError, validate_email
+
+from postcart.errors import RecipientRejected
+
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:@]+@[^\s<>\"'(),;:]+")
+
+
+def parse_address(text: str) -> str:
+    """The one address that ``text`` is, with an ASCII domain; ``a, b@x`` is none.
+
+    Raises:
+        RecipientRejected: It is no address that mail can be sent to (status ``5.1.3``, RFC 3463).
+    """
+    try:
+        found = validate_email(
+            text, check_deliverability=False, allow_quoted_local=False, allow_display_name=False, test_environment=True
+        )
+    except EmailNotValidError as error:
+        raise RecipientRejected("the recipient's address is not valid", status="5.1.3") from error
+    # The domain travels as ASCII (IDNA), so that only a local part beyond ASCII needs SMTPUTF8.
+    return f"{found.local_part}@{found.ascii_domain}"
+
+
+def redact(text: str, *addresses: str) -> str:
+    """``text`` of a server without addresses, neither those given, nor their local parts, nor any other."""
+    for address in addresses:
+        text = re.sub(re.escape(address), "<address>", text, flags=re.IGNORECASE)
+    text = _ADDRESS.sub("<address>", text)
+    for address in addresses:
+        local = address.partition("@")[0]
+        text = re.sub(rf"(?<![\w.+-]){re.escape(local)}(?![\w.+-])", "<local part>", text, flags=re.IGNORECASE)
+    return text

@@ -1,0 +1,168 @@
+"""Templates: read once, checked, and rendered for a language.
+
+Owns: the folder's format and a template's version. Must not: know jobs, MIME or delivery; what a template may use is
+what ``context`` builds, what it may do is ``sandbox``'s affair.
+
+The folder::
+
+    NAME/email.mjml.j2     the HTML part, Jinja2 over MJML, usually ``{% extends "layouts/email.mjml.j2" %}``
+    NAME/subject.txt.j2    one line
+    NAME/preview.txt.j2    one line, shown beside the subject in the mailbox
+    NAME/text.txt.j2       the plain-text part; where it is missing it is made from the HTML
+    layouts/, partials/    what templates extend and include; ``*.mjml.j2`` is escaped as markup, ``*.txt.j2`` is not
+
+Visible text stands in ``{% trans %}`` or ``_()``, so that the catalogues translate it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from html2text import HTML2Text
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.meta import find_undeclared_variables
+
+from postcart.content.languages import Language
+from postcart.content.mjml import to_html
+from postcart.content.sandbox import Sandbox
+from postcart.content.template_errors import CONTEXT_NAMES, render_error
+from postcart.content.urls import check_urls
+from postcart.errors import ConfigurationError, RenderError
+
+HTML, SUBJECT, PREVIEW, TEXT = "email.mjml.j2", "subject.txt.j2", "preview.txt.j2", "text.txt.j2"
+SHARED = frozenset({"layouts", "partials"})
+_SPACES = re.compile(r"\s+")
+_BLANK_LINES = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True)
+class Content:
+    """A template rendered for one job: what is put into a message."""
+
+    subject: str
+    preview: str
+    html: str
+    text: str
+
+
+class TemplateSet:
+    """All templates of a folder, read when it is made; later changes of the files have no effect.
+
+    Args:
+        folder: See the module's docstring.
+
+    Raises:
+        ConfigurationError: All problems at once: a part that is missing, syntax, unknown variables, each with its line.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        if not folder.is_dir():
+            raise ConfigurationError(f"{folder}: no such folder; it holds the message templates")
+        self.folder = folder.resolve()
+        self.sources = {
+            file.relative_to(self.folder).as_posix(): file.read_text("utf-8")
+            for file in sorted(self.folder.rglob("*.j2"))
+        }
+        self.names = sorted({path.split("/")[0] for path in self.sources} - SHARED)
+        self.sandbox = Sandbox(self._load)
+        problems = self._problems()
+        if problems:
+            raise ConfigurationError(*problems)
+        self._versions = {name: self._version(name) for name in self.names}
+
+    def version(self, name: str) -> str:
+        """Digest of all that template ``name`` may use: its own files, layouts and partials."""
+        self._check_name(name)
+        return self._versions[name]
+
+    def render(self, name: str, language: Language, context: Mapping[str, Any]) -> Content:
+        """Render template ``name`` with ``context`` (see CONTEXT_NAMES; ``language`` is added here).
+
+        Raises:
+            RenderError: Unknown template or variable, what the sandbox forbids, malformed MJML, a forbidden URL.
+        """
+        whole = self._with_heads(name, language, context)
+        html = to_html(self._part(name, HTML, whole), self._where(name))
+        check_urls(html, self._where(name))
+        message = whole["message"]
+        return Content(message["subject"], message["preview"], html, self._text(name, html, whole))
+
+    def mjml(self, name: str, language: Language, context: Mapping[str, Any]) -> str:
+        """The MJML of template ``name``, for the linter. Raises RenderError as ``render``."""
+        return self._part(name, HTML, self._with_heads(name, language, context))
+
+    def _with_heads(self, name: str, language: Language, context: Mapping[str, Any]) -> dict[str, Any]:
+        self._check_name(name)
+        whole = {**context, "language": self.sandbox.admit(language)}
+        heads = {
+            key: _SPACES.sub(" ", self._part(name, part, whole)).strip()
+            for key, part in (("subject", SUBJECT), ("preview", PREVIEW))
+        }
+        return {**whole, "message": {**context["message"], **heads}}
+
+    def _text(self, name: str, html: str, context: Mapping[str, Any]) -> str:
+        text = self._part(name, TEXT, context) if f"{name}/{TEXT}" in self.sources else _plain(html)
+        return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.splitlines())).strip() + "\n"
+
+    def _part(self, name: str, part: str, context: Mapping[str, Any]) -> str:
+        path = f"{name}/{part}"
+        try:
+            return self.sandbox.environment.get_template(path).render(context)
+        except Exception as error:  # a template can raise whatever its expressions can
+            raise render_error(error, path, self.folder) from error
+
+    def _load(self, path: str) -> tuple[str, str, None] | None:
+        source = self.sources.get(path)
+        return None if source is None else (source, str(self.folder / path), None)
+
+    def _where(self, name: str) -> str:
+        return f"{self.folder.name}/{name}/{HTML}"
+
+    def _check_name(self, name: str) -> None:
+        if name not in self.names:
+            raise RenderError(f"no template {name!r} in {self.folder.name}/; there are {', '.join(self.names)}")
+
+    def _version(self, name: str) -> str:
+        digest = sha256()
+        for path, source in self.sources.items():
+            if path.split("/")[0] in SHARED | {name}:
+                digest.update(f"{path}\0{source}\0".encode())
+        return digest.hexdigest()[:12]
+
+    def _problems(self) -> list[str]:
+        problems = [
+            f"{self.folder.name}/{name}/{part}: missing; every template has {HTML}, {SUBJECT} and {PREVIEW}"
+            for name in self.names
+            for part in (HTML, SUBJECT, PREVIEW)
+            if f"{name}/{part}" not in self.sources
+        ]
+        if not self.names:
+            problems.append(f"{self.folder}: holds no template (a folder with {HTML}, {SUBJECT} and {PREVIEW})")
+        for path, source in self.sources.items():
+            # A partial may use what its includer has at hand; rendering finds what is wrong there.
+            names = None if path.startswith("partials/") else CONTEXT_NAMES
+            for line, text in _static_problems(self.sandbox.environment, source, names):
+                problems.append(f"{self.folder.name}/{path}:{line}: {text}")
+        return problems
+
+
+def _static_problems(environment: Environment, source: str, names: tuple[str, ...] | None) -> list[tuple[int, str]]:
+    try:
+        tree = environment.parse(source)
+        unknown = find_undeclared_variables(tree).difference(names, environment.globals) if names else set()
+    except TemplateSyntaxError as error:
+        return [(error.lineno, str(error.message))]
+    lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name))) if node.name in unknown}
+    known = ", ".join(names or ())
+    return sorted((line, f"unknown variable {name!r}; known: {known}") for name, line in lines.items())
+
+
+def _plain(html: str) -> str:
+    reader = HTML2Text(bodywidth=0)
+    reader.ignore_images = True
+    reader.ignore_tables = True
+    reader.ignore_emphasis = True
+    return reader.handle(html)

@@ -1,0 +1,61 @@
+"""Which URLs may stand in a message.
+
+Owns: the check of schemes in context and in rendered markup: ``javascript:`` passes autoescape. Must not: fetch,
+resolve or rewrite anything.
+"""
+
+import html
+import re
+from urllib.parse import urlsplit
+
+from postcart.errors import RenderError
+
+WEB = frozenset({"https", "http"})
+ALLOWED = WEB | {"mailto"}
+
+_ATTRIBUTE = re.compile(
+    r"""\b(href|src|srcset|action|formaction|background|poster|cite|data|xlink:href)\s*=\s*("[^"]*"|'[^']*'|[^\s>"']+)""",
+    re.IGNORECASE,
+)
+_STYLE = re.compile(r"""url\(\s*("[^"]*"|'[^']*'|[^)]*?)\s*\)""", re.IGNORECASE)
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\xa0\u200b-\u200f\u2028-\u202f\ufeff]")
+
+
+def web_url(text: str | None) -> str | None:
+    """``text`` if it is a whole http or https URL with a host, else None: then the message shows no link there."""
+    return text if text and _scheme(text) in WEB and _has_host(text) else None
+
+
+def check_urls(markup: str, where: str) -> None:
+    """Refuse rendered HTML that links or loads anything but http, https and mailto.
+
+    Raises:
+        RenderError: Another scheme, or a relative address: a mail has no page that it could be relative to.
+    """
+    for match in _ATTRIBUTE.finditer(markup):
+        _check(match[2], where, match[1])
+    for match in _STYLE.finditer(markup):
+        _check(match[1], where, "url()")
+
+
+def _check(raw: str, where: str, attribute: str) -> None:
+    url = html.unescape(raw.strip("\"'"))
+    if url.startswith("#"):
+        return
+    scheme = _scheme(url)
+    if scheme not in ALLOWED or (scheme in WEB and not _has_host(url)):
+        shown = f"scheme {scheme!r}" if scheme else "no scheme"
+        raise RenderError(f"{where}: {attribute} has {shown}; only https, http and mailto may be linked")
+
+
+def _scheme(url: str) -> str:
+    # Mail programs and browsers skip control characters before and inside a scheme: "java\tscript:" is one.
+    plain = _UNPRINTABLE.sub("", url)
+    return plain.partition(":")[0].lower() if plain == url and ":" in plain else ""
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:
+        return False
