@@ -21,7 +21,7 @@ from postcart.events.times import to_ms
 
 
 def simulate(events: Iterable[ShopEvent], context: Context, rules: Rules) -> Iterator[Decision]:
-    """Every decision on this history, in the order in which they are made. Events may come in any order; repeats change nothing.
+    """Every decision on this history, in the order of deciding. Events may come in any order; repeats change nothing.
 
     The whole history is there before the first decision, so no event is late; after the last one time runs on until
     nothing is pending, and every step that becomes due counts as sent.

@@ -50,7 +50,7 @@ class AbandonmentDecided(Struct, frozen=True, gc=False, kw_only=True, tag_field=
     tags: Tags
 
 
-class StepDecision(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
+class StepDecision(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type"):
     """A step of an episode's sequence, from 1. Every ``planned`` is followed by one ``due`` or ``cancelled``."""
 
     episode_id: str
@@ -60,15 +60,15 @@ class StepDecision(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"
     reason: CancelReason | None = None
 
 
-class StepPlanned(StepDecision, frozen=True, gc=False, kw_only=True, tag="planned"):
+class StepPlanned(StepDecision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="planned"):
     """The step waits; ``at`` is before deferral."""
 
 
-class StepDue(StepDecision, frozen=True, gc=False, kw_only=True, tag="due"):
+class StepDue(StepDecision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="due"):
     """The step's job goes out; ``at`` is after deferral."""
 
 
-class StepCancelled(StepDecision, frozen=True, gc=False, kw_only=True, tag="cancelled"):
+class StepCancelled(StepDecision, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="cancelled"):
     """The step does not go out, for ``reason``."""
 
 

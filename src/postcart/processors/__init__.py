@@ -1,0 +1,1 @@
+"""Faust stages: the engine that runs them and the tasks of DETECT and JOURNEY."""

@@ -5,7 +5,7 @@ Owns: what an end does to the row and what is told of it. Must not: decide when.
 
 from postcart.domain.detect import cart
 from postcart.domain.detect.abandonment import abandonment_of
-from postcart.domain.detect.outcome import DUE, Arrival, Detected, caused, take_unsent
+from postcart.domain.detect.outcome import FORGOTTEN, Arrival, Detected, caused, due, take_unsent
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import ENDED, TRIGGERS, Session, Visitor
 from postcart.events.decisions import abandonment_decided
@@ -21,10 +21,13 @@ def finish(
     *,
     end_ms: int,
     trigger: int,
-    order: SignalOrder,
+    order: SignalOrder | None = None,
     left: bool = False,
 ) -> None:
-    """The session ended: tell JOURNEY of a known person's, decide an anonymous abandonment here."""
+    """The session ended: tell JOURNEY of a known person's, decide an anonymous abandonment here.
+
+    Without ``order`` the end fell due, no event caused it.
+    """
     visitor.session = None
     identity = end_id(visitor.visitor_id, session.last_id)
     abandonment = abandonment_of(visitor, session, rules, end_id=identity, end_ms=end_ms, trigger=trigger)
@@ -33,7 +36,7 @@ def finish(
             person_id=visitor.person_id,
             visitor_id=visitor.visitor_id,
             at_ms=end_ms,
-            order=order,
+            order=order or due(identity),
             end_id=identity,
             trigger=TRIGGERS[trigger],
             lines=take_unsent(visitor),
@@ -61,7 +64,7 @@ def forget(visitor: Visitor, rules: Rules, out: Detected) -> None:
                 person_id=visitor.person_id,
                 visitor_id=visitor.visitor_id,
                 at_ms=visitor.last_ms + rules.forget_ms,
-                order=DUE,
+                order=FORGOTTEN,
             )
         )
     cart.empty(visitor, visitor.last_ms, visitor.last_seq)

@@ -10,7 +10,7 @@ of arrival. What is due at T comes after the events at T: a clock of T says that
 from postcart.domain.detect import cart
 from postcart.domain.detect.ends import finish, forget
 from postcart.domain.detect.identity import identify, leave
-from postcart.domain.detect.outcome import DUE, Arrival, Detected, caused, tell_lines
+from postcart.domain.detect.outcome import Arrival, Detected, caused, tell_lines
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
 from postcart.events.shop import CartCleared, CheckoutStep, Identified, PageExited, SessionEnded, order_key, time_ms
@@ -77,7 +77,7 @@ def _due_before(visitor: Visitor, at_ms: int, rules: Rules, out: Detected) -> No
         end_ms, trigger = session.end()
         if end_ms >= at_ms:
             return
-        finish(visitor, session, rules, out, end_ms=end_ms, trigger=trigger, order=DUE)
+        finish(visitor, session, rules, out, end_ms=end_ms, trigger=trigger)
         visitor.decided_ms, visitor.decided_seq = end_ms, FOR_EVER
     if visitor.last_ms and visitor.last_ms + rules.forget_ms < at_ms:
         forget(visitor, rules, out)

@@ -10,8 +10,8 @@ from postcart.events.decisions import AbandonmentDecided
 from postcart.events.shop import CartEvents, SessionEvents
 from postcart.events.signals import LinesChanged, LineState, Signal, SignalOrder
 
-DUE = SignalOrder(phase=1)
-"""Place of what falls due, behind everything that events of the same moment cause."""
+FORGOTTEN = SignalOrder(phase=2)
+"""Place of forgetting: behind the ends that fall due at the same moment."""
 
 Arrival = SessionEvents | CartEvents
 
@@ -29,6 +29,14 @@ class Detected(Struct, gc=False):
 def caused(event: Arrival, position: int = 0) -> SignalOrder:
     """Place of a signal that ``event`` causes."""
     return SignalOrder(sequence=event.sequence, rank=event.RANK, cause=event.id, position=position)
+
+
+def due(end_id: str) -> SignalOrder:
+    """Place of an end that falls due: behind everything that events of the same moment cause, then by its id.
+
+    Two devices of a person may end at one moment; which of them opens the episode must not depend on arrival.
+    """
+    return SignalOrder(phase=1, cause=end_id)
 
 
 def tell_lines(visitor: Visitor, at_ms: int, order: SignalOrder, out: Detected) -> None:

@@ -128,7 +128,7 @@ def _fold(person: Person, happening: Happening, context: Context, out: Decided) 
 def _visit_started(person: Person, signal: VisitStarted, out: Decided) -> None:
     """A return on any device cancels what is pending."""
     device = lines.device_of(person, signal.visitor_id)
-    device.in_session, device.left_ms = True, 0
+    device.in_session = True
     lines.merge(person, device, signal.lines)
     stop(person, "returned", signal.at_ms, out)
     if person.episode is not None:
@@ -139,8 +139,9 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
     """An abandonment opens an episode; the end of the last open session arms it, or closes it as emptied."""
     device = lines.device_of(person, signal.visitor_id)
     device.in_session = False
-    device.left_ms = signal.at_ms if signal.left else 0
     lines.merge(person, device, signal.lines)
+    if signal.left:
+        lines.keep_former(person, signal.visitor_id, signal.at_ms)
     if signal.abandonment is not None:
         _abandoned(person, signal.abandonment, context, out)
     episode = person.episode
@@ -182,7 +183,8 @@ def _with_history(person: Person, tags: Tags) -> Tags:
 def _lines_changed(person: Person, signal: LinesChanged, out: Decided) -> None:
     device = lines.device_of(person, signal.visitor_id)
     lines.merge(person, device, signal.lines)
-    device.left_ms = signal.at_ms if signal.left else 0
+    if signal.left:
+        lines.keep_former(person, signal.visitor_id, signal.at_ms)
     episode = person.episode
     if signal.lines and episode is not None and not person.in_session and not lines.united(person):
         close(person, out, at_ms=signal.at_ms, reason="emptied")
@@ -191,7 +193,6 @@ def _lines_changed(person: Person, signal: LinesChanged, out: Decided) -> None:
 def _recovered(person: Person, signal: AbandonmentRecovered, context: Context, out: Decided) -> None:
     """An anonymous abandonment whose visitor became known in time: as if its person had been known, from now on."""
     device = lines.device_of(person, signal.visitor_id)
-    device.left_ms = 0
     lines.merge(person, device, signal.lines)
     abandonment = signal.abandonment
     if not any(line.quantity for line in device.lines.values()):

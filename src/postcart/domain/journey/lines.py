@@ -17,6 +17,14 @@ def device_of(person: Person, visitor_id: str) -> Device:
     return device
 
 
+def keep_former(person: Person, visitor_id: str, at_ms: int) -> None:
+    """The visitor is no longer this person's; its lines stay for a while, apart from what it may bring later."""
+    device = person.devices.pop(visitor_id, None)
+    if device is not None and device.lines:
+        device.left_ms = at_ms
+        person.devices[f"{visitor_id}#{at_ms}"] = device
+
+
 def merge(person: Person, device: Device, lines: Iterable[LineState]) -> None:
     """Take in changed lines of a device. What an order has taken away stays away. Idempotent."""
     for line in lines:

@@ -1,0 +1,162 @@
+"""DETECT's task: one partition of visitors.
+
+Owns: the way from record batches to the rules of domain.detect and from their outcome to records. Must not: hold a
+rule, or know how records are fetched and committed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from postcart.domain.detect import fold
+from postcart.domain.detect.outcome import Arrival, Detected
+from postcart.domain.detect.rules import Rules
+from postcart.domain.detect.visitor import Visitor
+from postcart.events.signals import TaskClock
+from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
+from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_output, latest_ms
+from postcart.processors.rows import RowStore
+from postcart.processors.stage_metrics import StageMetrics
+from postcart.processors.watermark import Watermark
+
+ROW_VERSION = 1
+_FIRE_LIMIT = 20_000
+"""Overdue rows looked at in one go: a restart after a long stop must not hold the loop."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectConfig:
+    """What all DETECT tasks of a worker share.
+
+    Attributes:
+        decoders: By input topic.
+        partitions: Of the signals topic: the task's clock goes to each of them.
+        clock_interval_ms: The clock is told anew when it has moved by this much, and with every output.
+    """
+
+    rules: Rules
+    decoders: Mapping[str, BatchDecoder]
+    signals_topic: str
+    decisions_topic: str
+    dead_topic: str
+    partitions: int
+    disorder_ms: int
+    exact_idle: bool
+    clock_interval_ms: int
+    metrics: StageMetrics
+
+
+class DetectTask:
+    """State and logic of one partition number (see processors.engine.task.Task)."""
+
+    def __init__(self, config: DetectConfig, partition: int) -> None:
+        self._config = config
+        self._partition = partition
+        self._rows = RowStore(
+            Visitor,
+            version=ROW_VERSION,
+            deadline=lambda visitor: visitor.deadline_ms(config.rules),
+            stays_decoded=lambda visitor: visitor.session is not None or bool(visitor.pending),
+        )
+        self._watermark = Watermark(config.decoders, disorder_ms=config.disorder_ms, exact_idle=config.exact_idle)
+        self._outputs: list[Output] = []
+        self._fired_ms = -1
+        self._told_ms = -1
+        self._encode = msgspec.json.Encoder().encode
+
+    def restore(self, rows: Sequence[Row]) -> None:
+        """See Task."""
+        self._rows.restore(rows)
+
+    def restored(self) -> None:
+        """See Task."""
+        self._rows.restored()
+
+    def process(self, batch: RecordBatch) -> None:
+        """See Task."""
+        config = self._config
+        events, letters = config.decoders[batch.topic].decode_batch(batch.records)
+        for letter in letters:
+            self._outputs.append(dead_output(config.dead_topic, letter))
+        out = Detected()
+        if events:
+            self._watermark.saw(batch.topic, append_bound_ms(batch, latest_ms(events)))
+            self._take_in(events, out)
+        self._collect(out)
+        config.metrics.processed(
+            batch.topic,
+            received=len(batch.records),
+            applied=len(events) - out.late - out.repeated,
+            late=out.late,
+            repeated=out.repeated,
+            dead=len(letters),
+        )
+
+    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:  # noqa: ARG002 -- the clock decides, not now
+        """See Task."""
+        self._watermark.idle(idle)
+        clock_ms = self._watermark.clock_ms
+        if clock_ms is None or clock_ms <= self._fired_ms:
+            return
+        rules, rows, out = self._config.rules, self._rows, Detected()
+        limit = _FIRE_LIMIT
+        for key, visitor in rows.due(clock_ms, limit):
+            limit -= 1
+            if fold.advance(visitor, clock_ms, rules, out):
+                rows.save(key, visitor)
+            else:
+                rows.drop(key)
+        self._collect(out)
+        # With rows left over, only what is before the next of them has been told.
+        next_ms = rows.next_deadline_ms() if limit <= 0 else None
+        self._fired_ms = clock_ms if next_ms is None else min(clock_ms, next_ms - 1)
+        self._config.metrics.clock(self._partition, self._fired_ms)
+
+    def pending(self) -> bool:
+        """See Task."""
+        return bool(self._outputs) or self._clock_is_news()
+
+    def drain(self) -> Effects:
+        """See Task."""
+        outputs, self._outputs = self._outputs, []
+        if self._fired_ms > self._told_ms and (outputs or self._clock_is_news()):
+            clock = self._encode(TaskClock(task=self._partition, clock_ms=self._fired_ms))
+            topic = self._config.signals_topic
+            outputs += [Output(topic, None, clock, number) for number in range(self._config.partitions)]
+            self._told_ms = self._fired_ms
+        rows = self._rows.take_changed()
+        self._config.metrics.rows(self._partition, len(self._rows))
+        return Effects(outputs, rows)
+
+    def close(self) -> None:
+        """See Task."""
+        self._config.metrics.closed(self._partition)
+
+    def _clock_is_news(self) -> bool:
+        return self._fired_ms >= self._told_ms + self._config.clock_interval_ms
+
+    def _take_in(self, events: Sequence[Arrival], out: Detected) -> None:
+        """Group by visitor, then touch each row once."""
+        groups: dict[str, list[Arrival]] = {}
+        for event in events:
+            visitor_id = event.visitor_id
+            group = groups.get(visitor_id)
+            if group is None:
+                groups[visitor_id] = [event]
+            else:
+                group.append(event)
+        rows, rules = self._rows, self._config.rules
+        clock_ms = self._watermark.clock_ms
+        for visitor_id, arrivals in groups.items():
+            visitor = rows.load(visitor_id) or Visitor(visitor_id=visitor_id)
+            fold.arrive(visitor, arrivals, out)
+            if clock_ms is not None:
+                fold.advance(visitor, clock_ms, rules, out)
+            rows.save(visitor_id, visitor)
+
+    def _collect(self, out: Detected) -> None:
+        signals, decisions, encode = self._config.signals_topic, self._config.decisions_topic, self._encode
+        outputs = self._outputs
+        outputs += [Output(signals, signal.person_id.encode(), encode(signal)) for signal in out.signals]
+        outputs += [Output(decisions, item.visitor_id.encode(), encode(item)) for item in out.decisions]

@@ -1,0 +1,51 @@
+"""Record batches in, decoded events out; what can't be read becomes dead letters.
+
+Owns: the step that is the same in every stage: decode a batch, count, collect dead letters, tell the clock. Must
+not: know what the events mean.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from confluent_kafka import Message
+
+from postcart.codecs import dead_letters
+from postcart.codecs.dead_letters import DeadLetter
+from postcart.events.shop import Event
+from postcart.events.times import to_ms
+from postcart.processors.engine.task import Output, RecordBatch
+
+
+class BatchDecoder(Protocol):
+    """Decodes the records of one topic."""
+
+    def decode_batch(self, messages: Sequence[Message]) -> tuple[list[Any], list[DeadLetter]]:
+        """Events in order, and what could not be read."""
+        ...
+
+
+def append_bound_ms(batch: RecordBatch, latest_event_ms: int) -> int:
+    """The highest of min(event time, append time) in a batch whose youngest event is ``latest_event_ms``.
+
+    Append times of a partition don't fall, so the cheap answer is right unless a source's clock is fast.
+    """
+    first = batch.records[0].timestamp()[1]
+    if latest_event_ms <= first:
+        return latest_event_ms
+    return min(latest_event_ms, batch.records[-1].timestamp()[1])
+
+
+def latest_ms(events: Sequence[Event]) -> int:
+    """The youngest event's time; 0 without events."""
+    latest = 0
+    for event in events:
+        time = event.time
+        at_ms = time if type(time) is int else to_ms(time)  # type: ignore[arg-type]  # int or datetime
+        latest = max(latest, at_ms)
+    return latest
+
+
+def dead_output(topic: str, letter: DeadLetter) -> Output:
+    """The dead letter as a record under its original key."""
+    key, value = dead_letters.encode(letter)
+    return Output(topic, key, value)

@@ -1,0 +1,163 @@
+"""The rows of one partition: in memory, at rest as bytes, with an index of their deadlines.
+
+Owns: loading, encoding, versions, tombstones and the order of deadlines. Must not: know what a row means, or Kafka.
+
+A row at rest is ``version (1 byte) | deadline (8 bytes, big endian) | msgpack``: so that after a restore the index
+is rebuilt without decoding a row. Rows that will be touched again soon stay decoded.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import heapify, heappop, heappush
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from postcart.errors import StateError
+
+_HEAD = 9
+_READABLE_AHEAD = 1
+"""Release N reads rows of N+1, so that an upgrade can be rolled back."""
+
+
+class IndexedRow(Protocol):
+    """A row that remembers under which deadline it stands in the index."""
+
+    indexed_ms: int
+
+
+R = TypeVar("R", bound=IndexedRow)
+
+
+class RowStore(Generic[R]):
+    """Rows of type ``R`` by key.
+
+    Args:
+        row_type: The msgspec struct of a row.
+        version: The version that this release writes; it reads one more.
+        deadline: The row's next deadline in milliseconds, event time.
+        stays_decoded: Whether a row is likely to be touched again soon.
+    """
+
+    def __init__(
+        self,
+        row_type: type[R],
+        *,
+        version: int,
+        deadline: Callable[[R], int],
+        stays_decoded: Callable[[R], bool],
+    ) -> None:
+        self._rows: dict[str, R | bytes] = {}
+        self._touched: dict[str, R | None] = {}
+        self._heap: list[tuple[int, str]] = []
+        self._decode = msgspec.msgpack.Decoder(row_type).decode
+        self._encode = msgspec.msgpack.Encoder().encode
+        self._version = version
+        self._prefix = bytes([version])
+        self._deadline = deadline
+        self._stays_decoded = stays_decoded
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._rows
+
+    def load(self, key: str) -> R | None:
+        """The row, or None. Changes to it count once it is saved."""
+        row = self._rows.get(key)
+        if type(row) is not bytes:
+            return row  # type: ignore[return-value]  # a struct or None
+        decoded = self._rows[key] = self._read(key, row)
+        return decoded
+
+    def save(self, key: str, row: R) -> None:
+        """Keep the row as it is now; it is written with the next ``take_changed``."""
+        self._rows[key] = self._touched[key] = row
+        deadline = self._deadline(row)
+        if not row.indexed_ms or deadline < row.indexed_ms:
+            row.indexed_ms = deadline
+            heappush(self._heap, (deadline, key))
+
+    def drop(self, key: str) -> None:
+        """Forget the row; a tombstone is written."""
+        self._rows.pop(key, None)
+        self._touched[key] = None
+
+    def due(self, clock_ms: int, limit: int) -> Iterator[tuple[str, R]]:
+        """Rows whose deadline is at or before ``clock_ms``, at most ``limit``; the caller saves or drops each.
+
+        The index may hold a row too early (its deadline moved): it is put back at its place.
+        """
+        heap = self._heap
+        while heap and heap[0][0] <= clock_ms and limit:
+            indexed, key = heappop(heap)
+            row = self.load(key)
+            if row is None or row.indexed_ms != indexed:
+                continue
+            row.indexed_ms = 0
+            deadline = self._deadline(row)
+            if deadline > clock_ms:
+                row.indexed_ms = deadline
+                heappush(heap, (deadline, key))
+                continue
+            limit -= 1
+            yield key, row
+
+    def next_deadline_ms(self) -> int | None:
+        """A lower bound of the earliest deadline; None without rows."""
+        return self._heap[0][0] if self._heap else None
+
+    def take_changed(self) -> list[tuple[bytes, bytes | None]]:
+        """Changelog records of what changed since the last call, each row once; rows come to rest."""
+        changed: list[tuple[bytes, bytes | None]] = []
+        rows, encode, prefix, stays = self._rows, self._encode, self._prefix, self._stays_decoded
+        for key, row in self._touched.items():
+            if row is None:
+                changed.append((key.encode(), None))
+                continue
+            value = prefix + row.indexed_ms.to_bytes(8, "big") + encode(row)
+            changed.append((key.encode(), value))
+            if not stays(row):
+                rows[key] = value
+        self._touched.clear()
+        return changed
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether a row was saved or dropped since the last ``take_changed``."""
+        return bool(self._touched)
+
+    def restore(self, records: Sequence[tuple[bytes, bytes | None]]) -> None:
+        """Take changelog records in order; a later one replaces the earlier.
+
+        Raises:
+            StateError: A row of an unknown version: it is never reset.
+        """
+        rows = self._rows
+        for key, value in records:
+            if value is None:
+                rows.pop(key.decode(), None)
+                continue
+            if value[0] > self._version + _READABLE_AHEAD or len(value) <= _HEAD:
+                raise StateError(
+                    f"row {key!r} was written by version {value[0]}, this release reads up to "
+                    f"{self._version + _READABLE_AHEAD}: start the newer release"
+                )
+            rows[key.decode()] = value
+
+    def restored(self) -> None:
+        """Rebuild the index after the last restored record."""
+        self._heap = [
+            (int.from_bytes(value[1:_HEAD], "big"), key) for key, value in self._rows.items() if type(value) is bytes
+        ]
+        heapify(self._heap)
+
+    def keys(self) -> Iterable[str]:
+        """Keys of all rows."""
+        return self._rows.keys()
+
+    def _read(self, key: str, value: bytes) -> R:
+        try:
+            return self._decode(memoryview(value)[_HEAD:])
+        except msgspec.MsgspecError as error:
+            raise StateError(f"row {key!r} can't be read: {error}") from error
