@@ -10,6 +10,7 @@ PostcartError
  ├─ UnreadableRecord       a record that can't be decoded or is not allowed; becomes a dead letter
  ├─ TopologyError          topics are missing or their partition counts differ
  ├─ BrokerUnavailable      Kafka can't be reached
+ ├─ RegistryUnavailable    the schema registry can't be asked
  ├─ Fenced                 this process no longer owns what it was about to write; the process must end
  ├─ StateError             stored state can't be read by this release; the process must end
  ├─ RenderError            a template failed on a job
@@ -69,6 +70,13 @@ class BrokerUnavailable(PostcartError):  # noqa: N818 -- names a state of the wo
     """Kafka can't be reached at the configured address."""
 
     code = "broker_unavailable"
+    retryable = True
+
+
+class RegistryUnavailable(PostcartError):  # noqa: N818 -- names a state of the world
+    """The schema registry can't be asked now: a record is neither readable nor unreadable."""
+
+    code = "registry_unavailable"
     retryable = True
 
 

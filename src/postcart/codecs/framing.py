@@ -1,0 +1,112 @@
+"""The three framings of a payload: JSON, Confluent's wire format, Avro single-object encoding.
+
+Owns: the bytes in front of a payload and what they mean. Must not: know any event, key or topic.
+
+Without a registry the id of the wire format means nothing here: ids belong to one registry. Then the subject's released
+schemas are tried, newest first, and one is taken if it uses up the payload to the last byte and ``accept`` takes what
+came out. The writer's schema alone decides how bytes are read; fields are then taken by name, as with JSON.
+"""
+
+import io
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import fastavro
+
+from postcart.codecs.avro_schemas import AvroSchema, SchemaSource
+from postcart.errors import UnreadableRecord
+
+WIRE_MAGIC: Final = 0x00
+SINGLE_OBJECT_MAGIC: Final = b"\xc3\x01"
+_WIRE_HEADER: Final = 5
+_SINGLE_HEADER: Final = 10
+
+T = TypeVar("T")
+
+
+class AvroFraming:
+    """Reads Avro payloads of one subject.
+
+    Args:
+        released: The subject's schemas, newest first.
+        registry: Resolves the ids of the wire format, if there is one.
+        accept: Makes an event of the value read; raises ``ValueError`` if it is none.
+    """
+
+    def __init__(
+        self,
+        released: Sequence[AvroSchema],
+        *,
+        registry: SchemaSource | None,
+        accept: Callable[[Any], T],
+    ) -> None:
+        self._released = released
+        self._by_rabin = {schema.rabin: schema for schema in released}
+        self._registry = registry
+        self._accept = accept
+
+    def read(self, payload: bytes) -> Any:
+        """What ``accept`` makes of a framed payload.
+
+        Raises:
+            UnreadableRecord: ``framing``, ``schema_unknown``, ``decode`` or ``invalid``.
+            RegistryUnavailable: The registry can't be asked now.
+        """
+        if payload[0] == WIRE_MAGIC and len(payload) >= _WIRE_HEADER:
+            return self._wire(payload)
+        if payload[:2] == SINGLE_OBJECT_MAGIC and len(payload) >= _SINGLE_HEADER:
+            schema = self._by_rabin.get(payload[2:_SINGLE_HEADER])
+            if schema is None:
+                raise UnreadableRecord("schema_unknown", f"no released schema has fingerprint {payload[2:10].hex()}")
+            return self._take(payload, _SINGLE_HEADER, schema)
+        raise UnreadableRecord("framing", f"starts with {payload[:2].hex()}: neither JSON nor a framing of Avro")
+
+    def _wire(self, payload: bytes) -> Any:
+        (schema_id,) = struct.unpack_from(">I", payload, 1)
+        if self._registry is not None:
+            schema = self._registry.schema(schema_id)
+            if schema is None:
+                raise UnreadableRecord("schema_unknown", f"the registry knows no Avro schema of id {schema_id}")
+            return self._take(payload, _WIRE_HEADER, schema)
+        for schema in self._released:
+            try:
+                return self._take(payload, _WIRE_HEADER, schema)
+            except UnreadableRecord:
+                continue
+        raise UnreadableRecord(
+            "schema_unknown", f"no registry is configured for schema id {schema_id}, and no released schema fits"
+        )
+
+    def _take(self, payload: bytes, header: int, schema: AvroSchema) -> Any:
+        stream = io.BytesIO(payload)
+        stream.seek(header)
+        try:
+            value = fastavro.schemaless_reader(
+                stream, schema.parsed, None, return_record_name=True, return_record_name_override=True
+            )
+        except Exception as error:  # fastavro raises whatever the damaged bytes lead it into
+            raise UnreadableRecord("decode", f"not the bytes of the schema: {error!r}"[:300]) from error
+        if stream.tell() != len(payload):
+            raise UnreadableRecord("decode", f"{len(payload) - stream.tell()} bytes are left over")
+        try:
+            return self._accept(value)
+        except ValueError as error:  # msgspec's validation errors are ValueErrors
+            raise UnreadableRecord("invalid", str(error)) from error
+
+
+def wire_format(schema: AvroSchema, schema_id: int, value: Any) -> bytes:
+    """The value in Confluent's wire format."""
+    return _framed(struct.pack(">bI", WIRE_MAGIC, schema_id), schema, value)
+
+
+def single_object(schema: AvroSchema, value: Any) -> bytes:
+    """The value in Avro single-object encoding."""
+    return _framed(SINGLE_OBJECT_MAGIC + schema.rabin, schema, value)
+
+
+def _framed(header: bytes, schema: AvroSchema, value: Any) -> bytes:
+    stream = io.BytesIO()
+    stream.write(header)
+    fastavro.schemaless_writer(stream, schema.parsed, value)
+    return stream.getvalue()

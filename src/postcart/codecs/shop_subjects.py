@@ -1,0 +1,109 @@
+"""What each topic of the shop holds: its events, its key, and how these look as Avro values.
+
+Owns: the table of the shop's subjects, and the way between an event and its Avro value. Must not: know bytes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import msgspec
+
+from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, SessionEvents, ShopEvent, time_ms
+
+Subject = Literal["shop.sessions", "shop.carts", "shop.orders", "shop.profiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectSpec:
+    """One topic's contract.
+
+    Attributes:
+        events: Union of the structs, as msgspec takes it.
+        key_field: The field whose text is the record's key.
+        compacted: Whether a record without value is a tombstone, and no mistake.
+    """
+
+    events: Any
+    key_field: Literal["visitor_id", "person_id"]
+    compacted: bool = False
+
+
+SUBJECTS: Final[Mapping[Subject, SubjectSpec]] = {
+    "shop.sessions": SubjectSpec(SessionEvents, "visitor_id"),
+    "shop.carts": SubjectSpec(CartEvents, "visitor_id"),
+    "shop.orders": SubjectSpec(OrderEvents, "person_id"),
+    "shop.profiles": SubjectSpec(ProfileUpdated, "person_id", compacted=True),
+}
+
+
+def _structs(spec: SubjectSpec) -> tuple[type[msgspec.Struct], ...]:
+    return getattr(spec.events, "__args__", (spec.events,))
+
+
+def _tag(struct: type[msgspec.Struct]) -> str:
+    return str(struct.__struct_config__.tag)
+
+
+SUBJECT_OF: Final[Mapping[type, Subject]] = {
+    struct: subject for subject, spec in SUBJECTS.items() for struct in _structs(spec)
+}
+"""Event class → the subject on which it travels."""
+
+# Avro names a kind by its record: CheckoutStep is checkout_step, PageExited would be no record's name.
+_TAGS: Final = {_tag(struct).replace("_", ""): _tag(struct) for struct in SUBJECT_OF}
+_RECORDS: Final = {tag: "".join(part.capitalize() for part in tag.split("_")) for tag in _TAGS.values()}
+_NAMESPACE: Final = "postcart.shop"
+_COMMON: Final = frozenset(
+    {"id", "time", "sequence", "visitor_id", "session_id", "device", "person_id", "order_id", "type"}
+)
+
+
+def key_of(event: ShopEvent) -> str:
+    """The text of the key under which this event travels."""
+    return str(getattr(event, SUBJECTS[SUBJECT_OF[type(event)]].key_field))
+
+
+def from_avro(subject: Subject, value: Any) -> ShopEvent:
+    """The event of a value as fastavro reads it, whichever way its writer's schema names the kind.
+
+    Kinds are read from ``kind``, a union of records beside the common fields (the released schemas), from a union of
+    records at the top, or from a field ``type``.
+
+    Raises:
+        ValueError: It is no event of this subject.
+    """
+    name = None
+    if type(value) is tuple:
+        name, value = value
+    if type(value) is not dict:
+        raise ValueError("the value is no record")
+    kind = value.get("kind")
+    if type(kind) is tuple:
+        name, detail = kind
+        value.update(detail)
+    if "type" not in value:
+        value["type"] = "profile" if subject == "shop.profiles" else _tag_of(name)
+    event: ShopEvent = msgspec.convert(value, SUBJECTS[subject].events)
+    return event
+
+
+def to_avro(event: ShopEvent) -> dict[str, Any]:
+    """The event as a value of its subject's released schema; parts of a millisecond are cut off."""
+    value: dict[str, Any] = msgspec.to_builtins(event)
+    value["time"] = time_ms(event)
+    tag = value.pop("type")
+    if tag == "profile":
+        return value
+    common = {key: value.pop(key) for key in _COMMON & value.keys() if not (key == "person_id" and tag == "identified")}
+    common["kind"] = (f"{_NAMESPACE}.{_RECORDS[tag]}", value)
+    return common
+
+
+def _tag_of(name: str | None) -> str:
+    if name is None:
+        raise ValueError("nothing names the kind of the event")
+    tag = _TAGS.get(name.rsplit(".", 1)[-1].replace("_", "").lower())
+    if tag is None:
+        raise ValueError(f"no kind of event is called {name}")
+    return tag
