@@ -21,6 +21,9 @@ class RecordBatch:
     start: int
     """Position of the consumer before this poll."""
     records: list[Message]
-    """In offset order; never empty. ``value()``, ``key()`` and ``headers()`` are bytes, not decoded."""
+    """In offset order; ``value()``, ``key()`` and ``headers()`` are bytes, not decoded.
+
+    Empty where only the position moved, past markers or compacted records; tasks never see such a batch.
+    """
     next: int
     """Position after the last record: where to go on once all of these are folded."""

@@ -49,8 +49,8 @@ class Task(Protocol):
     """State and logic of one partition number of one stage.
 
     Called on the event-loop thread only; never awaits and does no I/O. An exception is a bug and ends the process.
-    The order of calls is ``restore``\\*, ``restored``, then ``process``, ``advance`` and ``drain`` in any order,
-    and ``close`` at any time, once.
+    The order of calls is ``restore`` (any number of times), ``restored``, then ``process``, ``advance``, ``pending``
+    and ``drain`` in any order, and ``close`` at any time, once.
     """
 
     def restore(self, rows: Sequence[Row]) -> None:

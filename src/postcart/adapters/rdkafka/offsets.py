@@ -1,0 +1,149 @@
+"""Watermarks and committed offsets, asked over a client of its own.
+
+Owns: the admin client of a stage. Must not: commit anything.
+
+The polling thread's consumer could be asked too, but it would stand still meanwhile; here one request covers all
+partitions and nothing waits but the coroutine that asks.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+import structlog
+from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+
+from postcart.adapters.rdkafka.settings import ClientSettings
+from postcart.adapters.rdkafka.trouble import unreachable
+from postcart.errors import TopologyError
+
+log = structlog.get_logger(__name__)
+
+_REQUEST_S = 5.0
+_AGAIN_S = 0.1  # between two tries, for a predecessor's transaction to be resolved or a broker to come back
+_NONE = -1001  # librdkafka's "no offset stored"
+_UNSTABLE = KafkaError.UNSTABLE_OFFSET_COMMIT
+_MOCK = "mockCluster"  # how librdkafka's in-process broker names its cluster
+
+Positions = dict[tuple[str, int], int]
+
+
+class Offsets:
+    """Asks the broker where partitions end and where a group stands.
+
+    Args:
+        settings: Of the clients.
+        client_id: Name in the broker's logs.
+    """
+
+    def __init__(self, settings: ClientSettings, *, client_id: str) -> None:
+        self._admin = AdminClient(settings.client(client_id))
+
+    async def ends(self, partitions: Iterable[tuple[str, int]], *, stable: bool = False) -> Positions:
+        """High watermark per partition; with ``stable``, where a ``read_committed`` reader must stop now.
+
+        Partitions that can't be told now (a leader is being elected) are absent.
+
+        Raises:
+            BrokerUnavailable: Nobody answers; try again later.
+            TopologyError: A topic does not exist.
+        """
+        level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        asked = {TopicPartition(topic, partition): latest for topic, partition in partitions}
+        if not asked:
+            return {}
+        try:
+            futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
+        except KafkaException as error:
+            raise _translated(error) from error
+        found: Positions = {}
+        for tp, future in futures.items():
+            try:
+                found[tp.topic, tp.partition] = (await asyncio.wrap_future(future)).offset
+            except KafkaException as error:
+                if (trouble := _translated(error, tp.topic)) is not error and len(futures) == 1:
+                    raise trouble from error
+                log.warning("watermark_unknown", topic=tp.topic, partition=tp.partition, code=error.args[0].name())
+        return found
+
+    async def end(self, topic: str, partition: int) -> int:
+        """High watermark of one partition; asks until the broker answers.
+
+        Raises:
+            TopologyError: The topic does not exist.
+        """
+        while True:
+            try:
+                return (await self.ends([(topic, partition)]))[topic, partition]
+            except KeyError:
+                pass
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+            except Exception as error:
+                if not getattr(error, "retryable", False):
+                    raise
+            await asyncio.sleep(_AGAIN_S)
+
+    async def committed(
+        self, group: str, partitions: Iterable[tuple[str, int]]
+    ) -> Mapping[tuple[str, int], int | None]:
+        """Stable committed position per partition, ``None`` where the group has none.
+
+        Waits while a transaction that holds offsets of the group is pending, and while no broker answers.
+        """
+        wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
+        request = ConsumerGroupTopicPartitions(group, wanted)
+        while True:
+            try:
+                futures = self._admin.list_consumer_group_offsets(
+                    [request], require_stable=True, request_timeout=_REQUEST_S
+                )
+                answer = await asyncio.wrap_future(futures[group])
+            except KafkaException as error:
+                if error.args[0].code() != _UNSTABLE and unreachable(error.args[0]) is None:
+                    raise
+            else:
+                troubles = [tp.error for tp in answer.topic_partitions if tp.error is not None]
+                if not troubles:
+                    return {
+                        (tp.topic, tp.partition): None if tp.offset == _NONE else tp.offset
+                        for tp in answer.topic_partitions
+                    }
+                for trouble in troubles:
+                    if trouble.code() != _UNSTABLE and not trouble.retriable():
+                        raise KafkaException(trouble)
+            await asyncio.sleep(_AGAIN_S)
+
+    def check(self, topics: Iterable[str]) -> bool:
+        """Check that topics exist and have the same partition count. Blocks; not for the event loop.
+
+        Returns:
+            Whether this is librdkafka's mock broker, which forgets the offsets of transactions.
+
+        Raises:
+            BrokerUnavailable: Nobody answers.
+            TopologyError: Topics are missing or their partition counts differ; all are named.
+        """
+        try:
+            cluster = self._admin.list_topics(timeout=_REQUEST_S)
+        except KafkaException as error:
+            raise _translated(error) from error
+        counts = {topic: len(cluster.topics[topic].partitions) if topic in cluster.topics else 0 for topic in topics}
+        missing = [
+            f"topic {topic} does not exist: run `postcart topics create`" for topic in counts if not counts[topic]
+        ]
+        if missing:
+            raise TopologyError(*missing)
+        if len(set(counts.values())) > 1:
+            raise TopologyError(f"partition counts differ, but must be the same: {counts}")
+        return str(cluster.cluster_id).startswith(_MOCK)
+
+
+def _translated(error: KafkaException, topic: str | None = None) -> Exception:
+    trouble = error.args[0]
+    if trouble.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}:  # noqa: SLF001
+        return TopologyError(f"topic {topic} or one of its partitions does not exist: run `postcart topics create`")
+    return unreachable(trouble) or error

@@ -1,0 +1,313 @@
+"""The one thread that owns the consumer.
+
+Owns: every call on the ``confluent_kafka.Consumer``: a commit, or taking the group metadata, on another thread blocks
+for good. Must not: decode, decide, or commit.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from postcart.adapters.rdkafka import listener as contract
+from postcart.adapters.rdkafka.grouping import group
+from postcart.adapters.rdkafka.handover import HandOver
+from postcart.adapters.rdkafka.settings import ClientSettings
+from postcart.adapters.rdkafka.trouble import verdict
+from postcart.errors import Fenced
+
+log = structlog.get_logger(__name__)
+
+_POLL_S = 0.02  # how long a request to the thread may wait at most; 50 idle wake-ups a second cost nothing measurable
+_PAUSE_AFTER_S = 0.5  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
+_SEEK_TRIES = 250
+_STATE = KafkaError._STATE  # noqa: SLF001 -- the client publishes its own codes with an underscore
+
+Call = tuple[Callable[[Consumer], Any], concurrent.futures.Future[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The group's metadata, and what this member owned at that very moment."""
+
+    metadata: Any
+    owned: frozenset[contract.TopicPartition]
+
+
+class Poller:
+    """Joins the group, polls from then on until closed, and hands batches over.
+
+    Args:
+        settings: Of the clients.
+        client_id: Name in the broker's logs.
+        consumer_group: Group to join.
+        topics: Subscribed together.
+        listener: Told, on ``loop``, of ownership and failure.
+        loop: The event loop that takes the batches.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        client_id: str,
+        consumer_group: str,
+        topics: Iterable[str],
+        listener: contract.Listener,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._settings = settings
+        self._config = settings.consumer(client_id, consumer_group)
+        self._topics = sorted(topics)
+        self._listener = listener
+        self._loop = loop
+        self.handover = HandOver(loop, settings.handover_records)
+        self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self._abandoned = threading.Event()
+        self._owned: set[contract.TopicPartition] = set()
+        self._positions: dict[contract.TopicPartition, int] = {}
+        self._full_since: float | None = None
+        self._held = False
+        self._fatal: KafkaError | None = None
+        self._consumer: Consumer | None = None
+        self.polled_at = time.monotonic()
+        """When the thread last came round, on the monotonic clock, in seconds."""
+        self._thread = threading.Thread(target=self._run, name="rdkafka-poller", daemon=True)
+
+    # -- for the event loop -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the thread, and with it membership."""
+        self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def owned(self) -> frozenset[contract.TopicPartition]:
+        """What is assigned, now."""
+        return frozenset(self._owned)
+
+    def call(self, request: Callable[[Consumer], Any]) -> concurrent.futures.Future[Any]:
+        """Have something done with the consumer on its thread; may be called on any thread.
+
+        The future fails with ``Fenced`` once the thread has ended.
+        """
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        self._calls.put((request, future))
+        if not self._thread.is_alive():
+            self._refuse_calls()
+        return future
+
+    def membership(self) -> concurrent.futures.Future[Membership]:
+        """Fresh group metadata for a transaction, with what is owned at that moment."""
+        return self.call(lambda consumer: Membership(consumer.consumer_group_metadata(), frozenset(self._owned)))
+
+    def start_at(self, positions: dict[contract.TopicPartition, int]) -> concurrent.futures.Future[None]:
+        """Read partitions from these positions on: the first batch of each starts exactly there.
+
+        Partitions that are not owned any more are passed over.
+        """
+        return self.call(lambda consumer: self._start_at(consumer, positions))
+
+    def stop_reading(self, partitions: Iterable[contract.TopicPartition]) -> concurrent.futures.Future[None]:
+        """Pause partitions that stay owned; nothing of them is handed over until ``start_at``."""
+        return self.call(lambda consumer: self._stop_reading(consumer, partitions))
+
+    def close(self) -> None:
+        """Ask the thread to leave the group: revokes everything through the listener, then ends."""
+        self._closing.set()
+
+    def abandon(self) -> None:
+        """Ask the thread to end without consulting the listener; what is open must not be committed."""
+        self._abandoned.set()
+        self._closing.set()
+
+    async def ended(self) -> None:
+        """Wait until the thread has ended, without blocking the loop."""
+        while self._thread.is_alive():  # noqa: ASYNC110 -- a thread's end has no awaitable
+            await asyncio.sleep(0.01)
+
+    # -- on the thread ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            consumer = self._consumer = Consumer(self._config | {"error_cb": self._on_error})
+            consumer.subscribe(
+                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+            while not self._closing.is_set():
+                self._serve_calls()
+                self._poll(consumer)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the process must hear of it
+            if not self._abandoned.is_set():
+                self._listener.failed(error)
+            self._abandoned.set()
+        finally:
+            if self._consumer is not None:
+                with contextlib.suppress(KafkaException, RuntimeError):
+                    self._consumer.close()
+            self._refuse_calls()
+
+    def _serve_calls(self, wait_s: float = 0.0) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                request, future = self._calls.get(timeout=wait_s) if wait_s else self._calls.get_nowait()
+                wait_s = 0.0
+                if not future.set_running_or_notify_cancel():
+                    continue
+                try:
+                    future.set_result(request(self._connected()))
+                except Exception as error:  # noqa: BLE001 -- the caller's to judge
+                    future.set_exception(error)
+
+    def _connected(self) -> Consumer:
+        if self._consumer is None:
+            raise Fenced("there is no consumer")
+        return self._consumer
+
+    def _refuse_calls(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                _, future = self._calls.get_nowait()
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(Fenced("the polling thread has ended"))
+
+    def _poll(self, consumer: Consumer) -> None:
+        """One round: hand over what came, or hold back while the stage is busy."""
+        self.polled_at = time.monotonic()
+        if self._hold_back(consumer):
+            self.handover.wait_for_room(_POLL_S)
+            if not self._held:
+                return
+        first = consumer.poll(0 if self._held else _POLL_S)
+        if self._fatal is not None:
+            raise self._judged(self._fatal, None, None) or Fenced(str(self._fatal))
+        if first is None:
+            return
+        messages = [first, *consumer.consume(self._settings.batch_records - 1, 0)]
+        batches, errors = group(messages, self._positions)
+        if batches:
+            self.handover.put(batches)
+        for error, message in errors:
+            meaning = self._judged(error, message.topic(), message.partition())
+            if meaning is not None:
+                raise meaning
+            log.warning("consumer_error", code=error.name(), detail=error.str(), topic=message.topic())
+
+    def _hold_back(self, consumer: Consumer) -> bool:
+        """Whether the hand-over is full. If it stays so, partitions are paused and polling goes on."""
+        if not self.handover.full:
+            self._full_since = None
+            if self._held:
+                self._held = False
+                consumer.resume(_partitions(self._positions))
+            return False
+        now = time.monotonic()
+        if self._full_since is None:
+            self._full_since = now
+        elif not self._held and now - self._full_since > _PAUSE_AFTER_S:
+            self._held = True
+            consumer.pause(_partitions(self._positions))
+        return True
+
+    def _judged(self, error: KafkaError, topic: str | None, partition: int | None) -> Exception | None:
+        return verdict(error, topic=topic, partition=partition, group=str(self._config["group.id"]))
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal() or self._judged(error, None, None) is not None:
+            self._fatal = error
+        log.warning("consumer_trouble", code=error.name(), detail=error.str())
+
+    def _start_at(self, consumer: Consumer, positions: dict[contract.TopicPartition, int]) -> None:
+        for tp, position in positions.items():
+            if tp in self._owned:
+                _seek(consumer, tp, position)
+                self._positions[tp] = position
+        if not self._held:
+            consumer.resume(_partitions(tp for tp in positions if tp in self._owned))
+
+    def _stop_reading(self, consumer: Consumer, partitions: Iterable[contract.TopicPartition]) -> None:
+        mine = [tp for tp in partitions if tp in self._owned]
+        consumer.pause(_partitions(mine))
+        for tp in mine:
+            self._positions.pop(tp, None)
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._settings.group_protocol == "consumer":
+            consumer.incremental_assign(partitions)
+        else:
+            consumer.assign(partitions)
+        consumer.pause(partitions)
+        taken = _names(partitions)
+        self._owned |= taken
+        log.info("partitions_assigned", partitions=_spoken(taken))
+        self._consult(self._listener.assigned(taken))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._give_up(consumer, partitions, lost=False)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._give_up(consumer, partitions, lost=True)
+
+    def _give_up(self, consumer: Consumer, partitions: list[TopicPartition], *, lost: bool) -> None:
+        given = _names(partitions)
+        log.info("partitions_lost" if lost else "partitions_revoked", partitions=_spoken(given))
+        if lost:
+            self._owned -= given  # before anybody can take metadata: a commit for these must not look legitimate
+        self._consult(self._listener.lost(given) if lost else self._listener.revoking(given))
+        self._owned -= given
+        for tp in given:
+            self._positions.pop(tp, None)
+        if self._settings.group_protocol == "consumer":
+            consumer.incremental_unassign(partitions)
+        else:
+            consumer.unassign()
+
+    def _consult(self, question: Coroutine[Any, Any, None]) -> None:
+        """Wait for the listener on the loop, and serve calls meanwhile: its commit needs this thread's metadata."""
+        if self._abandoned.is_set() or self._loop.is_closed():
+            question.close()
+            return
+        answer = asyncio.run_coroutine_threadsafe(question, self._loop)
+        while not answer.done() and not self._abandoned.is_set():
+            self._serve_calls(wait_s=0.005)
+        if answer.done() and (error := answer.exception()) is not None:
+            log.error("listener_failed", error=repr(error))
+            self._fatal = self._fatal or KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001
+
+
+def _seek(consumer: Consumer, tp: contract.TopicPartition, position: int) -> None:
+    """Seek; right after an assignment librdkafka may not be ready to, for some milliseconds."""
+    for attempt in range(_SEEK_TRIES):
+        try:
+            consumer.seek(TopicPartition(*tp, position))
+        except KafkaException as error:
+            if error.args[0].code() != _STATE or attempt == _SEEK_TRIES - 1:
+                raise
+            time.sleep(_POLL_S / 2)
+        else:
+            return
+
+
+def _partitions(names: Iterable[contract.TopicPartition]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition) for topic, partition in names]
+
+
+def _names(partitions: Iterable[TopicPartition]) -> frozenset[contract.TopicPartition]:
+    return frozenset((tp.topic, tp.partition) for tp in partitions)
+
+
+def _spoken(partitions: Iterable[contract.TopicPartition]) -> list[str]:
+    return [f"{topic}[{partition}]" for topic, partition in sorted(partitions)]

@@ -1,0 +1,356 @@
+"""Runs a stage's tasks: hands batches in, commits what comes out, follows the group's assignments.
+
+Owns: when a task is called and when a transaction is due. Must not: block the event loop; know what a stage decides.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from postcart.adapters.rdkafka.batch import RecordBatch
+from postcart.adapters.rdkafka.listener import TopicPartition
+from postcart.adapters.rdkafka.offsets import Offsets
+from postcart.adapters.rdkafka.poller import Poller
+from postcart.adapters.rdkafka.transaction import Transactor
+from postcart.errors import BrokerUnavailable, Fenced, PostcartError
+from postcart.processors.engine.health import Health
+from postcart.processors.engine.metrics import EngineMetrics
+from postcart.processors.engine.restorer import Restorer
+from postcart.processors.engine.settings import EngineSettings
+from postcart.processors.engine.slot import Slot
+from postcart.processors.engine.task import Clock, StageSpec
+from postcart.processors.engine.watchdog import standing_still
+from postcart.processors.engine.writer import Writer
+
+log = structlog.get_logger(__name__)
+
+
+class Engine:
+    """The shell around the tasks of one worker; also the listener of its poller.
+
+    Everything here happens on one event loop. ``_turn`` is held while tasks are called and while a transaction is
+    written: a task is never called between its drain and the commit of what it handed over.
+
+    Args:
+        spec: The stage.
+        settings: Intervals and clients.
+        clock: Wall time for the tasks.
+        metrics: Told what happens.
+        poller: Gives the poller once the app has subscribed.
+    """
+
+    def __init__(
+        self,
+        spec: StageSpec,
+        settings: EngineSettings,
+        *,
+        clock: Clock,
+        metrics: EngineMetrics,
+        poller: Callable[[], Poller | None],
+    ) -> None:
+        self.spec = spec
+        self.health = Health()
+        self.ended = asyncio.Event()
+        """Set when the engine has failed; ``health.failure`` says why."""
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._find_poller = poller
+        client_id = f"{spec.group}.{settings.worker}"
+        self._offsets = Offsets(settings.clients, client_id=f"{client_id}.admin")
+        self._writer = Writer(
+            Transactor(settings.clients, client_id=client_id, transactional_id=client_id),
+            poller=self._poller,
+            changelog=spec.changelog,
+            attempts=settings.commit_attempts,
+            metrics=metrics,
+        )
+        self._restorer = Restorer(
+            spec,
+            offsets=self._offsets,
+            reader_config=settings.clients.reader(f"{client_id}.restore"),
+            ready=self._run,
+            metrics=metrics,
+        )
+        self._slots: dict[int, Slot] = {}
+        self._turn = asyncio.Lock()
+        self._outputs_since: float | None = None
+        self._committed_at = time.monotonic()
+        self._asked_at = 0.0
+        self._asking: asyncio.Task[None] | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the background work; call it on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        for work in (self._open_then_restore(), self._keep_time()):
+            self._background.append(self._loop.create_task(self._guarded(work)))
+
+    async def stop(self) -> None:
+        """Let go of threads and timers. Partitions must have been given up before, or are abandoned uncommitted."""
+        for task in (*self._background, *([self._asking] if self._asking else ())):
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        self._writer.stop()
+        self._restorer.stop()
+        for slot in self._slots.values():
+            slot.close()
+        self._slots.clear()
+
+    def failed(self, error: BaseException) -> None:
+        """End the process by this error; the first one counts. May be called on any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self.health.failure is not None:
+            return
+        self.health.failure = error
+        expected = isinstance(error, PostcartError)
+        log.error(
+            "engine_failed", code=getattr(error, "code", "bug"), error=str(error), exc_info=not expected and error
+        )
+        self._writer.stop()
+        poller = self._find_poller()
+        if poller is not None:
+            poller.abandon()
+        self.ended.set()
+
+    async def _guarded(self, work: Any) -> None:
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a bug ends the process, and must be told
+            self._fail(error)
+
+    def _poller(self) -> Poller:
+        poller = self._find_poller()
+        if poller is None:
+            raise Fenced("there is no polling thread")
+        return poller
+
+    # -- records --------------------------------------------------------------------------------------------------
+
+    async def take(self, batch: RecordBatch) -> None:
+        """Fold a batch into its task, and commit if that is due. Turns away what does not start where it should."""
+        async with self._turn:
+            if self.health.failure is not None:
+                return
+            try:
+                self._fold(batch)
+                if self._commit_due():
+                    await self._commit()
+            except Exception as error:  # noqa: BLE001 -- nothing may leave an agent: Faust would restart it
+                self._fail(error)
+
+    def _fold(self, batch: RecordBatch) -> None:
+        slot = self._slots.get(batch.partition)
+        if slot is None or slot.phase != "running":
+            return
+        tide = slot.tides[batch.topic]
+        if batch.start != tide.position:
+            if not tide.sought:
+                log.info("seek", topic=batch.topic, partition=batch.partition, at=batch.start, to=tide.position)
+                self._seek(slot, batch.topic)
+            return
+        if batch.records:
+            slot.task.process(batch)
+            self._metrics.consumed(batch.topic, len(batch.records))
+        tide.move(batch.next, time.monotonic())
+        self._advance(slot)
+
+    def _advance(self, slot: Slot) -> None:
+        slot.advance(self._clock.now_ms())
+        if self._outputs_since is None and slot.task.pending():
+            self._outputs_since = time.monotonic()
+
+    def _seek(self, slot: Slot, topic: str) -> None:
+        tide = slot.tides[topic]
+        tide.sought = True
+        self._demand({(topic, slot.number): tide.position})
+
+    def _demand(self, positions: dict[TopicPartition, int]) -> None:
+        self._poller().start_at(positions).add_done_callback(self._on_sought)
+
+    def _on_sought(self, future: Any) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            self.failed(error)
+
+    # -- transactions ---------------------------------------------------------------------------------------------
+
+    def _commit_due(self) -> bool:
+        now = time.monotonic()
+        if self._outputs_since is not None and now - self._outputs_since >= self._settings.commit_outputs_ms / 1000:
+            return True
+        return now - self._committed_at >= self._settings.commit_rows_ms / 1000
+
+    async def _commit(self) -> None:
+        """Write everything that the tasks have to hand over. ``_turn`` is held."""
+        self._outputs_since = None
+        running = [slot for slot in self._slots.values() if slot.phase == "running"]
+        harvests = [harvest for slot in running if (harvest := slot.harvest()) is not None]
+        if harvests:
+            await self._writer.write(harvests)
+            for harvest in harvests:
+                harvest.slot.committed = harvest.positions
+        self._committed_at = time.monotonic()
+
+    # -- time -----------------------------------------------------------------------------------------------------
+
+    async def _keep_time(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.tick_ms / 1000)
+            now = self.health.ticked_at = time.monotonic()
+            poller = self._find_poller()
+            if poller is not None:
+                self.health.polled_at = poller.polled_at
+            if now - self._asked_at >= self._settings.watermark_interval_ms / 1000 and self._asking is None:
+                self._asked_at = now
+                self._asking = asyncio.create_task(self._guarded(self._look_around()))
+            if self._slots and self._commit_due():
+                async with self._turn:
+                    if self.health.failure is None and self._commit_due():
+                        await self._commit()
+
+    async def _look_around(self) -> None:
+        """Fetch high watermarks, so that idle partitions follow the clock; then let every task fire what is due."""
+        try:
+            clock_ms = self._clock.now_ms()  # before the request: what is appended after it may lie after the clock
+            running = {number: slot for number, slot in self._slots.items() if slot.phase == "running"}
+            try:
+                ends = await self._offsets.ends((topic, number) for number in running for topic in self.spec.inputs)
+            except BrokerUnavailable as error:
+                log.warning("watermarks_unknown", error=str(error))
+                ends = {}
+            async with self._turn:
+                if self.health.failure is None:
+                    self._take_note(running, ends, clock_ms)
+            await self._watch()
+        finally:
+            self._asking = None
+
+    def _take_note(self, running: dict[int, Slot], ends: dict[TopicPartition, int], clock_ms: int | None) -> None:
+        now = time.monotonic()
+        for number, slot in running.items():
+            if slot.phase != "running":
+                continue
+            for topic, tide in slot.tides.items():
+                if (end := ends.get((topic, number))) is not None:
+                    tide.sample(clock_ms, end, now)
+                    self._metrics.lag(topic, number, tide.lag)
+            self._advance(slot)
+
+    async def _watch(self) -> None:
+        """Seek a partition that stands still to its position; if that does not help, end the process."""
+        poller = self._find_poller()
+        if poller is None or poller.handover.records:
+            return
+        now = time.monotonic()
+        still = standing_still(self._slots.values(), longer_than_s=self._settings.seek_after_ms / 1000, now_s=now)
+        if not still:
+            return
+        readable = await self._offsets.ends(still, stable=True)  # behind an open transaction there is nothing to read
+        for topic, number in still:
+            slot = self._slots.get(number)
+            if slot is None or slot.phase != "running":
+                continue
+            tide = slot.tides[topic]
+            if readable.get((topic, number), 0) <= tide.position:
+                tide.moved_at = time.monotonic()
+            elif now - tide.moved_at > self._settings.stalled_after_ms / 1000:
+                raise Fenced(f"{topic}[{number}] stands still at {tide.position}, before {tide.end}")
+            else:
+                log.warning("partition_stands_still", topic=topic, partition=number, position=tide.position)
+                self._seek(slot, topic)
+
+    # -- assignments ----------------------------------------------------------------------------------------------
+
+    async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
+        """Begin to restore every number that is now complete."""
+        self.health.joined = True
+        for topic, number in sorted(partitions):
+            slot = self._slots.get(number)
+            if slot is None:
+                slot = self._slots[number] = Slot(number, self.spec.inputs)
+            slot.owned.add(topic)
+            if slot.phase == "waiting" and slot.complete:
+                self._restorer.add(slot)
+        self._count()
+
+    async def revoking(self, partitions: frozenset[TopicPartition]) -> None:
+        """Commit what is open, then close the tasks of these numbers."""
+        async with self._turn:
+            if self.health.failure is not None:
+                return
+            try:
+                await self._commit()
+            except Exception as error:  # noqa: BLE001 -- told to the process, which ends
+                self._fail(error)
+                return
+            self._release(partitions)
+
+    async def lost(self, partitions: frozenset[TopicPartition]) -> None:
+        """Forget the tasks of these numbers: another member goes on from what was committed.
+
+        What such a task had not yet handed over is dropped with its state. But a transaction under way that holds
+        some of it can be neither repeated nor taken apart, so then the process ends.
+        """
+        numbers = {number for _, number in partitions}
+        if any(harvest.slot.number in numbers for harvest in self._writer.writing):
+            self._fail(Fenced("partitions were lost while a transaction that touched them was open"))
+            return
+        self._release(partitions)
+
+    def _release(self, partitions: frozenset[TopicPartition]) -> None:
+        for number in {number for _, number in partitions}:
+            slot = self._slots.pop(number, None)
+            if slot is None:
+                continue
+            slot.close()
+            for topic in self.spec.inputs:
+                self._metrics.lag(topic, number, None)
+            kept = slot.owned - {topic for topic, partition in partitions if partition == number}
+            if kept:  # the other inputs stay: they wait, paused, until the number is complete again
+                self._poller().stop_reading([(topic, number) for topic in kept])
+                successor = self._slots[number] = Slot(number, self.spec.inputs)
+                successor.owned = kept
+        self._count()
+
+    def _run(self, slot: Slot, positions: dict[str, int]) -> None:
+        slot.run(positions, time.monotonic())
+        self._demand({(topic, slot.number): position for topic, position in positions.items()})
+        self._count()
+
+    def _count(self) -> None:
+        phases = [slot.phase for slot in self._slots.values()]
+        self.health.running = phases.count("running")
+        self.health.restoring = len(phases) - self.health.running
+        self._metrics.tasks(self.health.running, self.health.restoring)
+
+    async def _check_topics(self) -> bool:
+        """Check the topics, waiting for a broker for a while; returns whether it is the mock one."""
+        loop = asyncio.get_running_loop()
+        give_up_at = time.monotonic() + self._settings.connect_within_ms / 1000
+        topics = (*self.spec.inputs, self.spec.changelog)
+        while True:
+            try:
+                return await loop.run_in_executor(None, self._offsets.check, topics)
+            except BrokerUnavailable as error:
+                if time.monotonic() > give_up_at:
+                    raise BrokerUnavailable(
+                        f"no Kafka broker answers at {self._settings.clients.bootstrap}: is it running, and is the "
+                        f"address right? ({error})"
+                    ) from error
+                log.warning("broker_unreachable", bootstrap=self._settings.clients.bootstrap)
+
+    async def _open_then_restore(self) -> None:
+        self._writer.forgetful_broker = await self._check_topics()
+        await self._writer.open()
+        await self._restorer.run()
