@@ -1,0 +1,253 @@
+"""Metrics: the table of names, the objects made of it, and the port."""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from postcart.errors import ConfigurationError
+from postcart.metrics.instruments import Instruments
+from postcart.metrics.sending import ChannelMetrics
+from postcart.metrics.server import MetricsServer
+from postcart.metrics.stage import StageMetrics
+from postcart.metrics.table import METRICS
+from postcart.processors.engine.metrics import EngineMetrics
+from postcart.senders.metrics import SenderMetrics
+
+TOPICS = {"marketing": "p.jobs.email.marketing", "transactional": "p.jobs.email.transactional"}
+
+
+@pytest.fixture
+def instruments() -> Instruments:
+    return Instruments()
+
+
+@pytest.fixture
+def stage(instruments: Instruments) -> StageMetrics:
+    return StageMetrics(instruments, "detect")
+
+
+@pytest.fixture
+def channel(instruments: Instruments) -> ChannelMetrics:
+    return ChannelMetrics(instruments, channel="email", provider="smtp", topics=TOPICS)
+
+
+def value(instruments: Instruments, name: str, **labels: str) -> float | None:
+    return instruments.registry.get_sample_value(f"postcart_{name}", labels)
+
+
+def test_names_and_labels_are_well_formed() -> None:
+    """Prometheus's rules: base units, ``_total`` on counters and nowhere else, each name once."""
+    names = [metric.name for metric in METRICS]
+    assert len(set(names)) == len(names)
+    for metric in METRICS:
+        assert re.fullmatch(r"[a-z][a-z_]+", metric.name)
+        assert metric.name.endswith("_total") == (metric.kind == "counter"), metric.name
+        assert bool(metric.buckets) == (metric.kind == "histogram"), metric.name
+        assert list(metric.buckets) == sorted(metric.buckets)
+        assert metric.help.endswith(".")
+        assert not {"id", "person", "address", "error"} & set(metric.labels)
+
+
+def test_every_metric_of_the_table_can_be_made(instruments: Instruments) -> None:
+    """And none brings a ``_created`` series along."""
+    for metric in METRICS:
+        make = getattr(instruments, metric.kind)
+        made = make(metric.name, **dict.fromkeys(metric.labels, "x"))
+        made.observe(1) if metric.kind == "histogram" else made.inc()
+    families = {family.name for family in instruments.registry.collect()}
+    assert families == {metric.full_name.removesuffix("_total") for metric in METRICS}
+    samples = [sample.name for family in instruments.registry.collect() for sample in family.samples]
+    assert not [name for name in samples if name.endswith("_created")]
+
+
+def test_a_name_that_is_not_in_the_table_is_a_bug(instruments: Instruments) -> None:
+    """So is one of another kind."""
+    with pytest.raises(KeyError):
+        instruments.counter("made_up_total")
+    with pytest.raises(TypeError):
+        instruments.gauge("rebalances_total", stage="detect")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "implementation"), [(EngineMetrics, StageMetrics), (SenderMetrics, ChannelMetrics)]
+)
+def test_callbacks_fit_the_protocols_of_the_layers_above(protocol: type, implementation: type) -> None:
+    """Same names, same parameters: the layers don't let the one import the other."""
+    wanted = {name: member for name, member in vars(protocol).items() if inspect.isfunction(member) and name[0] != "_"}
+    assert wanted
+    for name, member in wanted.items():
+        have = inspect.signature(getattr(implementation, name)).parameters
+        need = inspect.signature(member).parameters
+        assert list(need) == list(have)[: len(need)], name
+        assert all(parameter.default is not inspect.Parameter.empty for parameter in list(have.values())[len(need) :])
+
+
+def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageMetrics) -> None:
+    """Batches, transactions, tasks, outcomes, dead letters, decisions."""
+    stage.consumed("shop.carts", 500)
+    stage.processed("shop.carts", {"applied": 498, "late": 1, "dead": 1})
+    stage.dead_letters("shop.carts", "decode")
+    stage.committed(0.007, 10, 20)
+    stage.aborted("rebalance")
+    stage.tasks(3, 1)
+    stage.rebalanced()
+    stage.batch(0.01, 2.0)
+    stage.fired(-1.0)
+    stage.decided("marketing", "cancelled", "ordered", 2)
+    stage.jobs_emitted("email", "marketing", 4)
+    assert value(instruments, "records_received_total", stage="detect", topic="shop.carts") == 500
+    assert value(instruments, "records_processed_total", stage="detect", topic="shop.carts", outcome="applied") == 498
+    assert value(instruments, "dead_letters_total", topic="shop.carts", reason="decode") == 1
+    assert value(instruments, "transactions_total", stage="detect", outcome="committed") == 1
+    assert value(instruments, "transactions_total", stage="detect", outcome="aborted_rebalance") == 1
+    assert value(instruments, "worker_partitions", stage="detect", state="restoring") == 1
+    assert value(instruments, "rebalances_total", stage="detect") == 1
+    assert value(instruments, "event_delay_seconds_sum", stage="detect") == 2
+    assert value(instruments, "deadline_fire_delay_seconds_sum", stage="detect") == 0
+    assert value(instruments, "decisions_total", purpose="marketing", outcome="cancelled", reason="ordered") == 2
+    assert value(instruments, "jobs_accepted_total", channel="email", purpose="marketing") == 4
+
+
+def test_series_of_a_partition_end_with_it(instruments: Instruments, stage: StageMetrics) -> None:
+    """What is not owned any more must not be shown: it would stand still for ever."""
+    for partition in (0, 1):
+        stage.restoring(partition, 10, 30)
+        stage.restored(partition, 30, 0.1)
+        stage.state(partition, rows=5, size=500)
+        stage.watermark(partition, 1_500)
+        stage.deadlines(partition, {"session_end": 3})
+    assert value(instruments, "watermark_timestamp_seconds", stage="detect", partition="1") == 1.5
+    assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 6
+    stage.lag("shop.carts", 1, 7)
+    assert value(instruments, "state_rows", stage="detect", partition="1") == 5
+    stage.lag("shop.carts", 1, None)
+    stage.lag("shop.sessions", 1, None)
+    partitions = {
+        sample.labels["partition"]
+        for family in instruments.registry.collect()
+        for sample in family.samples
+        if "partition" in sample.labels
+    }
+    assert partitions == {"0"}
+    assert value(instruments, "restore_remaining_records", stage="detect", partition="0") == 0
+    assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 3
+
+
+def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: ChannelMetrics) -> None:
+    """Received, attempts, receipts, final ends, what waits."""
+    channel.jobs_received("marketing", 3)
+    channel.jobs_repeated("marketing", 1)
+    channel.attempt("accepted", 0.3)
+    channel.finished("marketing", "accepted", None)
+    channel.finished("marketing", "not_accepted", None)
+    channel.waiting("quiet_hours")
+    channel.committed("committed", 0.01)
+    channel.partitions("running", 4)
+    channel.dead_letters(1)
+    email = {"channel": "email"}
+    assert value(instruments, "records_received_total", stage="email", topic=TOPICS["marketing"]) == 3
+    assert value(instruments, "send_attempts_total", **email, provider="smtp", result="accepted") == 1
+    assert value(instruments, "receipts_total", **email, provider="smtp", status="not_accepted") == 1
+    assert value(instruments, "jobs_finished_total", **email, purpose="marketing", outcome="accepted") == 1
+    assert value(instruments, "jobs_finished_total", **email, purpose="marketing", outcome="not_accepted") is None
+    assert value(instruments, "jobs_waited_total", **email, reason="quiet_hours") == 1
+    assert value(instruments, "worker_partitions", stage="email", state="running") == 4
+
+
+def test_pending_jobs_are_summed_and_end_with_the_partition(instruments: Instruments, channel: ChannelMetrics) -> None:
+    """The number of waiting jobs has no partition, so the sum goes down instead of a series ending."""
+    channel.pending("marketing", 0, 5)
+    channel.pending("marketing", 1, 2)
+    assert value(instruments, "jobs_pending", channel="email", priority="marketing") == 7
+    channel.partition_closed(0)
+    assert value(instruments, "jobs_pending", channel="email", priority="marketing") == 2
+
+
+@pytest.mark.parametrize(("state", "shown"), [("open", "closed"), ("paused", "open"), ("probing", "half_open")])
+def test_exactly_one_state_of_the_circuit_is_true(
+    instruments: Instruments, channel: ChannelMetrics, state: str, shown: str
+) -> None:
+    """An open channel is a closed circuit."""
+    channel.channel_state("probing")
+    channel.channel_state(state)
+    states = {
+        name: value(instruments, "provider_circuit_state", channel="email", provider="smtp", state=name)
+        for name in ("closed", "open", "half_open")
+    }
+    assert states == {"closed": 0, "open": 0, "half_open": 0} | {shown: 1}
+
+
+class Facts(dict[str, bool]):
+    """Facts that a test can change."""
+
+    def asked(self) -> dict[str, Any]:
+        """Each fact as a question."""
+        return {name: lambda name=name: self[name] for name in self}
+
+
+@pytest.fixture
+def facts() -> Facts:
+    return Facts(loops_tick=True, joined=False)
+
+
+@pytest.fixture
+def server(instruments: Instruments, facts: Facts) -> Iterator[MetricsServer]:
+    asked = facts.asked()
+    live, ready = {"loops_tick": asked["loops_tick"]}, asked
+    with MetricsServer(instruments.registry, live=live, ready=ready, port=0, host="127.0.0.1") as running:
+        yield running
+
+
+def get(server: MetricsServer, path: str, method: str = "GET") -> tuple[int, str, bytes]:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request(method, path)
+    response = connection.getresponse()
+    answer = response.status, response.headers["Content-Type"], response.read()
+    connection.close()
+    return answer
+
+
+def test_probes_answer_by_the_facts(server: MetricsServer, facts: Facts) -> None:
+    """503 says which fact does not hold."""
+    status, _, body = get(server, "/ready")
+    assert (status, json.loads(body)) == (503, {"loops_tick": True, "joined": False})
+    facts["joined"] = True
+    assert get(server, "/ready")[0] == 200
+    assert get(server, "/live")[0] == 200
+    facts["loops_tick"] = False
+    assert get(server, "/live")[0] == 503
+
+
+def test_a_fact_that_raises_does_not_hold(server: MetricsServer, facts: Facts) -> None:
+    """A probe always gets an answer."""
+    del facts["loops_tick"]
+    assert get(server, "/live")[0] == 503
+
+
+def test_metrics_are_served(server: MetricsServer, instruments: Instruments) -> None:
+    """In Prometheus's text form, with what tells the version."""
+    instruments.with_process(version="1.2.3", revision="abc")
+    status, content_type, body = get(server, "/metrics?name=all")
+    assert status == 200
+    assert content_type.startswith("text/plain")
+    families = {family.name: family for family in text_string_to_metric_families(body.decode())}
+    assert families["postcart_build_info"].samples[0].labels == {"version": "1.2.3", "revision": "abc"}
+    assert "process_resident_memory_bytes" in families
+
+
+def test_other_paths_and_head(server: MetricsServer) -> None:
+    """Nothing else is there; HEAD has no body."""
+    assert get(server, "/")[0] == 404
+    assert get(server, "/metrics", "HEAD")[2] == b""
+
+
+def test_a_taken_port_says_so(server: MetricsServer, instruments: Instruments) -> None:
+    """The message names the setting."""
+    with pytest.raises(ConfigurationError, match="POSTCART_METRICS_PORT"):
+        MetricsServer(instruments.registry, live={}, ready={}, port=server.port, host="127.0.0.1")
