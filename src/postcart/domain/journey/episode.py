@@ -120,6 +120,9 @@ def merge_recovered(person: Person, abandonment: Abandonment, context: Context, 
         kept = existing
     if person.in_session:
         return
+    if not united(person):
+        close(person, out, at_ms=at_ms, reason="emptied")
+        return
     if abandonment.abandoned_ms > first_armed_ms:
         cancel_pending(person, kept, out, at_ms=at_ms, reason="merged")
         kept.armed_ms, kept.armed_by = abandonment.abandoned_ms, abandonment.abandonment_id
@@ -127,6 +130,5 @@ def merge_recovered(person: Person, abandonment: Abandonment, context: Context, 
         return
     else:
         kept.armed_ms, kept.armed_by = first_armed_ms, first_armed_by
-    if united(person):
-        arm_recovered(person, kept, out, at_ms=at_ms)
+    arm_recovered(person, kept, out, at_ms=at_ms)
     close_if_used_up(person)

@@ -20,6 +20,7 @@ from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import EPISODE_LIFE_MS, Episode, Happening, Person, happening_key, happening_ms
 from postcart.domain.journey.receipts import retry_due
 from postcart.domain.journey.steps import judge
+from postcart.events.consents import ConsentRecorded
 from postcart.events.decisions import abandonment_decided
 from postcart.events.ids import episode_id
 from postcart.events.jobs import Stop, StopReason
@@ -56,6 +57,12 @@ def hint(person: Person, signal: Returning | Emptied, out: Decided) -> None:
     stop(person, "returned" if isinstance(signal, Returning) else "emptied", signal.at_ms, out)
 
 
+def consent(person: Person, record: ConsentRecorded, out: Decided) -> None:
+    """The last word on a channel and purpose: counts at once, here and at the gate. Idempotent."""
+    person.consents[f"{record.channel}/{record.purpose}"] = record.given
+    out.gate[person.person_id] = person
+
+
 def stop(person: Person, reason: StopReason, at_ms: int, out: Decided) -> None:
     """Remember the latest stop of this reason; the gate is told while jobs are on their way."""
     known = person.stops.get(reason)
@@ -80,6 +87,8 @@ def advance(person: Person, clock_ms: int, context: Context, out: Decided) -> bo
         folded += 1
         _fire_until(person, at_ms - 1, context, out)
         out.now_ms = at_ms
+        if person.ordered_ms + EPISODE_LIFE_MS < at_ms:
+            person.ordered_ms = 0  # by event time, not by when the row happens to be looked at
         _fold(person, happening, context, out)
     if folded:
         del pending[:folded]
@@ -195,17 +204,22 @@ def _recovered(person: Person, signal: AbandonmentRecovered, context: Context, o
     device = lines.device_of(person, signal.visitor_id)
     lines.merge(person, device, signal.lines)
     abandonment = signal.abandonment
-    if not any(line.quantity for line in device.lines.values()):
+    # Not the device's lines: those may hold some from before a logout.
+    if not any(line.quantity and line.changed_ms > person.ordered_ms for line in signal.lines):
         return
     if person.episode is not None:
         merge_recovered(person, abandonment, context, out, at_ms=signal.at_ms)
         return
     open_episode(person, abandonment, context, out, at_ms=signal.at_ms)
     episode: Episode | None = person.episode
-    if episode is not None and not person.in_session and lines.united(person):
+    if episode is None or person.in_session:
+        return
+    if lines.united(person):
         episode.armed_ms, episode.armed_by = abandonment.abandoned_ms, abandonment.abandonment_id
         arm_recovered(person, episode, out, at_ms=signal.at_ms)
         close_if_used_up(person)
+    else:
+        close(person, out, at_ms=signal.at_ms, reason="emptied")
 
 
 def _ordered(person: Person, at_ms: int, out: Decided) -> None:
@@ -235,4 +249,5 @@ def _fade(person: Person, clock_ms: int) -> bool:
         or person.sent
         or person.ordered_ms
         or person.profile
+        or person.consents
     )

@@ -94,6 +94,8 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         ordered_ms: The latest order's time; 0 for none.
         known: Had an order or an episode before.
         sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
+        profile: The latest; its contact points are sealed before they come here.
+        consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
         stops: The latest stop of each reason, for the gate.
         pending: Happenings not yet folded, in order.
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
@@ -107,6 +109,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     sent: dict[str, int] = field(default_factory=dict)
     outstanding: dict[str, Outstanding] = field(default_factory=dict)
     profile: ProfileUpdated | None = None
+    consents: dict[str, bool] = field(default_factory=dict)
     wrapped_key: bytes | None = None
     stops: dict[str, Stop] = field(default_factory=dict)
     cancelled: dict[str, Stop] = field(default_factory=dict)

@@ -25,7 +25,7 @@ def judge(person: Person, episode: Episode, number: int, context: Context, out: 
         _cancel(person, episode, number, out, reason="not_after")
     elif deferred_ms > at_ms:
         state.next_ms = deferred_ms
-    elif not has_consent(person.profile, step.channel, step.purpose):
+    elif not has_consent(person, step.channel, step.purpose):
         _cancel(person, episode, number, out, reason="no_consent")
     elif not has_contact(person.profile, step.channel):
         _cancel(person, episode, number, out, reason="no_contact")
@@ -43,10 +43,13 @@ def not_after_ms(episode: Episode, number: int) -> int:
     return episode.steps[number].planned_ms + episode.last_step_ms
 
 
-def has_consent(profile: ProfileUpdated | None, channel: Channel, purpose: Purpose) -> bool:
-    """Whether consent was given. No record means no consent."""
+def has_consent(person: Person, channel: Channel, purpose: Purpose) -> bool:
+    """Whether consent was given: by the consent record, or while there is none by the profile. No word is a no."""
+    recorded = person.consents.get(f"{channel}/{purpose}")
+    if recorded is not None:
+        return recorded
     given = False
-    for consent in profile.consents if profile else ():
+    for consent in person.profile.consents if person.profile else ():
         if consent.channel == channel and consent.purpose == purpose:
             given = consent.given
     return given

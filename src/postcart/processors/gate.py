@@ -1,0 +1,110 @@
+"""What JOURNEY writes for the senders: the gate record of each person, and how far orders were read.
+
+Owns: the form of gate records and the sealing of contact points. Must not: decide what stops a job.
+"""
+
+from typing import Protocol
+
+import msgspec
+from msgspec import structs
+
+from postcart.domain.journey.person import Person
+from postcart.events.jobs import GateConsent, GatePerson, GateProgress
+from postcart.events.shop import ProfileUpdated
+from postcart.processors.engine.task import Output
+
+
+class ContactSealer(Protocol):
+    """Encrypts per person (adapters.vault)."""
+
+    def new_key(self) -> bytes:
+        """A fresh data key, wrapped by the master key."""
+        ...
+
+    def seal(self, wrapped: bytes, person_id: str, plaintext: str) -> str:
+        """The text under the person's key."""
+        ...
+
+
+class GateWriter:
+    """Collects what is to be told to the senders until the transaction is written."""
+
+    def __init__(
+        self, gate_topic: str, keys_topic: str, sealer: ContactSealer, partition: int, progress_interval_ms: int
+    ) -> None:
+        self._gate_topic = gate_topic
+        self._keys_topic = keys_topic
+        self._sealer = sealer
+        self._partition = partition
+        self._progress_interval_ms = progress_interval_ms
+        self._changed: dict[str, Person] = {}
+        self._keys: list[Output] = []
+        self._read_ms = 0
+        self._told_ms = 0
+        self._encode = msgspec.json.Encoder().encode
+
+    def sealed(self, person: Person, profile: ProfileUpdated) -> ProfileUpdated:
+        """The profile with its contact points encrypted: in clear they are never stored. Makes the person's key."""
+        if person.wrapped_key is None:
+            person.wrapped_key = self._sealer.new_key()
+            self._keys.append(Output(self._keys_topic, person.person_id.encode(), person.wrapped_key))
+        wrapped = person.wrapped_key
+
+        def seal(text: str | None) -> str | None:
+            return self._sealer.seal(wrapped, person.person_id, text) if text else None
+
+        return structs.replace(profile, email=seal(profile.email), phone=seal(profile.phone), name=seal(profile.name))
+
+    def changed(self, person: Person) -> None:
+        """The person's gate record is to be written."""
+        self._changed[person.person_id] = person
+
+    def orders_read(self, real_ms: int) -> None:
+        """Orders had been read to their high watermark at this real wall time."""
+        self._read_ms = real_ms
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something to tell."""
+        return bool(self._changed or self._keys or self._progress_is_due)
+
+    @property
+    def _progress_is_due(self) -> bool:
+        return self._read_ms >= self._told_ms + self._progress_interval_ms
+
+    def drain(self) -> list[Output]:
+        """The records to write; forgets them."""
+        outputs, self._keys = self._keys, []
+        for person in self._changed.values():
+            outputs.append(Output(self._gate_topic, person.person_id.encode(), self._encode(gate_record(person))))
+        self._changed = {}
+        if self._progress_is_due or (outputs and self._read_ms > self._told_ms):
+            progress = GateProgress(partition=self._partition, orders_read_ms=self._read_ms)
+            key = f"!progress:{self._partition}".encode()
+            outputs.append(Output(self._gate_topic, key, self._encode(progress), self._partition))
+            self._told_ms = self._read_ms
+        return outputs
+
+
+def gate_record(person: Person) -> GatePerson:
+    """What senders need of ``person``; contact points are sealed already."""
+    profile = person.profile
+    consents = {f"{item.channel}/{item.purpose}": item.given for item in profile.consents} if profile else {}
+    consents |= person.consents
+    contacts = {"email": profile.email, "sms": profile.phone} if profile else {}
+    return GatePerson(
+        person_id=person.person_id,
+        contacts={channel: sealed for channel, sealed in contacts.items() if sealed},
+        name=profile.name if profile else None,
+        locale=profile.locale if profile else None,
+        time_zone=profile.time_zone if profile else None,
+        country=profile.country if profile else None,
+        consents=tuple([_gate_consent(key, given=given) for key, given in sorted(consents.items())]),
+        stops=tuple(person.stops.values()),
+        cancelled=dict(person.cancelled),
+    )
+
+
+def _gate_consent(key: str, *, given: bool) -> GateConsent:
+    channel, _, purpose = key.partition("/")
+    return GateConsent(channel, purpose, given)  # type: ignore[arg-type]  # keys are made of the closed sets

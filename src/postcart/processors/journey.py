@@ -1,0 +1,199 @@
+"""JOURNEY's task: one partition of persons.
+
+Owns: the way from signals, orders, profiles and receipts to the rules of domain.journey, and from their outcome to
+decisions, jobs and the gate. Must not: hold a rule, or know how records are fetched and committed.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from postcart.domain.journey import fold
+from postcart.domain.journey.outcome import Context, Decided
+from postcart.domain.journey.person import Happening, Person
+from postcart.domain.journey.receipts import settle
+from postcart.events.consents import ConsentRecorded
+from postcart.events.decisions import AbandonmentDecided, StepDecision
+from postcart.events.jobs import Receipt
+from postcart.events.shop import Event, ProfileUpdated
+from postcart.events.signals import Emptied, Returning, TaskClock
+from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
+from postcart.processors.gate import ContactSealer, GateWriter
+from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_output, latest_ms
+from postcart.processors.rows import RowStore
+from postcart.processors.stage_metrics import StageMetrics
+from postcart.processors.task_clocks import TaskClocks
+from postcart.processors.watermark import Watermark
+
+ROW_VERSION = 1
+_FIRE_LIMIT = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyTopics:
+    """Names of what JOURNEY reads and writes. ``jobs`` makes the topic of a channel and a purpose."""
+
+    signals: str
+    orders: str
+    profiles: str
+    receipts: str
+    consents: str
+    decisions: str
+    gate: str
+    keys: str
+    dead: str
+    jobs: Callable[[str, str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JourneyConfig:
+    """What all JOURNEY tasks of a worker share.
+
+    Attributes:
+        decoders: By input topic.
+        partitions: Of DETECT: a task of it writes its clock to every signals partition.
+        real_ms: Real wall time, for the gate's progress.
+        progress_interval_ms: How often, in real time, the gate is told how far orders were read.
+    """
+
+    context: Context
+    topics: JourneyTopics
+    decoders: Mapping[str, BatchDecoder]
+    sealer: ContactSealer
+    partitions: int
+    disorder_ms: int
+    exact_idle: bool
+    real_ms: Callable[[], int]
+    progress_interval_ms: int
+    metrics: StageMetrics
+
+
+class JourneyTask:
+    """State and logic of one partition number (see processors.engine.task.Task)."""
+
+    def __init__(self, config: JourneyConfig, partition: int) -> None:
+        self._config = config
+        self._partition = partition
+        self._rows = RowStore(
+            Person, version=ROW_VERSION, deadline=Person.deadline_ms, stays_decoded=lambda person: bool(person.pending)
+        )
+        topics = config.topics
+        self._watermark = Watermark(
+            (topics.orders, topics.profiles), disorder_ms=config.disorder_ms, exact_idle=config.exact_idle
+        )
+        self._clocks = TaskClocks(config.partitions)
+        self._gate = GateWriter(topics.gate, topics.keys, config.sealer, partition, config.progress_interval_ms)
+        self._outputs: list[Output] = []
+        self._fired_ms = -1
+        self._encode = msgspec.json.Encoder().encode
+
+    def restore(self, rows: Sequence[Row]) -> None:
+        """See Task."""
+        self._rows.restore([row for row in rows if not self._clocks.restore(row)])
+
+    def restored(self) -> None:
+        """See Task."""
+        self._rows.restored()
+
+    def process(self, batch: RecordBatch) -> None:
+        """See Task."""
+        config = self._config
+        records, letters = config.decoders[batch.topic].decode_batch(batch.records)
+        self._outputs += [dead_output(config.topics.dead, letter) for letter in letters]
+        if batch.topic in {config.topics.orders, config.topics.profiles}:
+            youngest = latest_ms(records)
+            if youngest:
+                self._watermark.saw(batch.topic, append_bound_ms(batch, youngest))
+        out = Decided()
+        self._take_in(records, out)
+        self._collect(out)
+        config.metrics.processed(
+            batch.topic, received=len(batch.records), applied=len(records), late=0, repeated=0, dead=len(letters)
+        )
+
+    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:  # noqa: ARG002 -- the clock decides, not now
+        """See Task."""
+        self._watermark.idle(idle)
+        if self._config.topics.orders in idle:
+            self._gate.orders_read(self._config.real_ms())
+        clock_ms = self._clock_ms()
+        if clock_ms is None or clock_ms <= self._fired_ms:
+            return
+        out, limit = Decided(), _FIRE_LIMIT
+        for key, person in self._rows.due(clock_ms, limit):
+            limit -= 1
+            self._advance(key, person, clock_ms, out)
+        self._collect(out)
+        if limit > 0:
+            self._fired_ms = clock_ms
+        self._config.metrics.clock(self._partition, clock_ms)
+
+    def pending(self) -> bool:
+        """See Task."""
+        return bool(self._outputs) or self._gate.pending
+
+    def drain(self) -> Effects:
+        """See Task."""
+        outputs, self._outputs = self._outputs, []
+        outputs += self._gate.drain()
+        rows = self._rows.take_changed() + self._clocks.take_changed()
+        self._config.metrics.rows(self._partition, len(self._rows))
+        return Effects(outputs, rows)
+
+    def close(self) -> None:
+        """See Task."""
+        self._config.metrics.closed(self._partition)
+
+    def _clock_ms(self) -> int | None:
+        """The least of the cart clock (all DETECT tasks) and the clocks of orders and profiles."""
+        cart, own = self._clocks.clock_ms, self._watermark.clock_ms
+        return None if cart is None or own is None else min(cart, own)
+
+    def _take_in(self, records: Sequence[Any], out: Decided) -> None:
+        """Group by person, touch each row once; receipts and hints count at once, happenings in their order."""
+        groups: dict[str, list[Any]] = {}
+        for record in records:
+            if isinstance(record, TaskClock):
+                self._clocks.saw(record)
+            else:
+                groups.setdefault(record.person_id, []).append(record)
+        clock_ms = self._clock_ms()
+        for person_id, group in groups.items():
+            person = self._rows.load(person_id) or Person(person_id=person_id)
+            happenings: list[Happening] = []
+            for record in group:
+                if isinstance(record, Receipt):
+                    settle(person, record, out)
+                elif isinstance(record, Returning | Emptied):
+                    fold.hint(person, record, out)
+                elif isinstance(record, ConsentRecorded):
+                    fold.consent(person, record, out)
+                elif isinstance(record, ProfileUpdated):
+                    happenings.append(self._gate.sealed(person, record))
+                elif isinstance(record, Event) or record.person_id:
+                    happenings.append(record)
+            fold.arrive(person, happenings, out)
+            self._advance(person_id, person, -1 if clock_ms is None else clock_ms, out)
+
+    def _advance(self, key: str, person: Person, clock_ms: int, out: Decided) -> None:
+        if fold.advance(person, clock_ms, self._config.context, out):
+            self._rows.save(key, person)
+        else:
+            self._rows.drop(key)
+
+    def _collect(self, out: Decided) -> None:
+        topics, encode, outputs = self._config.topics, self._encode, self._outputs
+        for decision in out.decisions:
+            key = decision.person_id or ""
+            outputs.append(Output(topics.decisions, key.encode(), encode(decision)))
+            if isinstance(decision, StepDecision):
+                kind = type(decision).__struct_config__.tag
+                self._config.metrics.decided(purpose="marketing", outcome=str(kind), reason=decision.reason or "")
+            elif isinstance(decision, AbandonmentDecided):
+                self._config.metrics.decided(purpose="marketing", outcome="abandonment", reason=decision.trigger)
+        for job in out.jobs:
+            outputs.append(Output(topics.jobs(job.channel, job.purpose), job.person_id.encode(), encode(job)))
+        for person in out.gate.values():
+            self._gate.changed(person)

@@ -1,0 +1,51 @@
+"""The clocks that DETECT's tasks tell through the signals topic, as one JOURNEY partition has read them.
+
+Owns: their least, and the changelog record that keeps them over restarts. Must not: read a wall clock.
+"""
+
+import msgspec
+
+from postcart.errors import StateError
+from postcart.events.signals import TaskClock
+from postcart.processors.engine.task import Row
+
+_KEY = b"!clocks"
+"""No person's id begins with an exclamation mark."""
+
+
+class TaskClocks:
+    """Clock per DETECT task. ``tasks``: their number, that of the partitions."""
+
+    def __init__(self, tasks: int) -> None:
+        self._tasks = tasks
+        self._clocks: dict[int, int] = {}
+        self._changed = False
+
+    @property
+    def clock_ms(self) -> int | None:
+        """The least over all tasks; None until each has told one."""
+        return min(self._clocks.values()) if len(self._clocks) >= self._tasks else None
+
+    def saw(self, record: TaskClock) -> None:
+        """A task told its clock; after a restart of that task it may be behind what it told before."""
+        if record.clock_ms > self._clocks.get(record.task, -1):
+            self._clocks[record.task] = record.clock_ms
+            self._changed = True
+
+    def restore(self, row: Row) -> bool:
+        """Take the record if it is ours; returns whether it was."""
+        key, value = row
+        if key != _KEY:
+            return False
+        try:
+            self._clocks = msgspec.json.decode(value or b"{}", type=dict[int, int])
+        except msgspec.MsgspecError as error:
+            raise StateError(f"the clocks in the changelog can't be read: {error}") from error
+        return True
+
+    def take_changed(self) -> list[Row]:
+        """The changelog record if a clock moved since the last call."""
+        if not self._changed:
+            return []
+        self._changed = False
+        return [(_KEY, msgspec.json.encode(self._clocks))]
