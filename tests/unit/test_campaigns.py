@@ -21,8 +21,10 @@ MINIMAL = "name: mine\nsteps:\n  - {after: 1h, template: cart-reminder}\n"
 @pytest.fixture
 def templates(tmp_path: Path) -> Path:
     folder = tmp_path / "templates"
-    for name in ("cart-reminder", "cart-reminder-2", "_layouts"):
+    for name in ("cart-reminder", "cart-reminder-2"):
         (folder / name).mkdir(parents=True)
+        (folder / name / "subject.txt.j2").touch()
+    (folder / "layouts").mkdir()
     return folder
 
 

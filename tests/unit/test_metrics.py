@@ -12,11 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from postcart.errors import ConfigurationError
 from postcart.metrics.instruments import Instruments
-from postcart.metrics.sending import ChannelMetrics
+from postcart.metrics.sending import ChannelFigures
 from postcart.metrics.server import MetricsServer
-from postcart.metrics.stage import StageMetrics
+from postcart.metrics.stage import StageFigures
 from postcart.metrics.table import METRICS
 from postcart.processors.engine.metrics import EngineMetrics
+from postcart.processors.stage_metrics import StageMetrics
 from postcart.senders.metrics import SenderMetrics
 
 TOPICS = {"marketing": "p.jobs.email.marketing", "transactional": "p.jobs.email.transactional"}
@@ -28,13 +29,13 @@ def instruments() -> Instruments:
 
 
 @pytest.fixture
-def stage(instruments: Instruments) -> StageMetrics:
-    return StageMetrics(instruments, "detect")
+def stage(instruments: Instruments) -> StageFigures:
+    return StageFigures(instruments, "detect")
 
 
 @pytest.fixture
-def channel(instruments: Instruments) -> ChannelMetrics:
-    return ChannelMetrics(instruments, channel="email", provider="smtp", topics=TOPICS)
+def channel(instruments: Instruments) -> ChannelFigures:
+    return ChannelFigures(instruments, channel="email", provider="smtp", topics=TOPICS)
 
 
 def value(instruments: Instruments, name: str, **labels: str) -> float | None:
@@ -75,7 +76,8 @@ def test_a_name_that_is_not_in_the_table_is_a_bug(instruments: Instruments) -> N
 
 
 @pytest.mark.parametrize(
-    ("protocol", "implementation"), [(EngineMetrics, StageMetrics), (SenderMetrics, ChannelMetrics)]
+    ("protocol", "implementation"),
+    [(EngineMetrics, StageFigures), (StageMetrics, StageFigures), (SenderMetrics, ChannelFigures)],
 )
 def test_callbacks_fit_the_protocols_of_the_layers_above(protocol: type, implementation: type) -> None:
     """Same names, same parameters: the layers don't let the one import the other."""
@@ -88,10 +90,10 @@ def test_callbacks_fit_the_protocols_of_the_layers_above(protocol: type, impleme
         assert all(parameter.default is not inspect.Parameter.empty for parameter in list(have.values())[len(need) :])
 
 
-def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageMetrics) -> None:
+def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageFigures) -> None:
     """Batches, transactions, tasks, outcomes, dead letters, decisions."""
     stage.consumed("shop.carts", 500)
-    stage.processed("shop.carts", {"applied": 498, "late": 1, "dead": 1})
+    stage.processed("shop.carts", received=500, applied=498, late=1, repeated=0, dead=1)
     stage.dead_letters("shop.carts", "decode")
     stage.committed(0.007, 10, 20)
     stage.aborted("rebalance")
@@ -99,7 +101,7 @@ def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageMe
     stage.rebalanced()
     stage.batch(0.01, 2.0)
     stage.fired(-1.0)
-    stage.decided("marketing", "cancelled", "ordered", 2)
+    stage.decided(purpose="marketing", outcome="cancelled", reason="ordered")
     stage.jobs_emitted("email", "marketing", 4)
     assert value(instruments, "records_received_total", stage="detect", topic="shop.carts") == 500
     assert value(instruments, "records_processed_total", stage="detect", topic="shop.carts", outcome="applied") == 498
@@ -110,17 +112,18 @@ def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageMe
     assert value(instruments, "rebalances_total", stage="detect") == 1
     assert value(instruments, "event_delay_seconds_sum", stage="detect") == 2
     assert value(instruments, "deadline_fire_delay_seconds_sum", stage="detect") == 0
-    assert value(instruments, "decisions_total", purpose="marketing", outcome="cancelled", reason="ordered") == 2
+    assert value(instruments, "decisions_total", purpose="marketing", outcome="cancelled", reason="ordered") == 1
     assert value(instruments, "jobs_accepted_total", channel="email", purpose="marketing") == 4
 
 
-def test_series_of_a_partition_end_with_it(instruments: Instruments, stage: StageMetrics) -> None:
+def test_series_of_a_partition_end_with_it(instruments: Instruments, stage: StageFigures) -> None:
     """What is not owned any more must not be shown: it would stand still for ever."""
     for partition in (0, 1):
         stage.restoring(partition, 10, 30)
         stage.restored(partition, 30, 0.1)
-        stage.state(partition, rows=5, size=500)
-        stage.watermark(partition, 1_500)
+        stage.rows(partition, 5)
+        stage.state_size(partition, 500)
+        stage.clock(partition, 1_500)
         stage.deadlines(partition, {"session_end": 3})
     assert value(instruments, "watermark_timestamp_seconds", stage="detect", partition="1") == 1.5
     assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 6
@@ -139,7 +142,7 @@ def test_series_of_a_partition_end_with_it(instruments: Instruments, stage: Stag
     assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 3
 
 
-def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: ChannelMetrics) -> None:
+def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: ChannelFigures) -> None:
     """Received, attempts, receipts, final ends, what waits."""
     channel.jobs_received("marketing", 3)
     channel.jobs_repeated("marketing", 1)
@@ -160,7 +163,7 @@ def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: Chan
     assert value(instruments, "worker_partitions", stage="email", state="running") == 4
 
 
-def test_pending_jobs_are_summed_and_end_with_the_partition(instruments: Instruments, channel: ChannelMetrics) -> None:
+def test_pending_jobs_are_summed_and_end_with_the_partition(instruments: Instruments, channel: ChannelFigures) -> None:
     """The number of waiting jobs has no partition, so the sum goes down instead of a series ending."""
     channel.pending("marketing", 0, 5)
     channel.pending("marketing", 1, 2)
@@ -171,7 +174,7 @@ def test_pending_jobs_are_summed_and_end_with_the_partition(instruments: Instrum
 
 @pytest.mark.parametrize(("state", "shown"), [("open", "closed"), ("paused", "open"), ("probing", "half_open")])
 def test_exactly_one_state_of_the_circuit_is_true(
-    instruments: Instruments, channel: ChannelMetrics, state: str, shown: str
+    instruments: Instruments, channel: ChannelFigures, state: str, shown: str
 ) -> None:
     """An open channel is a closed circuit."""
     channel.channel_state("probing")

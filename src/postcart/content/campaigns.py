@@ -21,6 +21,7 @@ from postcart.errors import ConfigurationError
 from postcart.events.jobs import Channel, Purpose
 
 VERSION_DIGITS = 12
+_SUBJECT = "subject.txt.j2"
 _MARKERS = frozenset({"[key]"})
 _FORMS = {
     "model_type": "it must hold keys of its own",
@@ -158,10 +159,10 @@ def _list_at(value: Any, path: Sequence[str]) -> list[Any]:
 
 
 def _templates(directory: Path) -> tuple[str, ...]:
-    """Names of the template folders; those that begin with ``_`` hold layouts and partials."""
+    """Names of the template folders: those with a subject, which layouts and partials have not."""
     if not directory.is_dir():
         raise ConfigurationError(f"{directory}: there is no such folder of templates; set POSTCART_TEMPLATES_DIR")
-    return tuple(sorted(path.name for path in directory.iterdir() if path.is_dir() and path.name[0] not in "._"))
+    return tuple(sorted(path.parent.name for path in directory.glob(f"*/{_SUBJECT}")))
 
 
 def _nearest(word: str, known: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ _CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open"}
 """A channel that is open for mail is a closed circuit."""
 
 
-class ChannelMetrics:
+class ChannelFigures:
     """Figures of one sender of one channel in this process.
 
     Args:

@@ -3,7 +3,8 @@
 Owns: the answer to each callback of the engine and of the stage's tasks. Must not: be called per record; callers hand
 in what a whole batch came to.
 
-It fits ``postcart.processors.engine.metrics.EngineMetrics`` by its shape: this layer lies below and can't import it.
+It fits ``postcart.processors.engine.metrics.EngineMetrics`` and ``postcart.processors.stage_metrics.StageMetrics`` by
+its shape: this layer lies below and can't import them.
 """
 
 from collections import Counter as Counts
@@ -14,7 +15,7 @@ from postcart.metrics.instruments import Instruments, PerPartition
 _ABORTED = {"rebalance": "aborted_rebalance", "other": "aborted"}
 
 
-class StageMetrics:
+class StageFigures:
     """Figures of one stage in this process.
 
     Args:
@@ -75,12 +76,15 @@ class StageMetrics:
 
     # The tasks' callbacks.
 
-    def processed(self, topic: str, outcomes: Mapping[str, int]) -> None:
-        """What became of a batch's records: counts by applied, repeated, late, dead."""
+    def processed(self, topic: str, *, received: int, applied: int, late: int, repeated: int, dead: int) -> None:
+        """What became of the events of a batch."""
+        del received  # the engine's ``consumed`` counts them, also where a batch is refused
+        outcomes = {"applied": applied, "late": late, "repeated": repeated, "dead": dead}
         for outcome, count in outcomes.items():
-            self._instruments.counter("records_processed_total", stage=self._stage, topic=topic, outcome=outcome).inc(
-                count
-            )
+            if count:
+                self._instruments.counter(
+                    "records_processed_total", stage=self._stage, topic=topic, outcome=outcome
+                ).inc(count)
 
     def batch(self, seconds: float, delay_s: float | None) -> None:
         """A batch took ``seconds``; its newest event was ``delay_s`` old (None: no clock yet)."""
@@ -92,15 +96,17 @@ class StageMetrics:
         """Records of ``topic`` were set aside."""
         self._instruments.counter("dead_letters_total", topic=topic, reason=reason).inc(count)
 
-    def state(self, partition: int, *, rows: int, size: int | None = None) -> None:
-        """Rows that the partition holds, and their encoded size in bytes where it is known."""
-        self._partitions.set("state_rows", partition, rows)
-        if size is not None:
-            self._partitions.set("state_bytes", partition, size)
+    def rows(self, partition: int, count: int) -> None:
+        """Rows that the partition holds."""
+        self._partitions.set("state_rows", partition, count)
 
-    def watermark(self, partition: int, at_ms: int) -> None:
+    def state_size(self, partition: int, size: int) -> None:
+        """Their encoded size in bytes, estimated."""
+        self._partitions.set("state_bytes", partition, size)
+
+    def clock(self, partition: int, clock_ms: int) -> None:
         """The partition has decided up to this event time (ms)."""
-        self._partitions.set("watermark_timestamp_seconds", partition, at_ms / 1_000)
+        self._partitions.set("watermark_timestamp_seconds", partition, clock_ms / 1_000)
 
     def deadlines(self, partition: int, pending: Mapping[str, int]) -> None:
         """Deadlines of the partition that wait, by kind."""
@@ -112,9 +118,9 @@ class StageMetrics:
         """A deadline fired so long after its time."""
         self._fire_delay.observe(max(0.0, delay_s))
 
-    def decided(self, purpose: str, outcome: str, reason: str | None, count: int = 1) -> None:
-        """Steps were planned, due or cancelled."""
-        self._instruments.counter("decisions_total", purpose=purpose, outcome=outcome, reason=reason or "").inc(count)
+    def decided(self, *, purpose: str, outcome: str, reason: str) -> None:
+        """A step was planned, became due or was cancelled; ``reason`` is empty unless cancelled."""
+        self._instruments.counter("decisions_total", purpose=purpose, outcome=outcome, reason=reason).inc()
 
     def jobs_emitted(self, channel: str, purpose: str, count: int) -> None:
         """Jobs were handed to the senders of a channel: from here on they must come to an end."""
