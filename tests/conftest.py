@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 
+import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
@@ -21,6 +22,10 @@ Create = Callable[[Mapping[str, int], Mapping[str, str]], None]
 ENVIRON: Mapping[str, str] = os.environ  # noqa: TID251 -- tests are an outermost shell, like the CLI
 
 _REQUEST_S = 30.0
+
+# No verdict of ours depends on how fast the machine is; in CI a failure can be repeated from what was printed.
+hypothesis.settings.register_profile("postcart", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("postcart")
 
 
 class Cluster:

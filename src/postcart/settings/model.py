@@ -1,0 +1,218 @@
+"""Every setting there is, with its unit, its default and what it is for.
+
+Owns: the models; the descriptions are the documentation. Must not: read the environment or a file (``load`` does).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
+from uuid import UUID
+
+from pydantic import Field, HttpUrl, SecretStr, model_validator
+
+from postcart.settings.values import (
+    Band,
+    Bands,
+    Bootstrap,
+    Country,
+    Currency,
+    Group,
+    HttpsAddress,
+    Lines,
+    MailAddress,
+    MasterKey,
+    Seasons,
+    Secret,
+    TimeZone,
+    WebAddress,
+    master_key_bytes,
+)
+
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAME = r"[a-zA-Z0-9._-]*"
+
+
+class Kafka(Group):
+    """How clients prove who they are to Kafka. The addresses are ``bootstrap``."""
+
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="use sasl_ssl where others can reach the network"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("SCRAM-SHA-512", description="with sasl")
+    sasl_username: str | None = Field(None, description="with sasl")
+    sasl_password: SecretStr | None = Field(None, description="with sasl")
+    ca_file: Path | None = Field(None, description="PEM file of the authority that signed the brokers' certificates")
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.security_protocol.startswith("sasl") and not (self.sasl_username and self.sasl_password):
+            raise ValueError("sasl needs sasl_username and sasl_password")
+        return self
+
+    def properties(self) -> dict[str, str | int | float | bool]:
+        """Properties for every librdkafka client. The host name in certificates is checked, always."""
+        found: dict[str, str | int | float | bool] = {"security.protocol": self.security_protocol}
+        if self.security_protocol.endswith("ssl"):
+            found["ssl.endpoint.identification.algorithm"] = "https"
+            if self.ca_file:
+                found["ssl.ca.location"] = str(self.ca_file)
+        if self.security_protocol.startswith("sasl") and self.sasl_username and self.sasl_password:
+            found["sasl.mechanism"] = self.sasl_mechanism
+            found["sasl.username"] = self.sasl_username
+            found["sasl.password"] = self.sasl_password.get_secret_value()
+        return found if self.security_protocol != "plaintext" else {}
+
+
+class Shop(Group):
+    """Who sends: law and mailbox providers want to see it in every message."""
+
+    name: str = Field("Example Shop", min_length=1, description="sender's name, also in the text")
+    postal_address: Lines = Field(("1 Example Street", "Example Town"), description="lines, in one line split by |")
+    country: Country = Field("US", description="ISO 3166; its hours count where a recipient's zone is not known")
+    base_url: WebAddress = Field("https://shop.example", description="the shop's home page")
+    cart_url: WebAddress = Field("https://shop.example/cart", description="where the button of a reminder leads")
+    from_address: MailAddress = Field("shop@shop.example", description="From; its domain also makes the Message-ID")
+    reply_to: MailAddress | None = Field(None, description="where answers go, if not to the From address")
+    locale: str = Field("en", pattern=r"^[a-z]{2,3}([-_][A-Za-z0-9]+)*$", description="the shop's own language")
+    time_zone: TimeZone = Field("UTC", description="IANA name; for recipients of whom nothing is known")
+    accent: str = Field("#0f62fe", pattern=r"^#[0-9a-fA-F]{6}$", description="colour of the button")
+    logo_url: WebAddress | None = Field(None, description="picture at the top of a mail")
+
+
+class Smtp(Group):
+    """The server that takes our mail."""
+
+    host: str = Field("localhost", min_length=1, description="name or address")
+    port: int = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls, 25 between servers")
+    username: str | None = Field(None, description="login, if the server wants one")
+    password: SecretStr | None = Field(None, description="of the login")
+    tls: Literal["starttls", "tls", "none"] = Field("starttls", description="none only on this machine or a closed net")
+    ca_file: Path | None = Field(None, description="PEM file of an own authority; else the system's are trusted")
+    pool_size: int = Field(8, ge=1, le=1000, description="connections; each carries one message at a time")
+    timeout_s: float = Field(30.0, gt=0, le=600, description="seconds for each step of the conversation")
+    helo: str | None = Field(None, description="our name in EHLO, if not this machine's")
+
+    @model_validator(mode="after")
+    def _login_is_whole_and_safe(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together: set both or none")
+        if self.username and self.tls == "none" and self.host not in _LOOPBACK:
+            raise ValueError("a password is not sent in clear: set tls to starttls or tls")
+        return self
+
+
+class Dkim(Group):
+    """The signature under our mail. Without it large providers refuse it."""
+
+    domain: str | None = Field(None, description="d= of the signature; aligned with the From address")
+    selector: str | None = Field(None, description="name of the key's DNS record")
+    private_key_file: Path | None = Field(None, description="PEM file, RSA of 2048 bits or more")
+    ed25519_selector: str | None = Field(None, description="of a second signature, if wanted")
+    ed25519_private_key_file: Path | None = Field(None, description="PEM file of the second key")
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len({value is None for value in (self.domain, self.selector, self.private_key_file)}) > 1:
+            raise ValueError("domain, selector and private_key_file go together: set all or none")
+        if (self.ed25519_selector is None) != (self.ed25519_private_key_file is None):
+            raise ValueError("ed25519_selector and ed25519_private_key_file go together: set both or none")
+        if self.ed25519_selector and self.domain is None:
+            raise ValueError("a second signature needs the first: set domain, selector and private_key_file")
+        return self
+
+
+class Unsubscribe(Group):
+    """Where people who want no more mail go, by one click."""
+
+    base_url: HttpsAddress = Field("https://shop.example/u", description="https, as one-click needs (RFC 8058)")
+    mailto: MailAddress = Field("unsubscribe@shop.example", description="for mail programs that write instead")
+    token_secret: Secret = Field(
+        SecretStr("for-trials-only-token-secret"), description="signs the links; keep it, old mails carry them"
+    )
+
+
+class Log(Group):
+    """What a process tells while it runs."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="the least that is written")
+    format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal, else json")
+
+
+class Settings(Group):
+    """All settings of a process. Made by ``load_settings``; what is not set has a default that a trial can live with.
+
+    ``require`` says which of them a trial's default is not good enough for.
+    """
+
+    bootstrap: Bootstrap = Field("localhost:9092", description="Kafka's addresses")
+    kafka: Kafka = Field(default_factory=Kafka)
+    group_protocol: Literal["consumer", "classic"] = Field("consumer", description="classic only before Kafka 4")
+    topic_prefix: str = Field("postcart.", pattern=f"^{_NAME}$", description="begins Postcart's own topics and groups")
+    shop_prefix: str = Field("shop.", pattern=f"^{_NAME}$", description="begins the shop's topics")
+    partitions: int = Field(4, ge=1, le=10_000, description="of new topics; fixed for a topic's life")
+    replication: int = Field(1, ge=1, le=7, description="copies of new topics; 3 in production")
+    schema_registry_url: HttpUrl | None = Field(None, description="if records are framed by a schema registry")
+    tenant: UUID = Field(
+        UUID("0d9a4f4e-6b0f-5d2a-9a51-6f0f4f7a3c10"), description="begins every person's id; never change it"
+    )
+    identity_key: Secret = Field(
+        SecretStr("for-trials-only-identity-key"), description="makes person ids opaque; never change it"
+    )
+    master_key: MasterKey = Field(
+        SecretStr("Zm9yLXRyaWFscy1vbmx5LW1hc3Rlci1rZXkhISEhISE="),
+        description="wraps each person's key; base64 of 32 bytes",
+    )
+    clock: Literal["wall", "replay"] = Field("wall", description="replay: time comes from the clock topic")
+    worker_name: str | None = Field(
+        None,
+        pattern=f"^{_NAME}$",
+        description="differs between workers, stays over a restart; default: host and process",
+    )
+    transaction_output_ms: int = Field(100, ge=1, le=5000, description="age at which one with outputs is committed")
+    transaction_idle_ms: int = Field(1000, ge=1, le=5000, description="age at which any other is committed")
+    watermark_interval_ms: int = Field(1000, ge=10, le=10_000, description="how often an idle partition is looked at")
+    disorder_s: int = Field(300, ge=0, le=3600, description="how late an event may come and still count in order")
+    campaigns_dir: Path = Field(Path("campaigns"), description="folder of campaign files")
+    templates_dir: Path = Field(Path("templates"), description="folder of templates")
+    locales_dir: Path = Field(Path("locales"), description="folder of translations")
+    currency: Currency = Field("USD", description="ISO 4217; of carts that name none")
+    value_bands: Bands = Field(
+        (
+            Band.model_validate({"name": "low", "below": 50}),
+            Band.model_validate({"name": "medium", "below": 200}),
+            Band(name="high"),
+        ),
+        description="tag of an abandonment, by the cart's value",
+    )
+    peak: Seasons = Field((), description="peak seasons, UTC days: 2026-11-20..2026-12-26, ...")
+    shop: Shop = Field(default_factory=Shop)
+    smtp: Smtp = Field(default_factory=Smtp)
+    dkim: Dkim = Field(default_factory=Dkim)
+    unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
+    log: Log = Field(default_factory=Log)
+    metrics_port: int = Field(0, ge=0, le=65535, description="serves /metrics, /live and /ready; 0: off")
+    broker: Literal["mock", "kafka"] = Field("mock", description="what the demo runs on")
+
+    @property
+    def master_key_bytes(self) -> bytes:
+        """The master key itself, 32 bytes."""
+        return master_key_bytes(self.master_key)
+
+    def topic(self, name: str) -> str:
+        """Name of one of Postcart's own topics: ``signals`` becomes ``postcart.signals``."""
+        return f"{self.topic_prefix}{name}"
+
+    def shop_topic(self, name: str) -> str:
+        """Name of one of the shop's topics: ``carts`` becomes ``shop.carts``."""
+        return f"{self.shop_prefix}{name}"
+
+    def is_set(self, path: str) -> bool:
+        """Whether the setting at ``path`` (``smtp.host``) was set by anybody."""
+        group, _, name = path.rpartition(".")
+        owner: Group = getattr(self, group) if group else self
+        return (not group or group in self.model_fields_set) and name in owner.model_fields_set
+
+    def with_values(self, values: Mapping[str, object]) -> "Settings":
+        """Return a copy with other top-level values, validated. For the demo and tests."""
+        data = {name: getattr(self, name) for name in self.model_fields_set}
+        return Settings.model_validate({**data, **values})
