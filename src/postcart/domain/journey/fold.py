@@ -17,7 +17,15 @@ from postcart.domain.journey.episode import (
     open_episode,
 )
 from postcart.domain.journey.outcome import Context, Decided
-from postcart.domain.journey.person import EPISODE_LIFE_MS, Episode, Happening, Person, happening_key, happening_ms
+from postcart.domain.journey.person import (
+    EPISODE_LIFE_MS,
+    Device,
+    Episode,
+    Happening,
+    Person,
+    happening_key,
+    happening_ms,
+)
 from postcart.domain.journey.receipts import retry_due
 from postcart.domain.journey.steps import judge
 from postcart.events.consents import ConsentRecorded
@@ -152,7 +160,7 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
     if signal.left:
         lines.keep_former(person, signal.visitor_id, signal.at_ms)
     if signal.abandonment is not None:
-        _abandoned(person, signal.abandonment, context, out)
+        _abandoned(person, device, signal.abandonment, context, out)
     episode = person.episode
     if episode is None or person.in_session:
         return
@@ -164,17 +172,18 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
         close(person, out, at_ms=signal.at_ms, reason="emptied")
 
 
-def _abandoned(person: Person, abandonment: Abandonment, context: Context, out: Decided) -> None:
+def _abandoned(person: Person, device: Device, abandonment: Abandonment, context: Context, out: Decided) -> None:
     episode = person.episode
     shown = episode.episode_id if episode else episode_id(abandonment.abandonment_id)
     out.decide(abandonment_decided(abandonment, episode_id=shown, tags=_with_history(person, abandonment.tags)))
-    if episode is None and _own_lines_left(person, abandonment):
+    if episode is None and _own_lines_left(device, abandonment):
         open_episode(person, abandonment, context, out, at_ms=abandonment.abandoned_ms)
 
 
-def _own_lines_left(person: Person, abandonment: Abandonment) -> bool:
-    """Whether the visit's own cart holds anything that no order has taken away."""
-    return any(line.changed_ms > person.ordered_ms for line in abandonment.lines)
+def _own_lines_left(device: Device, abandonment: Abandonment) -> bool:
+    """Whether the visit's own cart holds anything that no order has taken away, however long ago."""
+    left = {line.variant_id: line.changed_ms for line in device.lines.values()}
+    return any(left.get(line.variant_id) == line.changed_ms for line in abandonment.lines)
 
 
 def _with_history(person: Person, tags: Tags) -> Tags:
