@@ -6,6 +6,7 @@ rule, or know how records are fetched and committed.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import msgspec
 
@@ -15,7 +16,7 @@ from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import Visitor
 from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
-from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_output, latest_ms
+from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.watermark import Watermark
@@ -75,10 +76,9 @@ class DetectTask:
 
     def process(self, batch: RecordBatch) -> None:
         """See Task."""
-        config = self._config
+        config, began = self._config, monotonic()
         events, letters = config.decoders[batch.topic].decode_batch(batch.records)
-        for letter in letters:
-            self._outputs.append(dead_output(config.dead_topic, letter))
+        self._outputs += dead_outputs(config.dead_topic, letters, config.metrics)
         out = Detected()
         if events:
             self._watermark.saw(batch.topic, append_bound_ms(batch, latest_ms(events)))
@@ -92,6 +92,7 @@ class DetectTask:
             repeated=out.repeated,
             dead=len(letters),
         )
+        config.metrics.batch(monotonic() - began, None)
 
     def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:  # noqa: ARG002 -- the clock decides, not now
         """See Task."""

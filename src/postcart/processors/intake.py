@@ -14,6 +14,7 @@ from postcart.codecs.dead_letters import DeadLetter
 from postcart.events.shop import Event
 from postcart.events.times import to_ms
 from postcart.processors.engine.task import Output, RecordBatch
+from postcart.processors.stage_metrics import StageMetrics
 
 
 class BatchDecoder(Protocol):
@@ -45,7 +46,11 @@ def latest_ms(events: Sequence[Event]) -> int:
     return latest
 
 
-def dead_output(topic: str, letter: DeadLetter) -> Output:
-    """The dead letter as a record under its original key."""
-    key, value = dead_letters.encode(letter)
-    return Output(topic, key, value)
+def dead_outputs(topic: str, letters: Sequence[DeadLetter], metrics: StageMetrics) -> list[Output]:
+    """Dead letters as records under their original keys, counted by reason."""
+    outputs = []
+    for letter in letters:
+        key, value = dead_letters.encode(letter)
+        outputs.append(Output(topic, key, value))
+        metrics.dead_letters(letter.topic, letter.reason)
+    return outputs

@@ -6,6 +6,7 @@ decisions, jobs and the gate. Must not: hold a rule, or know how records are fet
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from postcart.events.shop import Event, ProfileUpdated
 from postcart.events.signals import Emptied, Returning, TaskClock
 from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
 from postcart.processors.gate import ContactSealer, GateWriter
-from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_output, latest_ms
+from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.task_clocks import TaskClocks
@@ -99,9 +100,9 @@ class JourneyTask:
 
     def process(self, batch: RecordBatch) -> None:
         """See Task."""
-        config = self._config
+        config, began = self._config, monotonic()
         records, letters = config.decoders[batch.topic].decode_batch(batch.records)
-        self._outputs += [dead_output(config.topics.dead, letter) for letter in letters]
+        self._outputs += dead_outputs(config.topics.dead, letters, config.metrics)
         if batch.topic in {config.topics.orders, config.topics.profiles}:
             youngest = latest_ms(records)
             if youngest:
@@ -112,6 +113,7 @@ class JourneyTask:
         config.metrics.processed(
             batch.topic, received=len(batch.records), applied=len(records), late=0, repeated=0, dead=len(letters)
         )
+        config.metrics.batch(monotonic() - began, None)
 
     def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:  # noqa: ARG002 -- the clock decides, not now
         """See Task."""
@@ -195,5 +197,6 @@ class JourneyTask:
                 self._config.metrics.decided(purpose="marketing", outcome="abandonment", reason=decision.trigger)
         for job in out.jobs:
             outputs.append(Output(topics.jobs(job.channel, job.purpose), job.person_id.encode(), encode(job)))
+            self._config.metrics.jobs_emitted(job.channel, job.purpose, 1)
         for person in out.gate.values():
             self._gate.changed(person)
