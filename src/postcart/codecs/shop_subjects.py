@@ -5,7 +5,7 @@ Owns: the table of the shop's subjects, and the way between an event and its Avr
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import msgspec
 
@@ -50,9 +50,16 @@ SUBJECT_OF: Final[Mapping[type, Subject]] = {
 }
 """Event class → the subject on which it travels."""
 
-# Avro names a kind by its record: CheckoutStep is checkout_step, PageExited would be no record's name.
-_TAGS: Final = {_tag(struct).replace("_", ""): _tag(struct) for struct in SUBJECT_OF}
-_RECORDS: Final = {tag: "".join(part.capitalize() for part in tag.split("_")) for tag in _TAGS.values()}
+# Avro names a kind by its record, CheckoutStep for the tag checkout_step; a writer's schema may spell either.
+_STRUCTS: Final = {
+    subject: {
+        spelling: struct for struct in _structs(spec) for spelling in (_tag(struct), _tag(struct).replace("_", ""))
+    }
+    for subject, spec in SUBJECTS.items()
+}
+_RECORDS: Final = {
+    _tag(struct): "".join(part.capitalize() for part in _tag(struct).split("_")) for struct in SUBJECT_OF
+}
 _NAMESPACE: Final = "postcart.shop"
 _COMMON: Final = frozenset(
     {"id", "time", "sequence", "visitor_id", "session_id", "device", "person_id", "order_id", "type"}
@@ -78,14 +85,18 @@ def from_avro(subject: Subject, value: Any) -> ShopEvent:
         name, value = value
     if type(value) is not dict:
         raise ValueError("the value is no record")
-    kind = value.get("kind")
+    kind = value.pop("kind", None)
     if type(kind) is tuple:
         name, detail = kind
         value.update(detail)
-    if "type" not in value:
-        value["type"] = "profile" if subject == "shop.profiles" else _tag_of(name)
-    event: ShopEvent = msgspec.convert(value, SUBJECTS[subject].events)
-    return event
+    structs = _STRUCTS[subject]
+    # Of one struct msgspec remembers the fields; a union it would take apart again for every record.
+    struct = structs.get(value.pop("type", None) or _record(name) or "") or (
+        structs["profile"] if subject == "shop.profiles" else None
+    )
+    if struct is None:
+        raise ValueError(f"{name or 'a record without a kind'} is no event of {subject}")
+    return cast("ShopEvent", msgspec.convert(value, struct))
 
 
 def to_avro(event: ShopEvent) -> dict[str, Any]:
@@ -100,10 +111,5 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
     return common
 
 
-def _tag_of(name: str | None) -> str:
-    if name is None:
-        raise ValueError("nothing names the kind of the event")
-    tag = _TAGS.get(name.rsplit(".", 1)[-1].replace("_", "").lower())
-    if tag is None:
-        raise ValueError(f"no kind of event is called {name}")
-    return tag
+def _record(name: str | None) -> str | None:
+    return name.rsplit(".", 1)[-1].replace("_", "").lower() if name else None
