@@ -3,6 +3,7 @@
 Owns: a consumer of its own, outside of any group. Must not: decode rows, or know what they are for.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any, cast
@@ -13,6 +14,7 @@ from postcart.errors import StateError
 
 _CHUNK = 5000
 _WAIT_S = 0.1
+_METADATA_S = 5.0
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001 -- the client publishes its own codes with an underscore
 _STILL_S = 120.0  # a reader that gets nothing for that long although more is there is broken
 
@@ -23,31 +25,35 @@ class ChangelogReader:
     """Reads partitions one after the other. All methods block and belong on one thread at a time.
 
     Args:
+        topic: A compacted topic.
         config: Of librdkafka, for a consumer that is assigned by hand: ``read_committed``, partition ends told.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, topic: str, config: dict[str, Any]) -> None:
+        self._topic = topic
         self._consumer = Consumer(config)
+        with contextlib.suppress(KafkaException):
+            # Without knowing the leaders, the first assignment waits half a second before it asks again.
+            self._consumer.list_topics(topic, timeout=_METADATA_S)
 
     def close(self) -> None:
         """Let go of the consumer."""
         self._consumer.close()
 
-    def read(self, topic: str, partition: int, *, end: int) -> Iterator[tuple[Rows, int]]:
+    def read(self, partition: int, *, end: int) -> Iterator[tuple[Rows, int]]:
         """Chunks of some thousand rows in order, each with the position after it, until the position reaches ``end``.
 
         Positions count, not records: markers and compaction leave gaps. A transaction that a dead writer left open
         is waited for, until the broker aborts it. A chunk may be empty.
 
         Args:
-            topic: A compacted topic.
-            partition: Its number.
+            partition: Number of the changelog's partition.
             end: High watermark, taken after the group's offsets were known to be stable.
 
         Raises:
             StateError: The partition could not be read to its end.
         """
-        consumer = self._consumer
+        consumer, topic = self._consumer, self._topic
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         position, moved_at = 0, time.monotonic()
         while position < end:

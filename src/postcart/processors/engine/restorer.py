@@ -62,23 +62,20 @@ class Restorer:
     async def run(self) -> None:
         """Restore whatever is added, until cancelled. An error means that the process must end."""
         gc.set_threshold(_YOUNG_OBJECTS, 50, 100)
-        while True:
-            slot = await self._waiting.get()
-            loop = asyncio.get_running_loop()
-            reader = await loop.run_in_executor(self._thread, ChangelogReader, self._config)
-            try:
-                while True:
-                    await self._restore(slot, reader)
-                    if self._waiting.empty():
-                        break
-                    slot = self._waiting.get_nowait()
-            finally:
-                self._thread.submit(reader.close)
-            gc.freeze()  # restored rows live long: the collector need not walk them
+        reader = await asyncio.get_running_loop().run_in_executor(
+            self._thread, ChangelogReader, self._spec.changelog, self._config
+        )
+        try:
+            while True:
+                await self._restore(await self._waiting.get(), reader)
+                if self._waiting.empty():
+                    gc.freeze()  # restored rows live long: the collector need not walk them
+        finally:
+            self._thread.submit(reader.close)
 
     def stop(self) -> None:
         """Let go of the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.shutdown(wait=False)
 
     async def _restore(self, slot: Slot, reader: ChangelogReader) -> None:
         if slot.phase == "closed":
@@ -108,7 +105,7 @@ class Restorer:
     async def _read(self, slot: Slot, reader: ChangelogReader, end: int) -> int:
         """Feed the task; returns the number of rows. Ends early if the slot is closed meanwhile."""
         loop = asyncio.get_running_loop()
-        chunks: Iterator[tuple[Rows, int]] = reader.read(self._spec.changelog, slot.number, end=end)
+        chunks: Iterator[tuple[Rows, int]] = reader.read(slot.number, end=end)
         count, said_at = 0, time.monotonic()
         while (chunk := await loop.run_in_executor(self._thread, next, chunks, None)) is not None:
             if slot.phase == "closed":
