@@ -1,0 +1,57 @@
+"""Files of shop events as arguments: the options that simulate, replay and events import share.
+
+Owns: those options and the call of the reader. Must not: parse files (codecs).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from postcart.cli.failures import say
+
+if TYPE_CHECKING:
+    from postcart.events.shop import ShopEvent
+    from postcart.settings import Settings
+
+EventFiles: TypeAlias = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True, help="JSON lines or REES46 CSV."),
+]
+CurrencyOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="CODE", help="Currency of prices that name none; by default the shop's, or USD.")
+]
+AnonymousOption: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of CSV users, 0 to 1, who are never identified.")
+]
+DevicesOption: TypeAlias = Annotated[
+    float, typer.Option(min=0, max=1, metavar="SHARE", help="Share of CSV users, 0 to 1, who have a second device.")
+]
+ItemsOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="CSV of product_id, category_id, category_code, brand."),
+]
+
+
+def shop_events(
+    files: list[Path], settings: "Settings", *, anonymous: float, devices: float, items: Path | None
+) -> Iterator["ShopEvent"]:
+    """The events of all files; prices that name no currency have that of the settings.
+
+    Raises:
+        ConfigurationError: With ``file:line`` of what can't be read.
+    """
+    from postcart.codecs.rees46 import read_events  # noqa: PLC0415
+    from postcart.codecs.rees46_items import read_items  # noqa: PLC0415
+
+    return read_events(
+        files,
+        tenant=settings.tenant,
+        identity_key=settings.identity_key.get_secret_value().encode(),
+        currency=settings.currency,
+        anonymous=anonymous,
+        devices=devices,
+        items=read_items(items) if items else None,
+        notice=say,
+    )

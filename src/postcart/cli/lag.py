@@ -1,0 +1,88 @@
+"""``postcart lag``: how far each consumer group is behind.
+
+Owns: the command. Must not: measure (adapters.lag).
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from postcart.cli.failures import Exit, say
+from postcart.cli.printing import OutputOption, print_json, print_table
+from postcart.cli.setup import current_settings, kafka_client
+
+if TYPE_CHECKING:
+    from postcart.adapters.lag import Measured, PartitionLag
+
+
+def lag(
+    partitions: Annotated[
+        bool, typer.Option("--partitions", help="A line per partition instead of per topic.")
+    ] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Measure again and again, and serve it as metrics until stopped.")
+    ] = False,
+    output: OutputOption = "table",
+) -> None:
+    """Show the lag of Postcart's consumer groups, in records and in seconds, with members and owners.
+
+    Measured once, from outside the workers. "0" is caught up, "unknown" is what the broker did not tell, "no commit
+    yet" a group that has not begun. JSON always has every partition. Exit code 3 if Kafka can't be reached.
+    """
+    from postcart.adapters.lag import measure  # noqa: PLC0415
+    from postcart.wiring.lag_exporter import group_topics, serve_lag  # noqa: PLC0415
+
+    settings = current_settings()
+    if serve:
+        raise typer.Exit(serve_lag(settings))
+    now_ms = round(time.time() * 1_000)
+    measured = measure(kafka_client(settings), group_topics(settings), now_ms=now_ms)
+    if output == "json":
+        print_json(measured)
+        return
+    _print(measured, each=partitions)
+
+
+def _print(measured: "Measured", *, each: bool) -> None:
+    rows: list[tuple[object, ...]] = []
+    for group in measured.groups:
+        members = "unknown" if group.members is None else group.members
+        topics = dict.fromkeys(partition.topic for partition in group.partitions)
+        for topic in topics:
+            own = [partition for partition in group.partitions if partition.topic == topic]
+            for part in [[one] for one in own] if each else [own]:
+                place = part[0].partition if each else len(part)
+                owners = ", ".join(sorted({one.owner for one in part if one.owner})) or "-"
+                rows.append((group.group, topic, place, records(part), seconds(part), members, owners))
+    print_table(
+        ("group", "topic", "partition" if each else "partitions", "records", "seconds", "members", "owners"), rows
+    )
+    say(f"measured {time.strftime('%H:%M:%S', time.gmtime(measured.at_ms / 1_000))} UTC")
+
+
+def records(part: "Sequence[PartitionLag]") -> str:
+    """The sum of what is known, and what is not said beside it: the three kinds of nothing stay apart."""
+    return _told(part, [one.records for one in part], lambda known: f"{sum(known):,}")
+
+
+def seconds(part: "Sequence[PartitionLag]") -> str:
+    """The greatest age that is known."""
+    return _told(part, [one.seconds for one in part], lambda known: f"{max(known):,.1f}")
+
+
+def _told(part: "Sequence[PartitionLag]", values: Sequence[float | None], total: Callable[[list[float]], str]) -> str:
+    known = [value for value in values if value is not None]
+    without = sum(one.state == "no_commit" for one in part)
+    missing = sum(one.state == "no_topic" for one in part)
+    unknown = len(part) - len(known) - without - missing
+    if missing:
+        return "no such topic"
+    if without == len(part):
+        return "no commit yet"
+    if unknown == len(part):
+        return "unknown"
+    beside = [f"{unknown} unknown"] if unknown else []
+    beside += [f"{without} without commit"] if without else []
+    return f"{total(known) if known else '?'}" + (f" ({', '.join(beside)})" if beside else "")

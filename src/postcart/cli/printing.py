@@ -1,0 +1,106 @@
+"""Results on stdout: tables for people, JSON for programs.
+
+Owns: the choice between the two and how each looks. Must not: print progress or errors (those go to stderr).
+
+JSON is the stable form: fields keep names and order over releases, new ones come at the end. Tables may change.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+import typer
+
+Format = Literal["table", "json"]
+OutputOption = Annotated[Format, typer.Option("--output", "-o", help="table for people, json for programs.")]
+
+_PIPE_WIDTH = 400
+_LINES_AT_ONCE = 500
+
+
+def print_json(value: Any) -> None:
+    """One JSON document: indented on a terminal, on one line elsewhere."""
+    import msgspec  # noqa: PLC0415
+
+    text = msgspec.json.encode(value)
+    if sys.stdout.isatty():
+        text = msgspec.json.format(text, indent=2)
+    binary_out().write(text + b"\n")
+
+
+def print_json_lines(values: Iterable[Any]) -> int:
+    """One JSON document per line, written as they come; returns how many.
+
+    Fast: encoded and written some hundred at a time, as a million of them is an ordinary number.
+    """
+    import msgspec  # noqa: PLC0415
+
+    encode = msgspec.json.Encoder().encode_lines
+    write = binary_out().write
+    count = 0
+    for chunk in _chunks(values):
+        write(encode(chunk))
+        count += len(chunk)
+    return count
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
+    """A table; numbers to the right. Elsewhere than on a terminal: without colours, frames and cut-off cells."""
+    from rich.console import Console  # noqa: PLC0415 -- rich costs as much as all the rest of --help
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    taken = [[cell if isinstance(cell, Text) else _shown(cell) for cell in row] for row in rows]
+    numeric = [bool(taken) and all(_is_number(row[index]) for row in taken) for index in range(len(columns))]
+    terminal = sys.stdout.isatty()
+    table = Table(
+        title=title if terminal else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
+    )
+    for name, right in zip(columns, numeric, strict=True):
+        table.add_column(name, justify="right" if right else "left", no_wrap=not terminal, overflow="fold")
+    for row in taken:
+        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    sys.stdout.flush()
+    Console(file=sys.stdout, width=None if terminal else _PIPE_WIDTH, soft_wrap=not terminal).print(table)
+
+
+def print_fields(fields: Mapping[str, object]) -> None:
+    """One thing, a field per line."""
+    width = max(map(len, fields), default=0)
+    for name, value in fields.items():
+        sys.stdout.write(f"{name:<{width}}  {_shown(value)}\n")
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return f"{value:,.1f}"
+        case _:
+            return str(value)
+
+
+def _is_number(cell: object) -> bool:
+    text = str(cell)
+    return text == "-" or text.replace(",", "").replace(".", "", 1).lstrip("-").isdigit()
+
+
+def _chunks(values: Iterable[Any]) -> Iterator[list[Any]]:
+    """Lists of some hundred, but the first one at once, so that a reader sees that it works."""
+    iterator = iter(values)
+    size = 1
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+        size = _LINES_AT_ONCE
+
+
+def binary_out() -> Any:
+    """Standard output for bytes, after what was written to it as text."""
+    sys.stdout.flush()
+    return sys.stdout.buffer

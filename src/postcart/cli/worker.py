@@ -1,0 +1,71 @@
+"""``postcart worker KIND``: run one worker of a consumer group until it is told to stop.
+
+Owns: the commands, and the check of topics before the start. Must not: build workers (wiring does).
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+import typer
+
+from postcart.cli.setup import current_settings
+
+if TYPE_CHECKING:
+    from postcart.settings import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Run a worker; more of a kind share the load.")
+send_app = typer.Typer(no_args_is_help=True, help="Send jobs on a channel.")
+app.add_typer(send_app, name="send")
+
+
+@app.command()
+def detect() -> None:
+    """Find carts that were left behind: sessions and carts in, signals out."""
+    from postcart.wiring.workers import run_detect  # noqa: PLC0415
+
+    _run("detect", run_detect)
+
+
+@app.command()
+def journey() -> None:
+    """Decide per person whether, when and what to send: signals, orders and profiles in, jobs out."""
+    from postcart.wiring.workers import run_journey  # noqa: PLC0415
+
+    _run("journey", run_journey)
+
+
+@send_app.command()
+def email() -> None:
+    """Render and send email jobs over SMTP, at most once each."""
+    from postcart.wiring.workers import run_send_email  # noqa: PLC0415
+
+    _run("email", run_send_email)
+
+
+@send_app.callback()
+def send() -> None:
+    """Send jobs on a channel."""
+
+
+def _run(stage: Literal["detect", "journey", "email"], run: Callable[["Settings"], int]) -> None:
+    """Check what the stage needs, then run it; the process ends with its exit code.
+
+    Raises:
+        TopologyError: Topics are missing or don't fit together.
+        BrokerUnavailable: Kafka can't be reached.
+    """
+    from postcart.wiring.logging import configure_logging  # noqa: PLC0415
+
+    settings = current_settings()
+    configure_logging(level=settings.log.level, form=settings.log.format)
+    _check_topics(stage, settings)
+    raise typer.Exit(run(settings))
+
+
+def _check_topics(stage: str, settings: "Settings") -> None:
+    from postcart.adapters import topics  # noqa: PLC0415
+    from postcart.errors import TopologyError  # noqa: PLC0415
+
+    problems = topics.check(settings)
+    if problems:
+        raise TopologyError(*problems)
