@@ -154,6 +154,7 @@ class Happening:
     Attributes:
         cause: Sequence, kind and id of the event that caused it: orders what happens at the same moment.
         cart: Which of the visitor's carts the lines belong to (a logout begins another).
+        recovered: The lines come with an abandonment that is recovered at the same moment.
     """
 
     person: str
@@ -165,6 +166,7 @@ class Happening:
     cart: tuple[str, int] = ("", 0)
     lines: list[Line] = field(default_factory=list)
     abandonment: Abandonment | None = None
+    recovered: bool = False
     event: Json = field(default_factory=dict)
 
     @property

@@ -30,7 +30,6 @@ class Step:
     planned: int
     not_after: int
     at: int
-    deferred: bool = False
 
 
 @dataclass
@@ -114,6 +113,8 @@ class Journey:
                 cart.pop(line.variant, None)
             else:
                 cart[line.variant] = line
+        if happening.lines and not happening.recovered:
+            self.close_if_emptied(happening.at)
 
     def covered(self, line: Line, now: int) -> bool:
         """Whether the latest order, while it is kept, came at or after the line's last change."""
@@ -121,10 +122,8 @@ class Journey:
 
     def united(self) -> list[Line]:
         """The lines of all carts, by variant, the latest change winning."""
-        latest: dict[str, Line] = {}
-        for line in (line for cart in self.carts.values() for line in cart.values()):
-            if line.variant not in latest or line.changed > latest[line.variant].changed:
-                latest[line.variant] = line
+        changes = [(line.changed[:2], cart, line) for cart, lines in self.carts.items() for line in lines.values()]
+        latest = {line.variant: line for _, _, line in sorted(changes, key=lambda change: change[:2])}
         return [line for line in latest.values() if line.quantity]
 
     def own(self, happening: Happening) -> list[Line]:
@@ -152,11 +151,9 @@ class Journey:
             self.output.append(abandonment.line(person=self.person, episode=episode_id, visitor_tag=tag))
             if not self.episode and self.own(happening):
                 self.episode = self.opened(abandonment, happening.at)
+        self.close_if_emptied(happening.at)
         if self.episode and not self.visiting:
-            if self.united():
-                self.arm(self.episode, happening.at)
-            else:
-                self.close(happening.at, "emptied")
+            self.arm(self.episode, happening.at)
 
     def opened(self, abandonment: Abandonment, now: int) -> Episode | None:
         """The episode that the abandonment opens, or None within the cool-off."""
@@ -177,13 +174,14 @@ class Journey:
         steps = []
         for number, offset in enumerate(episode.offsets, 1):
             planned = at + offset
-            last = number == len(episode.offsets)
-            not_after = planned + LAST_STEP_LIFE if last else at + episode.offsets[number]
+            not_after = at + episode.offsets[number] if number < len(episode.offsets) else planned + LAST_STEP_LIFE
             if number not in episode.sent:
                 steps.append(Step(number, planned, not_after, planned))
         missed = [step for step in steps if recovered is not None and step.planned <= recovered]
         if missed and recovered is not None:
             missed[-1].planned = missed[-1].at = recovered + COLLAPSED_INTO
+            if missed[-1].number == len(episode.offsets):
+                missed[-1].not_after = missed[-1].planned + LAST_STEP_LIFE
         for step in steps:
             self.tell("planned", episode, step.number, step.planned)
             if step in missed[:-1] and recovered is not None:
@@ -199,6 +197,7 @@ class Journey:
             return
         if not self.episode:
             self.episode = self.opened(abandonment, now)
+            self.close_if_emptied(now)
             if self.episode and not self.visiting:
                 self.arm(self.episode, abandonment.at, recovered=now)
             return
@@ -211,14 +210,16 @@ class Journey:
         """Two episodes become one: the one opened earlier."""
         armed = max(present.armed or 0, recovered.opened)
         if (present.opened, present.id) < (recovered.opened, recovered.id):
-            if not self.visiting and armed != present.armed:
+            self.close_if_emptied(now)
+            if self.episode and not self.visiting and armed != present.armed:
                 self.cancel(now, "merged")
                 self.arm(present, armed, recovered=now)
             return
         self.cancel(now, "merged")
         recovered.sent |= present.sent
         self.episode = recovered
-        if not self.visiting:
+        self.close_if_emptied(now)
+        if self.episode and not self.visiting:
             self.arm(recovered, armed, recovered=now)
 
     def cancel(self, at: int, reason: str) -> None:
@@ -233,6 +234,11 @@ class Journey:
         self.cancel(at, reason)
         self.episode = None
 
+    def close_if_emptied(self, at: int) -> None:
+        """Outside a session, an episode without lines is over."""
+        if not self.visiting and not self.united():
+            self.close(at, "emptied")
+
     def close_if_used_up(self) -> None:
         """An armed episode with no step left is over."""
         if self.episode and not self.episode.pending:
@@ -242,15 +248,12 @@ class Journey:
 
     def look_at(self, step: Step) -> None:
         """A step's planned time, or the end of its deferral, has come."""
-        if not step.deferred:
-            step.deferred = True
-            step.at = after_quiet_hours(step.planned, self.profile.get("time_zone"), self.campaign)
-            if step.at > step.not_after:
-                self.finish(step, step.planned, "not_after")
-                return
-            if step.at > step.planned:
-                return
-        if not self.consent():
+        allowed = after_quiet_hours(step.at, self.profile.get("time_zone"), self.campaign)
+        if allowed > step.not_after:
+            self.finish(step, step.at, "not_after")
+        elif allowed > step.at:
+            step.at = allowed
+        elif not self.consent():
             self.finish(step, step.at, "no_consent")
         elif not self.profile.get("email"):
             self.finish(step, step.at, "no_contact")

@@ -145,18 +145,23 @@ class Visitor:
         self.person = event["person_id"]
         unnamed, self.unnamed = self.unnamed, None
         lines = list(self.cart.values())
-        self.tell("lines", at, event, lines=lines)
         if self.session:
             self.tell("visit started", at, event)
-        elif unnamed and at <= unnamed.at + RECOVER_WITHIN:
+            self.tell("lines", at, event, lines=lines)
+        elif unnamed and at <= unnamed.at + RECOVER_WITHIN and any(line.quantity for line in lines):
+            self.tell("lines", at, event, lines=lines, recovered=True)
             self.tell("recovered", at, event, abandonment=unnamed)
+        else:
+            self.tell("lines", at, event, lines=lines)
 
     def end(self, at: int, trigger: str, *, cause: Json, phase: int) -> None:
         """The session ends; with lines in the cart it is an abandonment."""
         session, self.session = self.session, []
         abandonment = self.abandonment(session, at, trigger)
         if self.person is not None:
-            self.tell("visit ended", at, cause, phase=phase, abandonment=abandonment)
+            # Ends due at one moment on several devices have no event to order them: their ids do.
+            order = (0, 0, end_id(self.id, session[-1]["id"])) if phase == DUE else None
+            self.tell("visit ended", at, cause, phase=phase, order=order, abandonment=abandonment)
         elif abandonment:
             self.unnamed = abandonment
             self.lines.append(abandonment.line(person=None, episode=episode_of(abandonment.id), visitor_tag=None))
@@ -206,8 +211,10 @@ class Visitor:
         cause: Json,
         *,
         phase: int = EVENT,
+        order: tuple[int, int, str] | None = None,
         lines: list[Line] | None = None,
         abandonment: Abandonment | None = None,
+        recovered: bool = False,
     ) -> None:
         """Note a happening for the person, if one is known."""
         if self.person is None:
@@ -216,11 +223,12 @@ class Visitor:
             person=self.person,
             at=at,
             phase=phase,
-            cause=place(cause)[1:],
+            cause=order or place(cause)[1:],
             kind=kind,
             visitor=self.id,
             cart=(self.id, self.cart_number),
             lines=lines or [],
             abandonment=abandonment,
+            recovered=recovered,
         )
         self.happenings.append(happening)

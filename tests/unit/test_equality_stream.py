@@ -1,0 +1,109 @@
+"""DETECT and JOURNEY as a stream decide like `simulate`: whatever the order of arrival, with a clock that moves.
+
+The clock is what the pipeline's is: the latest event time seen, less the allowed disorder. Rows are encoded and read
+back, touched late or early, and dropped when they say that nothing needs them.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Any
+
+import msgspec
+import pytest
+
+from histories import CAMPAIGNS, DISORDER, random_history, shuffled, tripled
+from oracle import Campaign
+from postcart.domain.detect import fold as detect
+from postcart.domain.detect.outcome import Detected
+from postcart.domain.detect.rules import Rules
+from postcart.domain.detect.visitor import FOR_EVER, Visitor
+from postcart.domain.journey import fold as journey
+from postcart.domain.journey.outcome import Decided
+from postcart.domain.journey.person import Person
+from postcart.events.decisions import Decision
+from postcart.events.shop import OrderEvents, ProfileUpdated, ShopEvent, time_ms
+from postcart.events.signals import Emptied, Returning
+from side_by_side import Json, comparable, context, simulated, typed
+
+
+class Stream:
+    """Both stages in one process, fed event by event."""
+
+    def __init__(self, campaign: Campaign, random: Random) -> None:
+        self.context = context(campaign)
+        self.rules = Rules(seasons=campaign.peaks)
+        self.random = random
+        self.visitors: dict[str, Visitor] = {}
+        self.persons: dict[str, Person] = {}
+        self.decisions: list[Decision] = []
+        self.latest = 0
+
+    def run(self, events: Iterable[ShopEvent]) -> Counter[str]:
+        """Every decision on these arrivals, as a multiset of lines."""
+        for event in events:
+            self.latest = max(self.latest, time_ms(event))
+            self.arrive(event)
+            self.advance(self.latest - DISORDER)
+        self.advance(FOR_EVER - 1, everything=True)
+        lines = (msgspec.json.decode(msgspec.json.encode(decision)) for decision in self.decisions)
+        return Counter(comparable(line) for line in lines)
+
+    def arrive(self, event: ShopEvent) -> None:
+        """One event reaches its row."""
+        if isinstance(event, OrderEvents | ProfileUpdated):
+            person = self.persons.setdefault(event.person_id, Person(person_id=event.person_id))
+            journey.arrive(person, [event], Decided())
+            return
+        detected = Detected()
+        visitor = self.visitors.setdefault(event.visitor_id, Visitor(visitor_id=event.visitor_id))
+        detect.arrive(visitor, [event], detected)
+        self.take(detected)
+
+    def advance(self, clock: int, *, everything: bool = False) -> None:
+        """Time goes on: rows whose deadline has come must be touched, others may be."""
+        for key, visitor in list(self.visitors.items()):
+            if everything or visitor.deadline_ms(self.rules) <= clock or self.random.random() < 0.3:
+                detected = Detected()
+                keep = detect.advance(visitor, clock, self.rules, detected)
+                self.take(detected)
+                self.visitors[key] = reread(visitor, Visitor)
+                if not keep:
+                    del self.visitors[key]
+        for key, person in list(self.persons.items()):
+            if everything or person.deadline_ms() <= clock or self.random.random() < 0.3:
+                decided = Decided()
+                keep = journey.advance(person, clock, self.context, decided)
+                self.decisions += decided.decisions
+                self.persons[key] = reread(person, Person)
+                if not keep:
+                    del self.persons[key]
+
+    def take(self, detected: Detected) -> None:
+        """DETECT's signals reach JOURNEY at once."""
+        self.decisions += detected.decisions
+        for signal in detected.signals:
+            person = self.persons.setdefault(signal.person_id, Person(person_id=signal.person_id))
+            if isinstance(signal, Returning | Emptied):
+                journey.hint(person, signal, Decided())
+            else:
+                journey.arrive(person, [signal], Decided())  # type: ignore[list-item]  # hints excluded above
+
+
+def reread(row: Any, kind: type) -> Any:
+    """The row after a restart."""
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(row), type=kind)
+
+
+def as_they_come(events: list[Json], _: Random) -> list[Json]:
+    return events
+
+
+@pytest.mark.parametrize("way", [as_they_come, shuffled, tripled])
+def test_a_stream_decides_like_the_whole_history(way: Callable[[list[Json], Random], list[Json]]) -> None:
+    """In order, shuffled within the allowed disorder, and with every event three times."""
+    for seed in range(150):
+        campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
+        events = random_history(seed, campaign=campaign)
+        arrivals = typed(way(events, Random(seed)))
+        assert Stream(campaign, Random(seed)).run(arrivals) == simulated(events, campaign), seed
