@@ -1,0 +1,273 @@
+"""The heartbeat of a sender: judge, claim, write, send; and write what became of what was sent.
+
+Owns: what goes into each transaction, and that no socket opens before its claim is committed. Must not: open sockets
+(the dispatcher does), or know Kafka's calls (the ledger does).
+"""
+
+import asyncio
+import contextlib
+from typing import NamedTuple
+
+import structlog
+
+from postcart.adapters.rdkafka.transaction import Record
+from postcart.events.jobs import Claim
+from postcart.senders.answers import Meaning, of_silence
+from postcart.senders.claims import claim_of
+from postcart.senders.config import SenderConfig
+from postcart.senders.dead import unrenderable_job
+from postcart.senders.desk import Desk, Silent
+from postcart.senders.dispatch import Dispatcher
+from postcart.senders.doorkeeper import Doorkeeper
+from postcart.senders.elapsed import elapsed_s
+from postcart.senders.item import Ended, Ending, Entry, Item, Release, Settle
+from postcart.senders.ledger import Ledger
+from postcart.senders.records import Stamp, entry_of, to_records
+from postcart.senders.state import SenderState
+from postcart.senders.throttle import Throttle
+
+log = structlog.get_logger(__name__)
+
+_IDLE_S = 0.1
+"""How often freshness, waiting jobs and probes are looked at when nothing happens."""
+_OFFSETS_EVERY_S = 1.0
+"""How long offsets alone may wait for a transaction."""
+
+
+class _Round(NamedTuple):
+    """What one transaction says."""
+
+    claims: list[tuple[Item, Claim]]
+    ended: list[tuple[Ended, Entry]]
+    silent: list[tuple[Silent, Ending, Entry]]
+    dead: list[Record]
+    offsets: dict[tuple[str, int], int]
+
+
+class Cycle:
+    """Runs round after round.
+
+    Args:
+        config: Of the sender.
+        state: Shared with the other parts.
+        ledger: Writes.
+        dispatcher: Sends.
+        throttle: Asked after each round.
+    """
+
+    def __init__(
+        self,
+        config: SenderConfig,
+        state: SenderState,
+        *,
+        ledger: Ledger,
+        dispatcher: Dispatcher,
+        throttle: Throttle,
+    ) -> None:
+        self._config = config
+        self._state = state
+        self._ledger = ledger
+        self._dispatcher = dispatcher
+        self._throttle = throttle
+        self._doorkeeper = Doorkeeper(config, state)
+        self._offsets_due_s = 0.0
+
+    async def run(self) -> None:
+        """Go round until cancelled."""
+        began_s = 0.0
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._state.wake.wait(), _IDLE_S)
+            await asyncio.sleep(max(0.0, began_s + self._config.limits.commit_every_s - elapsed_s()))
+            began_s = elapsed_s()
+            self._state.wake.clear()
+            await self.once()
+
+    async def once(self) -> None:
+        """Collect what is to be written, commit it, act on it."""
+        gathered = self._gather()
+        if gathered.claims or gathered.ended or gathered.silent or gathered.dead or gathered.offsets:
+            if gathered.claims:
+                self._config.fault("before_claim")
+            if any(entry.receipt is not None for _, entry in gathered.ended):
+                self._config.fault("before_receipts")
+            await self._ledger.write(self._records(gathered), gathered.offsets)
+            self._committed(gathered)
+        self._throttle.regulate_all()
+        self._state.wrote()
+
+    # -- before the commit ------------------------------------------------------------------------------------------
+
+    def _gather(self) -> _Round:
+        chosen = self._doorkeeper.choose()  # may add to what has ended: suppressed jobs
+        clock = self._config.clock
+        real_ms, now_ms = clock.real_ms(), clock.now_ms()
+        begun_s = elapsed_s()
+        ended = [end for end in self._state.ended if end.item.partition in self._state.desks]
+        self._state.ended = []
+        dead, self._state.dead = self._state.dead, []
+        touched: set[tuple[str, int]] = set()
+        claims = []
+        for item in chosen:
+            item.claimed_s = begun_s
+            desk = self._state.desks[item.partition]
+            desk.unwritten += 1
+            desk.positions[item.topic].let_go(item.offset)
+            touched.add(item.source)
+            claims.append((item, claim_of(item.job, offset=item.offset, at_ms=real_ms, resent=item.resent)))
+        entries = []
+        for end in ended:
+            item = end.item
+            positions = self._state.desks[item.partition].positions[item.topic]
+            if isinstance(end.ending, Release):
+                positions.hold(item.offset)
+            else:
+                positions.let_go(item.offset)
+            touched.add(item.source)
+            claim = claim_of(item.job, offset=item.offset, at_ms=real_ms, resent=item.resent)
+            at_ms = item.job.due_ms if now_ms is None else now_ms
+            entries.append((end, self._entry(claim, end.ending, item.partition, at_ms=at_ms, real_ms=real_ms)))
+        silent = self._unanswered(touched, real_ms=real_ms, at_ms=real_ms if now_ms is None else now_ms)
+        return _Round(claims, entries, silent, dead, self._offsets(touched, hurry=bool(dead)))
+
+    def _entry(self, claim: Claim, ending: Ending, partition: int, *, at_ms: int, real_ms: int) -> Entry:
+        adapter = self._config.adapter
+        stamp = Stamp(at_ms, real_ms, adapter.channel, adapter.provider)
+        return entry_of(claim, ending, partition=partition, stamp=stamp)
+
+    def _unanswered(
+        self, touched: set[tuple[str, int]], *, real_ms: int, at_ms: int
+    ) -> list[tuple[Silent, Ending, Entry]]:
+        """Claims of earlier owners that are old enough: what is to be said of them."""
+        now_s = elapsed_s()
+        found = []
+        for desk in self._state.desks.values():
+            if desk.leaving or not desk.silent:
+                continue
+            due = [silent for silent in desk.silent if silent.due_s <= now_s]
+            desk.silent = [silent for silent in desk.silent if silent.due_s > now_s]
+            for silent in due:
+                claim = silent.claim
+                ending = of_silence(claim.purpose, resent=claim.resent or silent.item is None)
+                if isinstance(ending, Release) and silent.item is not None:
+                    silent.item.resent = True
+                    desk.positions[silent.item.topic].hold(silent.item.offset)
+                desk.unwritten += 1
+                touched.add((self._config.topics.topic_of(claim.purpose), desk.number))
+                entry = self._entry(claim, ending, desk.number, at_ms=at_ms, real_ms=real_ms)
+                found.append((silent, ending, entry))
+        return found
+
+    def _offsets(self, touched: set[tuple[str, int]], *, hurry: bool) -> dict[tuple[str, int], int]:
+        """Of every partition touched; of the others what has moved, if something is written anyway or it is time."""
+        desks = self._state.desks
+        offsets = {(topic, number): desks[number].positions[topic].low_water() for topic, number in touched}
+        now_s = elapsed_s()
+        if touched or hurry or self._state.flush or now_s >= self._offsets_due_s:
+            for desk in desks.values():
+                offsets.update(desk.moved())
+            self._offsets_due_s = now_s + _OFFSETS_EVERY_S
+            self._state.flush = False
+        return offsets
+
+    def _records(self, gathered: _Round) -> list[Record]:
+        topics = self._config.topics
+        entries = [Entry(item.partition, claim) for item, claim in gathered.claims]
+        entries += [entry for _, entry in gathered.ended]
+        entries += [entry for _, _, entry in gathered.silent]
+        records = [r for entry in entries for r in to_records(entry, claims=topics.claims, receipts=topics.receipts)]
+        for end, _ in gathered.ended:
+            if isinstance(end.ending, Settle) and end.ending.dead is not None:
+                stage = self._config.adapter.channel
+                records.append(unrenderable_job(end.item, end.ending.dead, stage=stage, topic=topics.dead))
+        return records + gathered.dead
+
+    # -- after the commit -------------------------------------------------------------------------------------------
+
+    def _committed(self, gathered: _Round) -> None:
+        for (topic, number), offset in gathered.offsets.items():
+            if number in self._state.desks:
+                self._state.desks[number].committed[topic] = offset
+        for end, entry in gathered.ended:
+            self._close(end, entry)
+        for silent, ending, entry in gathered.silent:
+            self._answered(silent, ending, entry)
+        if gathered.claims:
+            self._config.fault("claimed")
+        for item, claim in gathered.claims:
+            desk = self._state.desks.get(item.partition)
+            if desk is not None:
+                desk.book.fold(claim)
+                desk.unwritten -= 1
+                self._begin(desk, item)
+        if any(not isinstance(end.ending, Release) for end, _ in gathered.ended):
+            self._state.wake.set()  # places in flight are free
+
+    def _close(self, end: Ended, entry: Entry) -> None:
+        metrics = self._config.metrics
+        desk = self._state.desks.get(end.item.partition)
+        if desk is not None:
+            desk.book.fold(entry.claim)
+            desk.unwritten -= 1
+        if isinstance(end.ending, Release):
+            end.item.resent = entry.claim.resent
+            end.item.failures += end.result == "unavailable"
+            self._state.scheduler.put_back(end.item, elapsed_s() + end.ending.wait_s)
+        else:
+            self._state.scheduler.finish(end.item)
+        if end.result is not None:
+            metrics.attempt(end.result, end.seconds)
+        if entry.receipt is not None:
+            metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason)
+        if isinstance(end.ending, Settle) and end.ending.dead is not None:
+            metrics.dead_letters(1)
+            log.error("job_not_rendered", job=end.item.job.job_id, detail=end.ending.dead)
+
+    def _answered(self, silent: Silent, ending: Ending, entry: Entry) -> None:
+        """An earlier owner's claim has been settled, or its job stands in line once more."""
+        desk = self._state.desks.get(entry.partition)
+        if desk is not None:
+            desk.book.fold(entry.claim)
+            desk.unwritten -= 1
+            if isinstance(ending, Release) and silent.item is not None and not desk.leaving:
+                self._state.scheduler.add_first(silent.item)
+        self._state.scheduler.unblock(silent.claim.person_id)
+        if entry.receipt is not None:
+            self._config.metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason)
+        log.warning("claim_unanswered", job=silent.claim.job_id, state=entry.claim.state)
+
+    # -- sending ----------------------------------------------------------------------------------------------------
+
+    def _begin(self, desk: Desk, item: Item) -> None:
+        if desk.leaving:
+            self._state.end(Ended(item, Release(), "left"))
+            return
+        task = asyncio.get_running_loop().create_task(self._send(desk, item))
+        desk.sends.add(task)
+        task.add_done_callback(lambda done: self._sent(desk, done))
+
+    async def _send(self, desk: Desk, item: Item) -> None:
+        ended, meaning = await self._dispatcher.send(item, lambda: not desk.leaving)
+        self._state.end(ended)
+        self._heed(meaning)
+
+    def _sent(self, desk: Desk, task: asyncio.Task[None]) -> None:
+        desk.sends.discard(task)
+        if task.cancelled():
+            self._state.health.given_up()
+        elif (error := task.exception()) is not None:
+            self._state.fail(error)
+
+    def _heed(self, meaning: Meaning) -> None:
+        """What an answer says about the channel."""
+        health, metrics = self._state.health, self._config.metrics
+        before = health.state
+        if meaning.channel == "works":
+            if health.works():
+                log.info("channel_resumed", channel=self._config.adapter.channel)
+        elif meaning.channel is None:
+            health.given_up()
+        elif health.failed(elapsed_s(), at_once=meaning.channel == "refused"):
+            log.error("channel_paused", channel=self._config.adapter.channel, reason=meaning.said)
+        if health.state != before:
+            metrics.channel_state(health.state)

@@ -1,0 +1,97 @@
+"""A job in a sender's hands, and how its attempt ended.
+
+Owns: these shapes. Must not: decide anything.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from postcart.events.jobs import Claim, GatePerson, Job, Receipt, SuppressReason
+from postcart.senders.metrics import SendResult
+
+TopicPartition = tuple[str, int]
+
+FaultPoint = Literal["before_claim", "claimed", "accepted", "before_receipts"]
+"""Where a test may stop or kill the process."""
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A job in line or in flight."""
+
+    job: Job
+    topic: str
+    partition: int
+    offset: int
+    rank: int
+    """0 transactional, 1 marketing."""
+    resent: bool = False
+    """An earlier send ended without an answer."""
+    deferred_ms: int = 0
+    """In a replay: the end of the quiet hours that it was found in."""
+    claimed_s: float = 0.0
+    """When its claim was begun, on the elapsed-time clock."""
+    failures: int = 0
+    """Sends in a row that the channel did not take up."""
+    person: GatePerson | None = None
+    """As the gate saw it when it let the job pass."""
+    wrapped_key: bytes = b""
+
+    @property
+    def person_id(self) -> str:
+        """Whose line it stands in."""
+        return self.job.person_id
+
+    @property
+    def source(self) -> TopicPartition:
+        """Where its record is."""
+        return self.topic, self.partition
+
+
+class Settle(NamedTuple):
+    """The job's final outcome."""
+
+    outcome: Literal["accepted", "rejected", "uncertain", "suppressed"]
+    reason: SuppressReason | None = None
+    status: str | None = None
+    detail: str | None = None
+    dead: str | None = None
+    """Also a dead letter, with this text."""
+
+
+class GiveBack(NamedTuple):
+    """Not accepted: JOURNEY sends the next attempt, not before then."""
+
+    not_before_ms: int
+    status: str | None = None
+    detail: str | None = None
+
+
+class Release(NamedTuple):
+    """Nothing was handed to a provider, or it is to be sent once more: the job stays first in line."""
+
+    wait_s: float = 0.0
+    resent: bool = False
+
+
+Ending = Settle | GiveBack | Release
+
+
+class Ended(NamedTuple):
+    """An item whose attempt has ended, and how."""
+
+    item: Item
+    ending: Ending
+    result: SendResult | None = None
+    """For the metrics; None if nothing was tried."""
+    seconds: float = 0.0
+
+
+class Entry(NamedTuple):
+    """What is written about a job in one transaction."""
+
+    partition: int
+    claim: Claim
+    receipt: Receipt | None = None
+    dead: tuple[bytes | None, bytes] | None = None
+    """Key and value of a dead letter."""

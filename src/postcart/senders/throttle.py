@@ -1,0 +1,48 @@
+"""Keeps a sender's memory bounded: partitions pause while enough of them is held.
+
+Owns: pausing and resuming. Must not: take jobs in.
+"""
+
+from postcart.adapters.rdkafka.poller import Poller
+from postcart.senders.config import SenderConfig
+from postcart.senders.desk import Desk
+from postcart.senders.state import SenderState
+
+_LEAST_HELD = 20
+
+
+class Throttle:
+    """Decides which partitions are read.
+
+    Args:
+        config: Of the sender.
+        state: Shared with the other parts.
+        poller: Told what to read.
+    """
+
+    def __init__(self, config: SenderConfig, state: SenderState, poller: Poller) -> None:
+        self._config = config
+        self._state = state
+        self._poller = poller
+
+    def regulate_all(self) -> None:
+        """Look at every partition."""
+        for desk in self._state.desks.values():
+            if not desk.leaving:
+                self.regulate(desk)
+
+    def regulate(self, desk: Desk) -> None:
+        """Pause or resume a partition by what is held of it. A paused channel reads no more than its probe."""
+        bound = max(_LEAST_HELD, self._config.limits.held // (2 * max(1, len(self._state.desks))))
+        if self._state.health.state != "open":
+            bound = 1
+        topics = self._config.topics
+        for rank, topic in enumerate(topics.jobs):
+            held = self._state.scheduler.held(rank, desk.number)
+            self._config.metrics.pending(topics.purpose_of(topic), desk.number, held)
+            if held >= bound and topic not in desk.paused:
+                desk.paused.add(topic)
+                self._poller.stop_reading([(topic, desk.number)])
+            elif held <= bound // 2 and topic in desk.paused:
+                desk.paused.discard(topic)
+                self._poller.start_at({(topic, desk.number): desk.positions[topic].next})

@@ -1,0 +1,58 @@
+"""``postcart worker send CHANNEL``: runs a sender in this process.
+
+Owns: signals, exit codes and the order in which the process ends. Must not: build collaborators (the wiring does).
+"""
+
+import asyncio
+import os
+import signal
+import sys
+
+import structlog
+
+from postcart.errors import BrokerUnavailable, ConfigurationError, Fenced
+from postcart.senders.config import SenderConfig
+from postcart.senders.sender import Sender
+
+log = structlog.get_logger(__name__)
+
+EXIT_OK = 0
+EXIT_BUG = 70  # EX_SOFTWARE
+EXIT_AGAIN = 75  # EX_TEMPFAIL: start it again
+EXIT_CONFIGURATION = 78  # EX_CONFIG: don't, before something is changed
+
+
+def run_sender(config: SenderConfig) -> int:
+    """Run until SIGTERM, SIGINT or a failure.
+
+    On a signal: no new claims, sends in flight finish, receipts are committed, the group is left.
+
+    Returns:
+        0 after a signal. On a failure it does not return: threads that hang in a call to the broker can't be joined
+        then, so the process ends hard, with 75 (start it again), 78 (mend the configuration) or 70 (a bug).
+    """
+    failure = asyncio.run(_until_signal(config))
+    if failure is None:
+        return EXIT_OK
+    log.error("sender_failed", error=getattr(failure, "code", type(failure).__name__), exc_info=failure)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code(failure))
+
+
+def exit_code(failure: BaseException) -> int:
+    """What a supervisor is to make of it."""
+    if isinstance(failure, Fenced | BrokerUnavailable):
+        return EXIT_AGAIN
+    return EXIT_CONFIGURATION if isinstance(failure, ConfigurationError) else EXIT_BUG
+
+
+async def _until_signal(config: SenderConfig) -> BaseException | None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        return await Sender(config).run(stop)
+    except (BrokerUnavailable, ConfigurationError, Fenced) as error:
+        return error
