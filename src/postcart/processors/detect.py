@@ -151,10 +151,10 @@ class DetectTask:
         clock_ms = self._watermark.clock_ms
         for visitor_id, arrivals in groups.items():
             visitor = rows.load(visitor_id) or Visitor(visitor_id=visitor_id)
-            fold.arrive(visitor, arrivals, out)
+            sooner = fold.arrive(visitor, arrivals, out)
             if clock_ms is not None:
                 fold.advance(visitor, clock_ms, rules, out)
-            rows.save(visitor_id, visitor)
+            rows.save(visitor_id, visitor, sooner=sooner)
 
     def _collect(self, out: Detected) -> None:
         signals, decisions, encode = self._config.signals_topic, self._config.decisions_topic, self._encode

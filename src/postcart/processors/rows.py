@@ -70,9 +70,17 @@ class RowStore(Generic[R]):
         decoded = self._rows[key] = self._read(key, row)
         return decoded
 
-    def save(self, key: str, row: R) -> None:
-        """Keep the row as it is now; it is written with the next ``take_changed``."""
+    def save(self, key: str, row: R, *, sooner: bool = True) -> None:
+        """Keep the row as it is now; it is written with the next ``take_changed``.
+
+        Args:
+            key: The row's.
+            row: The row.
+            sooner: False promises that its deadline is not before the one it is indexed under.
+        """
         self._rows[key] = self._touched[key] = row
+        if not sooner and row.indexed_ms:
+            return
         deadline = self._deadline(row)
         if not row.indexed_ms or deadline < row.indexed_ms:
             row.indexed_ms = deadline

@@ -3,13 +3,12 @@
 Owns: how cart events change lines, in order or late. Must not: know sessions or persons.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from postcart.domain.detect.visitor import Visitor
 from postcart.events.shop import CartCleared, CartLine, CartSnapshot, Event, LineAdded, LineChanged, LineRemoved
 from postcart.events.signals import LineState
-
-_NAMED = (LineAdded, LineChanged)
 
 
 def apply(visitor: Visitor, event: Event, at_ms: int) -> None:
@@ -18,22 +17,10 @@ def apply(visitor: Visitor, event: Event, at_ms: int) -> None:
     Late events count by their time: they lose against newer changes of the variant and against the cart's floor.
     The variants that changed are added to ``visitor.unsent``. Idempotent.
     """
-    late = (at_ms, event.sequence) < (visitor.last_ms, visitor.last_seq)
-    if isinstance(event, _NAMED):
-        _set(visitor, event.line, at_ms=at_ms, sequence=event.sequence, late=late)
-    elif isinstance(event, LineRemoved):
-        _remove(visitor, (event.variant_id,), at_ms=at_ms, sequence=event.sequence, late=late)
-    elif isinstance(event, CartSnapshot):
-        named = {line.variant_id for line in event.lines if line.quantity}
-        gone = [variant for variant, line in visitor.lines.items() if line.quantity and variant not in named]
-        _remove(visitor, gone, at_ms=at_ms, sequence=event.sequence, late=late)
-        for line in event.lines:
-            _set(visitor, line, at_ms=at_ms, sequence=event.sequence, late=late)
-        _raise_floor(visitor, at_ms, event.sequence)
-    elif isinstance(event, CartCleared):
-        gone = [variant for variant, line in visitor.lines.items() if line.quantity]
-        _remove(visitor, gone, at_ms=at_ms, sequence=event.sequence, late=late)
-        _raise_floor(visitor, at_ms, event.sequence)
+    change = _CHANGES.get(type(event))
+    if change is not None:
+        late = at_ms <= visitor.last_ms and (at_ms, event.sequence) < (visitor.last_ms, visitor.last_seq)
+        change(visitor, event, at_ms, late)
 
 
 def empty(visitor: Visitor, at_ms: int, sequence: int) -> None:
@@ -84,3 +71,35 @@ def _remove(visitor: Visitor, variants: Iterable[str], *, at_ms: int, sequence: 
             continue
         visitor.lines[variant] = LineState(variant_id=variant, quantity=0, changed_ms=at_ms, sequence=sequence)
         visitor.unsent.add(variant)
+
+
+def _named(visitor: Visitor, event: LineAdded | LineChanged, at_ms: int, late: bool) -> None:  # noqa: FBT001 -- as _CHANGES calls
+    _set(visitor, event.line, at_ms=at_ms, sequence=event.sequence, late=late)
+
+
+def _removed(visitor: Visitor, event: LineRemoved, at_ms: int, late: bool) -> None:  # noqa: FBT001
+    _remove(visitor, (event.variant_id,), at_ms=at_ms, sequence=event.sequence, late=late)
+
+
+def _snapshot(visitor: Visitor, event: CartSnapshot, at_ms: int, late: bool) -> None:  # noqa: FBT001
+    named = {line.variant_id for line in event.lines if line.quantity}
+    gone = [variant for variant, line in visitor.lines.items() if line.quantity and variant not in named]
+    _remove(visitor, gone, at_ms=at_ms, sequence=event.sequence, late=late)
+    for line in event.lines:
+        _set(visitor, line, at_ms=at_ms, sequence=event.sequence, late=late)
+    _raise_floor(visitor, at_ms, event.sequence)
+
+
+def _cleared(visitor: Visitor, event: CartCleared, at_ms: int, late: bool) -> None:  # noqa: FBT001
+    gone = [variant for variant, line in visitor.lines.items() if line.quantity]
+    _remove(visitor, gone, at_ms=at_ms, sequence=event.sequence, late=late)
+    _raise_floor(visitor, at_ms, event.sequence)
+
+
+_CHANGES: dict[type[Event], Callable[[Visitor, Any, int, bool], None]] = {
+    LineAdded: _named,
+    LineChanged: _named,
+    LineRemoved: _removed,
+    CartSnapshot: _snapshot,
+    CartCleared: _cleared,
+}

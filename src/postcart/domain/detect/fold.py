@@ -12,29 +12,40 @@ from postcart.domain.detect.ends import finish, forget
 from postcart.domain.detect.identity import identify, leave
 from postcart.domain.detect.outcome import Arrival, Detected, caused, tell_lines
 from postcart.domain.detect.rules import Rules
-from postcart.domain.detect.visitor import ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
+from postcart.domain.detect.visitor import CAN_END_EARLY, ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
 from postcart.events.shop import CartCleared, CheckoutStep, Identified, PageExited, SessionEnded, order_key, time_ms
 from postcart.events.signals import Emptied, Returning, VisitStarted
 
 
-def arrive(visitor: Visitor, events: list[Arrival], out: Detected) -> None:
-    """Take in events as they come; repeats are dropped. A return or a clear is told to the gate at once."""
+def arrive(visitor: Visitor, events: list[Arrival], out: Detected) -> bool:
+    """Take in events as they come; repeats are dropped. A return or a clear is told to the gate at once.
+
+    Returns:
+        Whether the row's deadline may now be sooner than the one it is indexed under.
+    """
     pending = visitor.pending
-    known = {event.id for event in pending} if pending else set()
     idle = visitor.session is None and not pending
+    sooner = idle
+    known = {event.id for event in pending} if pending else set()
+    last_ms = time_ms(pending[-1]) if pending else 0
     ordered = True
     for event in events:
         if event.id in known:
             out.repeated += 1
             continue
         known.add(event.id)
-        if ordered and pending and order_key(event) < order_key(pending[-1]):
-            ordered = False
+        at_ms = time_ms(event)
+        if at_ms <= last_ms and ordered:
+            ordered = at_ms == last_ms and order_key(event) > order_key(pending[-1])
+        last_ms = at_ms
         pending.append(event)
+        if event.RANK in CAN_END_EARLY:
+            sooner = True
         if visitor.person_id is not None:
             idle = _hint(visitor, event, out, idle=idle)
     if not ordered:
         pending.sort(key=order_key)
+    return sooner
 
 
 def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> bool:
@@ -85,7 +96,7 @@ def _due_before(visitor: Visitor, at_ms: int, rules: Rules, out: Detected) -> No
 
 def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
     """One event, in its place."""
-    if (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq):
+    if at_ms <= visitor.decided_ms and (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq):
         _fold_late(visitor, event, at_ms, rules, out)
         return
     out.applied += 1

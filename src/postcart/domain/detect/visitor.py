@@ -26,8 +26,10 @@ CHECKOUT, ENDED, EXIT, INACTIVITY = range(4)
 FOR_EVER: Final = 1 << 62
 """A sequence, or a clock, after all others."""
 
-_CAN_END_EARLY: Final = (SessionEnded, PageExited, Identified, CartCleared, CheckoutStep)
-"""Kinds after which a session may end sooner than by inactivity."""
+CAN_END_EARLY: Final = frozenset(
+    kind.RANK for kind in (SessionEnded, PageExited, Identified, CartCleared, CheckoutStep)
+)
+"""Ranks of the kinds after which a session may end sooner than by inactivity."""
 
 
 class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
@@ -96,7 +98,7 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         if not pending:
             return session.end()[0] if session else self.last_ms + rules.forget_ms
         first_ms = time_ms(pending[0])
-        early = min((time_ms(event) for event in pending if isinstance(event, _CAN_END_EARLY)), default=FOR_EVER)
+        early = min((time_ms(event) for event in pending if event.RANK in CAN_END_EARLY), default=FOR_EVER)
         if session:
             return min(session.end()[0], early)
         if self.person_id is not None:
