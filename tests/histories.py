@@ -222,9 +222,12 @@ def said(kind: str, move: Move, person: str) -> Json:
 
 
 def line(variant: str, quantity: int, choice: int) -> Json:
-    """A cart line."""
+    """A cart line; some name no currency, some another, some don't tell the product again."""
     stated: Json = {"variant_id": variant, "quantity": quantity, "unit_price": PRICES[variant][choice // 4 % 2]}
-    return stated | {"currency": "EUR", "product": {"title": variant, "category": CATEGORIES[variant]}}
+    currency = ("EUR", "EUR", "EUR", "EUR", "EUR", None, "USD")[choice % 7]
+    if currency is not None:
+        stated["currency"] = currency
+    return stated if choice % 5 == 1 else stated | {"product": {"title": variant, "category": CATEGORIES[variant]}}
 
 
 def profile(person: str, at: int, choice: int, **fields: Any) -> Json:

@@ -6,6 +6,7 @@ Owns: translating campaigns, events and lines between the two. Must not: assert.
 import json
 from collections import Counter
 from collections.abc import Iterable
+from datetime import time
 from typing import Any
 
 import msgspec
@@ -42,8 +43,8 @@ def context(campaign: Campaign) -> Context:
         version="1",
         journey=journey("standard", campaign.offsets),
         quiet_hours=product.QuietHours(
-            start=product.time(campaign.quiet_from),
-            end=product.time(campaign.quiet_to),
+            start=time(campaign.quiet_from),
+            end=time(campaign.quiet_to),
         ),
         cool_off_ms=campaign.cool_off_days * 86_400_000,
         high_value=high_value,

@@ -83,7 +83,7 @@ class Line:
     quantity: int
     changed: tuple[int, int, int, str]
     price: Decimal = Decimal(0)
-    currency: str | None = None
+    currency: str = ""
     category: str | None = None
 
     @property

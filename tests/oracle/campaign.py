@@ -30,6 +30,7 @@ class Campaign:
     Attributes:
         high_value_from: United lines worth this much or more at opening take ``high_value_offsets``; None: never.
         peaks: First and last day (UTC) of each peak season, in which an opening takes ``peak_offsets``.
+        currency: Of lines that name none.
         bands: Upper bounds (excluded) of the value bands below the highest.
     """
 
@@ -45,6 +46,7 @@ class Campaign:
     peak_offsets: tuple[int, ...] = ()
     bands: tuple[tuple[str, Decimal], ...] = (("low", Decimal(50)), ("medium", Decimal(200)))
     top_band: str = "high"
+    currency: str = "USD"
 
     def is_peak(self, day: date) -> bool:
         """Whether a peak season names the day."""

@@ -119,7 +119,7 @@ class Visitor:
         if not self.session:
             self.tell("visit started", time(event), event)
         self.session.append(event)
-        lines = changed_lines(self.cart, event)
+        lines = changed_lines(self.cart, event, self.campaign.currency)
         for line in lines:
             self.cart[line.variant] = line
         if lines:

@@ -15,7 +15,7 @@ def apply(visitor: Visitor, event: Event, at_ms: int) -> None:
     """Change the lines as ``event`` says; events that are no cart events change nothing.
 
     Late events count by their time: they lose against newer changes of the variant and against the cart's floor.
-    The variants that changed are added to ``visitor.unsent``. Idempotent.
+    Every change is added to ``visitor.unsent`` if the person is known. Idempotent.
     """
     change = _CHANGES.get(type(event))
     if change is not None:
@@ -26,7 +26,7 @@ def apply(visitor: Visitor, event: Event, at_ms: int) -> None:
 def empty(visitor: Visitor, at_ms: int, sequence: int) -> None:
     """Forget the cart without a trace: what came up to now is nobody's (logout, other login)."""
     visitor.lines = {}
-    visitor.unsent = set()
+    visitor.unsent = []
     _raise_floor(visitor, at_ms, sequence)
 
 
@@ -53,24 +53,31 @@ def _set(visitor: Visitor, line: CartLine, *, at_ms: int, sequence: int, late: b
     if late and _outdated(visitor, variant, at_ms, sequence):
         return
     known = visitor.lines.get(variant)
-    visitor.lines[variant] = LineState(
-        variant_id=variant,
-        quantity=line.quantity,
-        changed_ms=at_ms,
-        sequence=sequence,
-        unit_price=line.unit_price,
-        currency=line.currency,
-        product=line.product or (known.product if known else None),
+    _changed(
+        visitor,
+        LineState(
+            variant_id=variant,
+            quantity=line.quantity,
+            changed_ms=at_ms,
+            sequence=sequence,
+            unit_price=line.unit_price,
+            currency=line.currency,
+            product=line.product or (known.product if known else None),
+        ),
     )
-    visitor.unsent.add(variant)
+
+
+def _changed(visitor: Visitor, line: LineState) -> None:
+    visitor.lines[line.variant_id] = line
+    if visitor.person_id is not None:
+        visitor.unsent.append(line)
 
 
 def _remove(visitor: Visitor, variants: Iterable[str], *, at_ms: int, sequence: int, late: bool) -> None:
     for variant in variants:
         if late and _outdated(visitor, variant, at_ms, sequence):
             continue
-        visitor.lines[variant] = LineState(variant_id=variant, quantity=0, changed_ms=at_ms, sequence=sequence)
-        visitor.unsent.add(variant)
+        _changed(visitor, LineState(variant_id=variant, quantity=0, changed_ms=at_ms, sequence=sequence))
 
 
 def _named(visitor: Visitor, event: LineAdded | LineChanged, at_ms: int, late: bool) -> None:  # noqa: FBT001 -- as _CHANGES calls
