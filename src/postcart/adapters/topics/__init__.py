@@ -1,0 +1,35 @@
+"""The topics of Postcart: how they must be, making them, checking them.
+
+Owns: everything about topics but their records. Must not: read or write records.
+"""
+
+from postcart.adapters.topics.checking import check, require_topics
+from postcart.adapters.topics.creation import Created, commit_beginnings, create
+from postcart.adapters.topics.table import (
+    STAGES,
+    Stage,
+    Topic,
+    all_topics,
+    changelog,
+    joined,
+    stage_group,
+    stage_inputs,
+    topic_counts,
+)
+
+__all__ = [
+    "STAGES",
+    "Created",
+    "Stage",
+    "Topic",
+    "all_topics",
+    "changelog",
+    "check",
+    "commit_beginnings",
+    "create",
+    "joined",
+    "require_topics",
+    "stage_group",
+    "stage_inputs",
+    "topic_counts",
+]

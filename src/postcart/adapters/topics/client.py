@@ -1,0 +1,165 @@
+"""The admin client of the topic commands.
+
+Owns: asking the broker, and saying clearly that it doesn't answer. Must not: know which topics there should be.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from time import monotonic
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
+
+from postcart.errors import BrokerUnavailable
+from postcart.settings import Settings
+
+_REQUEST_S = 15.0
+_FIRST_ANSWER_S = 6.0
+_PAUSE_S = 0.1
+_UNREACHABLE = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 -- the binding names local errors so
+
+_SETTLING = frozenset(
+    {
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
+"""What brokers answer while they take over a partition: for moments after a topic's creation, too."""
+
+Partitions = dict[tuple[str, int], int]
+"""Offset by topic and partition."""
+
+
+class Admin:
+    """What the topic commands ask of a cluster. Every method raises ``BrokerUnavailable`` if nobody answers."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bootstrap = settings.bootstrap
+        self._reason = ""
+        config: dict[str, Any] = {
+            "bootstrap.servers": settings.bootstrap,
+            "client.id": "postcart.topics",
+            "log_level": 0,  # what librdkafka would write to standard error stands in our message
+            "error_cb": self._note,
+            "socket.connection.setup.timeout.ms": 5000,
+            **settings.kafka.properties(),
+        }
+        try:
+            self._client = AdminClient(config)
+        except KafkaException as error:
+            raise BrokerUnavailable(f"the Kafka client can't be set up: {error.args[0].str()}") from error
+
+    def _note(self, error: KafkaError) -> None:
+        self._reason = error.str()
+
+    def unreachable(self) -> BrokerUnavailable:
+        """Return the error that says what to check."""
+        reason = f" ({self._reason})" if self._reason else ""
+        return BrokerUnavailable(
+            f"Kafka does not answer at {self._bootstrap}{reason}: check POSTCART_BOOTSTRAP, and that the broker runs;"
+            " for a try, `make kafka` starts one"
+        )
+
+    def partition_counts(self) -> dict[str, int]:
+        """Return all topics and their partition counts."""
+        try:
+            topics = self._client.list_topics(timeout=_FIRST_ANSWER_S).topics
+        except KafkaException as error:
+            raise self.unreachable() from error
+        return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def create(self, wanted: Iterable[NewTopic]) -> dict[str, KafkaError | None]:
+        """Create topics; returns what became of each. One that exists already is no error."""
+        outcomes: dict[str, KafkaError | None] = {}
+        for name, future in self._client.create_topics(list(wanted), operation_timeout=_REQUEST_S).items():
+            try:
+                self._result(future)
+                outcomes[name] = None
+            except KafkaException as error:
+                exists = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+                outcomes[name] = None if exists else error.args[0]
+        return outcomes
+
+    def configs(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
+        """Return the configuration of topics that exist."""
+        resources = [ConfigResource(ResourceType.TOPIC, name) for name in topics]
+        if not resources:
+            return {}
+        found = self._client.describe_configs(resources, request_timeout=_REQUEST_S)
+        return {
+            resource.name: {name: entry.value for name, entry in self._result(future).items()}
+            for resource, future in found.items()
+        }
+
+    def committed(self, group: str) -> Partitions:
+        """Return the offsets that the group has committed; empty if it doesn't exist."""
+        try:
+            answer = self._settled(
+                lambda: self._client.list_consumer_group_offsets(
+                    [ConsumerGroupTopicPartitions(group)], request_timeout=_REQUEST_S
+                )
+            )
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return {}
+            raise
+        (state,) = answer.values()
+        return {(one.topic, one.partition): one.offset for one in state.topic_partitions if one.offset >= 0}
+
+    def beginnings(self, partitions: Iterable[tuple[str, int]]) -> Partitions:
+        """Return the earliest offset of each partition."""
+        earliest: OffsetSpec = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+        return self._offsets(partitions, earliest)
+
+    def ends(self, partitions: Iterable[tuple[str, int]]) -> Partitions:
+        """Return the high watermark of each partition."""
+        latest: OffsetSpec = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        return self._offsets(partitions, latest)
+
+    def commit(self, group: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Commit for a group that has no members.
+
+        Raises:
+            KafkaException: The group is running.
+        """
+        wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
+        group_offsets = ConsumerGroupTopicPartitions(group, wanted)
+        (answer,) = self._settled(
+            lambda: self._client.alter_consumer_group_offsets([group_offsets], request_timeout=_REQUEST_S)
+        ).values()
+        for one in answer.topic_partitions:
+            if one.error:
+                raise KafkaException(one.error)
+
+    def _offsets(self, partitions: Iterable[tuple[str, int]], spec: OffsetSpec) -> Partitions:
+        asked = {TopicPartition(topic, number): spec for topic, number in partitions}
+        if not asked:
+            return {}
+        found = self._settled(lambda: self._client.list_offsets(asked, request_timeout=_REQUEST_S))
+        return {(one.topic, one.partition): answer.offset for one, answer in found.items()}
+
+    def _settled(self, ask: Callable[[], Mapping[Any, Future[Any]]]) -> dict[Any, Any]:
+        """Ask until every partition has a leader and the group its coordinator, as they soon will."""
+        deadline = monotonic() + _REQUEST_S
+        while True:
+            try:
+                return {key: self._result(future) for key, future in ask().items()}
+            except KafkaException as error:
+                if error.args[0].code() not in _SETTLING or monotonic() > deadline:
+                    raise
+                self._client.poll(_PAUSE_S)
+
+    def _result(self, future: Future[Any]) -> Any:
+        try:
+            return future.result(_REQUEST_S * 2)
+        except KafkaException as error:
+            if error.args[0].code() in _UNREACHABLE:
+                raise self.unreachable() from error
+            raise
+        except TimeoutError as error:
+            raise self.unreachable() from error

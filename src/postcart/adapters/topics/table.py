@@ -1,0 +1,116 @@
+"""Which topics there are, how each is kept, and who joins what.
+
+Owns: names, keys' co-partitioning, retention and clean-up of every topic. Must not: talk to Kafka.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+from postcart.events.times import DAY_MS, HOUR_MS
+from postcart.settings import Settings
+
+Stage = Literal["detect", "journey", "email"]
+STAGES: tuple[Stage, ...] = ("detect", "journey", "email")
+
+_DEAD_LETTER_BYTES = 8 * 1024 * 1024
+"""A dead letter holds the original bytes in base64: room for 5 MB of them."""
+
+_SEGMENT_BYTES = 64 * 1024 * 1024
+"""Of compacted topics. Only closed segments are compacted, and restores read what isn't."""
+
+
+class Topic(NamedTuple):
+    """One topic as it has to be.
+
+    Attributes:
+        name: With its prefix.
+        partitions: For a new one.
+        config: Kafka's own settings of it.
+    """
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+
+    @property
+    def cleanup(self) -> str:
+        """Kafka's ``cleanup.policy`` of it."""
+        return self.config["cleanup.policy"]
+
+
+def all_topics(settings: Settings) -> tuple[Topic, ...]:
+    """Return every topic of the stages that exist, the shop's own included."""
+    shop, own, count = settings.shop_topic, settings.topic, settings.partitions
+    names = {
+        shop("sessions"): _kept(7),
+        shop("carts"): _kept(7),
+        shop("orders"): _kept(7),
+        shop("profiles"): _compacted(),
+        own("signals"): _kept(7),
+        own("gate"): _compacted(),
+        own("jobs.email.marketing"): _kept(30),
+        own("jobs.email.transactional"): _kept(30),
+        own("claims.email"): _kept(30),
+        own("receipts"): _kept(30),
+        own("decisions"): _kept(30),
+        # A destroyed key must be gone from the disk within a day, also if nothing is written after it.
+        own("keys"): _compacted({"segment.ms": str(HOUR_MS), "max.compaction.lag.ms": str(DAY_MS)}),
+        own("consents"): _compacted(),
+        own("suppressions"): _compacted(),
+        changelog(settings, "detect"): _compacted(),
+        changelog(settings, "journey"): _compacted(),
+        own("dead"): {**_kept(30), "max.message.bytes": str(_DEAD_LETTER_BYTES)},
+    }
+    durability = {"min.insync.replicas": "2" if settings.replication > 2 else "1"}  # noqa: PLR2004 -- two of three
+    topics = [Topic(name, count, {**config, **durability}) for name, config in names.items()]
+    topics.append(Topic(own("clock"), 1, {**_compacted(), **durability}))
+    return tuple(topics)
+
+
+def topic_counts(settings: Settings) -> dict[str, int]:
+    """Return every topic's name and partition count, as ``MockBroker`` takes them."""
+    return {topic.name: topic.partitions for topic in all_topics(settings)}
+
+
+def stage_inputs(settings: Settings, stage: Stage) -> tuple[str, ...]:
+    """Return the topics that the stage's group subscribes to."""
+    shop, own = settings.shop_topic, settings.topic
+    if stage == "detect":
+        return shop("sessions"), shop("carts")
+    if stage == "journey":
+        return own("signals"), shop("orders"), shop("profiles"), own("receipts"), own("consents")
+    return own("jobs.email.transactional"), own("jobs.email.marketing"), own("gate")
+
+
+def stage_group(settings: Settings, stage: Stage) -> str:
+    """Return the stage's consumer group."""
+    return settings.topic(stage)
+
+
+def changelog(settings: Settings, stage: Stage) -> str:
+    """Return the topic that the stage's state is restored from."""
+    return settings.topic("claims.email" if stage == "email" else f"{stage}.changelog")
+
+
+def joined(settings: Settings, stage: Stage) -> tuple[str, ...]:
+    """Return the topics whose partitions of one number belong together in the stage: their counts must be equal."""
+    beside = (settings.topic("keys"),) if stage == "email" else ()
+    return (*stage_inputs(settings, stage), *beside, changelog(settings, stage))
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * DAY_MS), **_TIMES}
+
+
+def _compacted(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    return {
+        "cleanup.policy": "compact",
+        "segment.bytes": str(_SEGMENT_BYTES),
+        "min.cleanable.dirty.ratio": "0.2",
+        **_TIMES,
+        **(more or {}),
+    }
+
+
+_TIMES = {"message.timestamp.type": "LogAppendTime"}
+"""Record times are the broker's: no device's fast clock moves a watermark or outlives the retention."""
