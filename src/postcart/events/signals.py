@@ -111,7 +111,8 @@ class VisitEnded(Signal, frozen=True, gc=False, kw_only=True, tag="visit_ended",
     """The visitor's session ended. ``end_id`` is the abandonment's id if it is one.
 
     Attributes:
-        lines: Every line that changed during the visit: within a session nothing is decided that could need one sooner.
+        lines: Every change of a line during the visit, in order: within a session nothing is decided that could
+            need one sooner.
         left: The visitor is no longer this person's (logout, other login); its lines stay.
     """
 

@@ -10,7 +10,7 @@ of arrival. What is due at T comes after the events at T: a clock of T says that
 from postcart.domain.detect import cart
 from postcart.domain.detect.ends import finish, forget
 from postcart.domain.detect.identity import identify, leave
-from postcart.domain.detect.outcome import Arrival, Detected, caused, tell_lines
+from postcart.domain.detect.outcome import Arrival, Detected, caused, take_unsent, tell_lines
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import CAN_END_EARLY, ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
 from postcart.events.shop import CartCleared, CheckoutStep, Identified, PageExited, SessionEnded, order_key, time_ms
@@ -128,7 +128,7 @@ def _fold_late(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: 
     if isinstance(event, CartCleared) and not cart.filled(visitor):
         visitor.anonymous = None
     if visitor.person_id is not None and visitor.session is None:
-        tell_lines(visitor, at_ms, caused(event), out)
+        tell_lines(visitor, take_unsent(visitor), out, at_ms=at_ms, order=caused(event))
 
 
 def _take_exits_back(session: Session, at_ms: int, rules: Rules) -> None:

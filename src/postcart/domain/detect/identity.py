@@ -52,8 +52,7 @@ def identify(visitor: Visitor, event: Identified, at_ms: int, rules: Rules, out:
         )
         out.signals.append(recovered)
     else:
-        visitor.unsent = set(visitor.lines)
-        tell_lines(visitor, at_ms, order, out)
+        tell_lines(visitor, all_lines(visitor), out, at_ms=at_ms, order=order)
 
 
 def leave(visitor: Visitor, event: SessionEnded, at_ms: int, rules: Rules, out: Detected) -> None:

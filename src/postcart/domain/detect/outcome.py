@@ -39,9 +39,10 @@ def due(end_id: str) -> SignalOrder:
     return SignalOrder(phase=1, cause=end_id)
 
 
-def tell_lines(visitor: Visitor, at_ms: int, order: SignalOrder, out: Detected) -> None:
-    """Lines that changed outside a visit."""
-    lines = take_unsent(visitor)
+def tell_lines(
+    visitor: Visitor, lines: tuple[LineState, ...], out: Detected, *, at_ms: int, order: SignalOrder
+) -> None:
+    """Lines that changed, or became the person's, outside a visit."""
     if lines and visitor.person_id is not None:
         out.signals.append(
             LinesChanged(
@@ -51,12 +52,12 @@ def tell_lines(visitor: Visitor, at_ms: int, order: SignalOrder, out: Detected) 
 
 
 def take_unsent(visitor: Visitor) -> tuple[LineState, ...]:
-    """The lines that changed since JOURNEY was told; they count as told."""
-    unsent, visitor.unsent = visitor.unsent, set()
-    return tuple([visitor.lines[variant] for variant in sorted(unsent)])
+    """Every change since JOURNEY was told, in order; they count as told."""
+    unsent, visitor.unsent = visitor.unsent, []
+    return tuple(unsent)
 
 
 def all_lines(visitor: Visitor) -> tuple[LineState, ...]:
     """Every line with removed ones, for a person who has none of them yet; they count as told."""
-    visitor.unsent = set()
+    visitor.unsent = []
     return tuple(visitor.lines.values())

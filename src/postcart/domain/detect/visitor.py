@@ -65,7 +65,7 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
     Attributes:
         lines: By variant, with removed ones (quantity 0) as floors against late events.
         floor_ms, floor_seq: Changes at or before this are too late: a snapshot, a clear or a logout came after.
-        unsent: Variants that changed since JOURNEY was told.
+        unsent: Changes of lines that JOURNEY was not told yet, in order; empty without a person.
         last_ms, last_seq: Of the latest event folded.
         decided_ms, decided_seq: The latest end decided; events before it are late.
         anonymous: The latest abandonment without a person.
@@ -78,7 +78,7 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
     lines: dict[str, LineState] = field(default_factory=dict)
     floor_ms: int = 0
     floor_seq: int = 0
-    unsent: set[str] = field(default_factory=set)
+    unsent: list[LineState] = field(default_factory=list)
     session: Session | None = None
     last_ms: int = 0
     last_seq: int = 0

@@ -4,12 +4,11 @@ Owns: when an episode of a person opens, from when its steps count and why it cl
 is due (steps does).
 """
 
-from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
-from postcart.domain.journey.person import Episode, Person, StepState
+from postcart.domain.journey.person import Episode, Person
+from postcart.domain.journey.pinning import new_episode
 from postcart.events.decisions import CancelReason
-from postcart.events.ids import episode_id
 from postcart.events.jobs import Stop
 from postcart.events.signals import Abandonment
 from postcart.events.times import MINUTE_MS
@@ -18,26 +17,9 @@ GRACE_MS = 5 * MINUTE_MS
 """The last step missed before an identification is planned this long after it."""
 
 
-def new_episode(person: Person, abandonment: Abandonment, context: Context) -> Episode:
-    """The episode that ``abandonment`` opens, with the journey that it pins."""
-    campaign = context.campaign
-    value, currency = value_of(united(person), context.currency)
-    journey = campaign.choose(value=value, currency=currency, opened_ms=abandonment.abandoned_ms)
-    return Episode(
-        episode_id=episode_id(abandonment.abandonment_id),
-        opened_ms=abandonment.abandoned_ms,
-        campaign=campaign.name,
-        version=campaign.version,
-        journey=journey,
-        quiet_hours=campaign.quiet_hours,
-        last_step_ms=campaign.last_step_ms,
-        steps=[StepState() for _ in journey.steps],
-    )
-
-
 def open_episode(person: Person, abandonment: Abandonment, context: Context, out: Decided, *, at_ms: int) -> None:
     """Open an episode; within the cool-off it closes at once, its steps cancelled."""
-    episode = new_episode(person, abandonment, context)
+    episode = new_episode(person, abandonment, context, at_ms=at_ms)
     person.known = True
     if person.sent and at_ms < max(person.sent.values()) + context.campaign.cool_off_ms:
         for number, step in enumerate(episode.journey.steps):
@@ -109,7 +91,7 @@ def merge_recovered(person: Person, abandonment: Abandonment, context: Context, 
     existing = person.episode
     if existing is None:
         raise AssertionError("there is no episode to merge with")
-    recovered = new_episode(person, abandonment, context)
+    recovered = new_episode(person, abandonment, context, at_ms=at_ms)
     first_armed_ms, first_armed_by = existing.armed_ms, existing.armed_by
     if (recovered.opened_ms, recovered.episode_id) < (existing.opened_ms, existing.episode_id):
         cancel_pending(person, existing, out, at_ms=at_ms, reason="merged")

@@ -26,6 +26,7 @@ from postcart.domain.journey.person import (
     happening_key,
     happening_ms,
 )
+from postcart.domain.journey.pinning import pin
 from postcart.domain.journey.receipts import retry_due
 from postcart.domain.journey.steps import judge
 from postcart.events.consents import ConsentRecorded
@@ -156,6 +157,8 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
     """An abandonment opens an episode; the end of the last open session arms it, or closes it as emptied."""
     device = lines.device_of(person, signal.visitor_id)
     device.in_session = False
+    if person.episode is not None:
+        pin(person.episode, signal.visitor_id, signal.lines, context)
     lines.merge(person, device, signal.lines)
     if signal.left:
         lines.keep_former(person, signal.visitor_id, signal.at_ms)
@@ -258,5 +261,6 @@ def _fade(person: Person, clock_ms: int) -> bool:
         or person.sent
         or person.ordered_ms
         or person.profile
+        or person.known
         or person.consents
     )

@@ -3,7 +3,7 @@
 Owns: merging what devices tell, and what an order takes away. Must not: know episodes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from postcart.domain.journey.person import Device, Person
 from postcart.events.signals import LineState
@@ -27,12 +27,17 @@ def keep_former(person: Person, visitor_id: str, at_ms: int) -> None:
 
 def merge(person: Person, device: Device, lines: Iterable[LineState]) -> None:
     """Take in changed lines of a device. What an order has taken away stays away. Idempotent."""
+    merge_until(device.lines, (line for line in lines if line.changed_ms > person.ordered_ms))
+
+
+def merge_until(known: dict[str, LineState], lines: Iterable[LineState], until_ms: int | None = None) -> None:
+    """Let newer changes replace older ones, of changes up to ``until_ms``."""
     for line in lines:
-        if line.changed_ms <= person.ordered_ms:
+        if until_ms is not None and line.changed_ms > until_ms:
             continue
-        known = device.lines.get(line.variant_id)
-        if known is None or (line.changed_ms, line.sequence) >= (known.changed_ms, known.sequence):
-            device.lines[line.variant_id] = line
+        former = known.get(line.variant_id)
+        if former is None or _at_least_as_new(line, former):
+            known[line.variant_id] = line
 
 
 def order_takes(person: Person, at_ms: int) -> None:
@@ -42,11 +47,20 @@ def order_takes(person: Person, at_ms: int) -> None:
 
 
 def united(person: Person) -> tuple[LineState, ...]:
-    """The lines that are in the person's cart, by variant id; ties of time and sequence go to the larger visitor id."""
+    """The lines that are in the person's cart, by variant id."""
+    return unite({visitor_id: device.lines for visitor_id, device in person.devices.items()})
+
+
+def unite(devices: Mapping[str, Mapping[str, LineState]]) -> tuple[LineState, ...]:
+    """The lines in the cart over all devices; ties of time and sequence go to the larger visitor id."""
     latest: dict[str, LineState] = {}
-    for visitor_id in sorted(person.devices):
-        for variant, line in person.devices[visitor_id].lines.items():
-            known = latest.get(variant)
-            if known is None or (line.changed_ms, line.sequence) >= (known.changed_ms, known.sequence):
+    for visitor_id in sorted(devices):
+        for variant, line in devices[visitor_id].items():
+            former = latest.get(variant)
+            if former is None or _at_least_as_new(line, former):
                 latest[variant] = line
     return tuple([latest[variant] for variant in sorted(latest) if latest[variant].quantity])
+
+
+def _at_least_as_new(line: LineState, former: LineState) -> bool:
+    return (line.changed_ms, line.sequence) >= (former.changed_ms, former.sequence)

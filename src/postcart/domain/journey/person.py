@@ -60,12 +60,27 @@ class StepState(Struct, gc=False, kw_only=True, omit_defaults=True):
         return self.planned_ms != 0 and self.job_id is None
 
 
+class Pinning(Struct, gc=False, kw_only=True, omit_defaults=True):
+    """An episode opened while other devices were in a session: which journey it pins is known once they told.
+
+    Attributes:
+        at_ms: The moment of the opening.
+        devices: Lines of each device at the opening, as far as they are known.
+        waiting: Devices whose session at the opening has not ended yet.
+    """
+
+    at_ms: int
+    devices: dict[str, dict[str, LineState]]
+    waiting: list[str]
+
+
 class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
     """One abandoned cart of the person, over all devices, with what it pinned of its campaign.
 
     Attributes:
         armed_ms: The latest arming; 0 while nothing was armed.
         armed_by: Id of the end that armed it.
+        pinning: While the journey is not yet pinned for good; nothing is armed as long.
     """
 
     episode_id: str
@@ -78,6 +93,7 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
     last_step_ms: int = DAY_MS
     armed_ms: int = 0
     armed_by: str = ""
+    pinning: Pinning | None = None
 
 
 class Outstanding(Struct, gc=False, kw_only=True, omit_defaults=True):
