@@ -17,6 +17,8 @@ from postcart.settings import Settings
 _REQUEST_S = 15.0
 _FIRST_ANSWER_S = 6.0
 _PAUSE_S = 0.1
+_TRY_S = 3.0
+"""For one try. librdkafka asks thrice for a group's coordinator, then only waits; a new cluster takes longer."""
 _UNREACHABLE = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 -- the binding names local errors so
 
 _SETTLING = frozenset(
@@ -101,7 +103,7 @@ class Admin:
         try:
             answer = self._settled(
                 lambda: self._client.list_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(group)], request_timeout=_REQUEST_S
+                    [ConsumerGroupTopicPartitions(group)], request_timeout=_TRY_S
                 )
             )
         except KafkaException as error:
@@ -130,7 +132,7 @@ class Admin:
         wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
         group_offsets = ConsumerGroupTopicPartitions(group, wanted)
         (answer,) = self._settled(
-            lambda: self._client.alter_consumer_group_offsets([group_offsets], request_timeout=_REQUEST_S)
+            lambda: self._client.alter_consumer_group_offsets([group_offsets], request_timeout=_TRY_S)
         ).values()
         for one in answer.topic_partitions:
             if one.error:
@@ -140,7 +142,7 @@ class Admin:
         asked = {TopicPartition(topic, number): spec for topic, number in partitions}
         if not asked:
             return {}
-        found = self._settled(lambda: self._client.list_offsets(asked, request_timeout=_REQUEST_S))
+        found = self._settled(lambda: self._client.list_offsets(asked, request_timeout=_TRY_S))
         return {(one.topic, one.partition): answer.offset for one, answer in found.items()}
 
     def _settled(self, ask: Callable[[], Mapping[Any, Future[Any]]]) -> dict[Any, Any]:
@@ -149,10 +151,13 @@ class Admin:
         while True:
             try:
                 return {key: self._result(future) for key, future in ask().items()}
+            except BrokerUnavailable:
+                if monotonic() > deadline:
+                    raise
             except KafkaException as error:
                 if error.args[0].code() not in _SETTLING or monotonic() > deadline:
                     raise
-                self._client.poll(_PAUSE_S)
+            self._client.poll(_PAUSE_S)
 
     def _result(self, future: Future[Any]) -> Any:
         try:
