@@ -62,7 +62,7 @@ def _set(visitor: Visitor, line: CartLine, *, at_ms: int, sequence: int, late: b
             sequence=sequence,
             unit_price=line.unit_price,
             currency=line.currency,
-            product=line.product or (known.product if known else None),
+            product=line.product or (known.product if known and known.quantity else None),
         ),
     )
 
