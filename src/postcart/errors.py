@@ -120,10 +120,14 @@ class RecipientRejected(DeliveryError):  # noqa: N818 -- names the provider's ve
 
 
 class DeliveryDeferred(DeliveryError):  # noqa: N818 -- names the provider's verdict
-    """The provider asks to try this message later."""
+    """The provider asks to try this message later; ``retry_after_ms`` at the earliest, where it says when."""
 
     code = "deferred"
     retryable = True
+
+    def __init__(self, message: str, *, status: str | None = None, retry_after_ms: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.retry_after_ms = retry_after_ms
 
 
 class ChannelUnavailable(DeliveryError):  # noqa: N818 -- names a state of the world
