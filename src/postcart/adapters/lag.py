@@ -149,8 +149,7 @@ def _partitions(admin: AdminClient, topics: set[str], config: Mapping[str, Any],
         known = admin.list_topics(timeout=timeout_s).topics
     except KafkaException as error:
         raise BrokerUnavailable(
-            f"no Kafka broker answers at {config.get('bootstrap.servers')} ({error.args[0].str()}); "
-            "check POSTCART_BOOTSTRAP, that the broker runs, and that this machine reaches it"
+            f"Kafka does not answer at {config.get('bootstrap.servers')} ({error.args[0].str()})"
         ) from error
     return [
         (topic, partition) for topic in sorted(topics & set(known)) for partition in sorted(known[topic].partitions)

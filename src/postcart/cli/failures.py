@@ -18,6 +18,14 @@ ERRORS_PAGE = "docs/errors.md"
 """Has one section per ``PostcartError.code``; a test holds it."""
 
 
+_ADVICE: dict[type[PostcartError], str] = {
+    BrokerUnavailable: (
+        "Check POSTCART_BOOTSTRAP, that the broker runs, and that this machine reaches it; for a try, `make kafka` starts one."
+    ),
+}
+"""What to do, where the message does not say so itself (told by whether it names the setting)."""
+
+
 class Exit(IntEnum):
     """Exit codes. A script may rely on them."""
 
@@ -71,6 +79,9 @@ def report(error: PostcartError, *, debug: bool = False) -> None:
         say(f"error: {len(problems)} problems")
         for problem in problems:
             say(f"  {problem}")
+    advice = _ADVICE.get(type(error), "")
+    if advice and advice.split()[1] not in str(error):
+        say(advice)
     say(f"See {ERRORS_PAGE}#{anchor(error)}" + ("" if debug else "; --debug shows where it happened."))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from postcart.cli.failures import Exit, say
+from postcart.cli.failures import say
 from postcart.cli.printing import OutputOption, print_json, print_table
 from postcart.cli.setup import current_settings, kafka_client
 
@@ -36,9 +36,8 @@ def lag(
 
     settings = current_settings()
     if serve:
-        raise typer.Exit(serve_lag(settings))
-    now_ms = round(time.time() * 1_000)
-    measured = measure(kafka_client(settings), group_topics(settings), now_ms=now_ms)
+        raise typer.Exit(serve_lag(settings, now_ms=_now_ms))
+    measured = measure(kafka_client(settings), group_topics(settings), now_ms=_now_ms())
     if output == "json":
         print_json(measured)
         return
@@ -86,3 +85,7 @@ def _told(part: "Sequence[PartitionLag]", values: Sequence[float | None], total:
     beside = [f"{unknown} unknown"] if unknown else []
     beside += [f"{without} without commit"] if without else []
     return f"{total(known) if known else '?'}" + (f" ({', '.join(beside)})" if beside else "")
+
+
+def _now_ms() -> int:
+    return round(time.time() * 1_000)

@@ -6,26 +6,37 @@ Owns: the commands. Must not: know which topics there are (adapters.topics).
 import typer
 
 from postcart.cli.failures import Exit, say
-from postcart.cli.printing import OutputOption, print_json
+from postcart.cli.printing import OutputOption, print_json, print_table
 from postcart.cli.setup import current_settings
 
-app = typer.Typer(no_args_is_help=True, help="Create and check the topics.")
+app = typer.Typer(no_args_is_help=True, help="Create and check Kafka topics.")
 
 
 @app.command()
 def create(output: OutputOption = "table") -> None:
-    """Create what is missing of Postcart's topics and give new consumer groups their first offsets.
+    """Create the topics that are missing.
 
-    Running it again changes nothing. Counts of partitions are fixed for a topic's life (POSTCART_PARTITIONS).
+    New consumer groups get their first offsets too. Running it again changes nothing. The number of partitions
+    (POSTCART_PARTITIONS) is fixed for a topic's life.
     """
     from postcart.adapters import topics  # noqa: PLC0415
 
-    created = topics.create(current_settings())
+    done = topics.create(current_settings())
+    if output == "json":
+        print_json(done._asdict())
+        return
+    rows = [(name, "created") for name in done.created] + [(name, "was there") for name in done.existing]
+    print_table(("topic", "state"), sorted(rows))
+    for group in done.groups:
+        say(f"group {group} begins at the earliest records")
 
 
 @app.command()
 def check(output: OutputOption = "table") -> None:
-    """Check that all topics are there and fit together. Exit code 1 if they don't, 3 if Kafka can't be reached."""
+    """Check that all topics are there and fit together.
+
+    Exit code 1 if they don't, 3 if Kafka can't be reached.
+    """
     from postcart.adapters import topics  # noqa: PLC0415
 
     problems = topics.check(current_settings())
@@ -34,6 +45,7 @@ def check(output: OutputOption = "table") -> None:
     else:
         for problem in problems:
             typer.echo(problem)
-        say("" if problems else "all is well")
+        if not problems:
+            say("all is well")
     if problems:
         raise typer.Exit(Exit.FINDING)

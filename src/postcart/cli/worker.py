@@ -54,18 +54,10 @@ def _run(stage: Literal["detect", "journey", "email"], run: Callable[["Settings"
         TopologyError: Topics are missing or don't fit together.
         BrokerUnavailable: Kafka can't be reached.
     """
+    from postcart.adapters.topics import require_topics  # noqa: PLC0415
     from postcart.wiring.logging import configure_logging  # noqa: PLC0415
 
     settings = current_settings()
     configure_logging(level=settings.log.level, form=settings.log.format)
-    _check_topics(stage, settings)
+    require_topics(settings, stage)
     raise typer.Exit(run(settings))
-
-
-def _check_topics(stage: str, settings: "Settings") -> None:
-    from postcart.adapters import topics  # noqa: PLC0415
-    from postcart.errors import TopologyError  # noqa: PLC0415
-
-    problems = topics.check(settings)
-    if problems:
-        raise TopologyError(*problems)
