@@ -3,7 +3,7 @@
 Owns: everything about topics but their records. Must not: read or write records.
 """
 
-from postcart.adapters.topics.checking import check, require_topics
+from postcart.adapters.topics.checking import check, partition_count, require_topics
 from postcart.adapters.topics.creation import Created, commit_beginnings, create
 from postcart.adapters.topics.table import (
     STAGES,
@@ -28,6 +28,7 @@ __all__ = [
     "commit_beginnings",
     "create",
     "joined",
+    "partition_count",
     "require_topics",
     "stage_group",
     "stage_inputs",

@@ -86,19 +86,13 @@ def _wrongly_kept(admin: Admin, policies: Mapping[str, str]) -> Iterator[str]:
 
 def _without_offsets(admin: Admin, counts: dict[str, int], settings: Settings, stage: Stage) -> Iterator[str]:
     group = stage_group(settings, stage)
+    inputs = [(topic, number) for topic in stage_inputs(settings, stage) for number in range(counts[topic])]
     try:
-        committed = admin.committed(group)
+        committed = admin.committed(group, inputs)
     except KafkaException as error:
         yield f"offsets of group {group} can't be read: {error.args[0].str()}"
         return
-    bare = sorted(
-        {
-            topic
-            for topic in stage_inputs(settings, stage)
-            for number in range(counts[topic])
-            if (topic, number) not in committed
-        }
-    )
+    bare = sorted({topic for topic, number in inputs if (topic, number) not in committed})
     if not bare:
         return
     topics = ", ".join(bare)
@@ -109,3 +103,16 @@ def _without_offsets(admin: Admin, counts: dict[str, int], settings: Settings, s
         )
     else:
         yield f"group {group} has no place to begin in {topics}: `postcart topics create` gives it one"
+
+
+def partition_count(settings: Settings, name: str) -> int:
+    """How many partitions the topic has: a fact of the broker, not of the settings.
+
+    Raises:
+        BrokerUnavailable: Kafka doesn't answer.
+        TopologyError: There is no such topic.
+    """
+    count = Admin(settings).partition_counts().get(name)
+    if count is None:
+        raise TopologyError(f"topic {name} is missing: {_CREATE}")
+    return count

@@ -109,19 +109,19 @@ class Admin:
             for resource, future in found.items()
         }
 
-    def committed(self, group: str) -> Partitions:
-        """Return the offsets that the group has committed; empty if it doesn't exist."""
+    def committed(self, group: str, partitions: Iterable[tuple[str, int]]) -> Partitions:
+        """Return the offsets that the group has committed for these; those without are absent."""
+        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for topic, number in partitions])
+        if not asked.topic_partitions:
+            return {}
         try:
-            answer = self._settled(
-                lambda: self._client.list_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(group)], request_timeout=_TRY_S
-                )
-            )
+            (state,) = self._settled(
+                lambda: self._client.list_consumer_group_offsets([asked], request_timeout=_TRY_S)
+            ).values()
         except KafkaException as error:
             if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
                 return {}
             raise
-        (state,) = answer.values()
         return {(one.topic, one.partition): one.offset for one in state.topic_partitions if one.offset >= 0}
 
     def beginnings(self, partitions: Iterable[tuple[str, int]]) -> Partitions:

@@ -71,7 +71,7 @@ def _begin(admin: Admin, counts: dict[str, int], settings: Settings, stage: Stag
     group = stage_group(settings, stage)
     inputs = [(topic, number) for topic in stage_inputs(settings, stage) for number in range(counts.get(topic, 0))]
     try:
-        committed = admin.committed(group)
+        committed = admin.committed(group, inputs)
         bare = [one for one in inputs if one not in committed]
         if committed or has_state(admin, counts, changelog(settings, stage)):
             bare = [one for one in bare if one[0] in new]

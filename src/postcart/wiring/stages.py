@@ -1,0 +1,116 @@
+"""The composition root of the Faust stages: settings become DETECT's and JOURNEY's specifications.
+
+Owns: which topic, decoder, sealer and rule goes where. Must not: hold a rule, or run anything (workers does).
+"""
+
+from secrets import token_bytes
+
+from postcart.adapters.clock import ReplayClock, WallClock
+from postcart.adapters.rdkafka.settings import ClientSettings
+from postcart.adapters.vault import Vault
+from postcart.codecs.records import RecordDecoder
+from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.events.consents import ConsentRecorded
+from postcart.events.jobs import Receipt
+from postcart.events.signals import AnySignal
+from postcart.processors.detect import DetectConfig, DetectTask
+from postcart.processors.engine.task import StageSpec
+from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
+from postcart.processors.stage_metrics import StageMetrics
+from postcart.settings import Settings
+from postcart.wiring.registry import registry_of
+from postcart.wiring.rules import active_campaign, decision_context, detect_rules
+
+Clock = WallClock | ReplayClock
+_PROGRESS_INTERVAL_MS = 2_000
+"""JOURNEY's word on how far orders were read; senders accept one of at most 10 s."""
+
+
+def client_settings(settings: Settings) -> ClientSettings:
+    """How this process talks to Kafka."""
+    return ClientSettings(
+        bootstrap=settings.bootstrap,
+        group_protocol=settings.group_protocol,
+        security=settings.kafka.properties(),
+    )
+
+
+def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMetrics) -> StageSpec:
+    """DETECT: sessions and carts in, signals out. ``signal_partitions``: each is told the tasks' clocks."""
+    registry = registry_of(settings)
+    decoders = {
+        settings.shop_topic("sessions"): ShopEventDecoder("shop.sessions", stage="detect", registry=registry),
+        settings.shop_topic("carts"): ShopEventDecoder("shop.carts", stage="detect", registry=registry),
+    }
+    config = DetectConfig(
+        rules=detect_rules(settings),
+        decoders=decoders,
+        signals_topic=settings.topic("signals"),
+        decisions_topic=settings.topic("decisions"),
+        dead_topic=settings.topic("dead"),
+        partitions=signal_partitions,
+        disorder_ms=settings.disorder_s * 1_000,
+        exact_idle=settings.clock == "replay",
+        clock_interval_ms=settings.watermark_interval_ms,
+        metrics=metrics,
+    )
+    return StageSpec(
+        name="detect",
+        inputs=tuple(decoders),
+        changelog=settings.topic("detect.changelog"),
+        task=lambda partition: DetectTask(config, partition),
+        group=settings.topic("detect"),
+    )
+
+
+def journey_topics(settings: Settings) -> JourneyTopics:
+    """The names of JOURNEY's topics."""
+    return JourneyTopics(
+        signals=settings.topic("signals"),
+        orders=settings.shop_topic("orders"),
+        profiles=settings.shop_topic("profiles"),
+        receipts=settings.topic("receipts"),
+        consents=settings.topic("consents"),
+        decisions=settings.topic("decisions"),
+        gate=settings.topic("gate"),
+        keys=settings.topic("keys"),
+        dead=settings.topic("dead"),
+        jobs=lambda channel, purpose: settings.topic(f"jobs.{channel}.{purpose}"),
+    )
+
+
+def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics: StageMetrics) -> StageSpec:
+    """JOURNEY: signals, orders, profiles, receipts and consents in, jobs and gate out.
+
+    ``detect_tasks``: as many clocks make the cart clock.
+
+    Raises:
+        ConfigurationError: The campaign is wrong.
+    """
+    topics = journey_topics(settings)
+    registry = registry_of(settings)
+    config = JourneyConfig(
+        context=decision_context(settings, active_campaign(settings)),
+        topics=topics,
+        decoders={
+            topics.signals: RecordDecoder(AnySignal, stage="journey"),
+            topics.orders: ShopEventDecoder("shop.orders", stage="journey", registry=registry),
+            topics.profiles: ShopEventDecoder("shop.profiles", stage="journey", registry=registry),
+            topics.receipts: RecordDecoder(Receipt, stage="journey"),
+            topics.consents: RecordDecoder(ConsentRecorded, stage="journey"),
+        },
+        sealer=Vault(settings.master_key_bytes, token_bytes),
+        partitions=detect_tasks,
+        disorder_ms=settings.disorder_s * 1_000,
+        exact_idle=clock.is_replay,
+        real_ms=clock.real_ms,
+        progress_interval_ms=_PROGRESS_INTERVAL_MS,
+        metrics=metrics,
+    )
+    return StageSpec(
+        name="journey",
+        inputs=tuple(config.decoders),
+        changelog=settings.topic("journey.changelog"),
+        task=lambda partition: JourneyTask(config, partition),
+        group=settings.topic("journey"),
+    )

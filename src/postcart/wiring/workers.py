@@ -1,0 +1,116 @@
+"""Runs the workers: settings in, exit code out.
+
+Owns: putting engine, metrics server and clock around a stage's specification. Must not: decide or parse anything.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+
+from postcart.adapters.clock import ReplayClock, WallClock
+from postcart.adapters.topics import partition_count, require_topics
+from postcart.metrics.instruments import Instruments
+from postcart.metrics.sending import ChannelFigures
+from postcart.metrics.server import Facts, MetricsServer
+from postcart.metrics.stage import StageFigures
+from postcart.processors.engine.app import build_app
+from postcart.processors.engine.settings import EngineSettings
+from postcart.processors.engine.task import StageSpec
+from postcart.processors.engine.worker import run_worker
+from postcart.settings import Settings
+from postcart.wiring.email import email_sender_config, sender_topics
+from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec
+from postcart.wiring.worker_name import worker_name
+from postcart.workers.send import run_sender
+
+
+def run_detect(settings: Settings) -> int:
+    """Run a DETECT worker until it is told to stop; returns the exit code.
+
+    Raises:
+        TopologyError: Topics are missing or don't fit together.
+        BrokerUnavailable: Kafka can't be reached.
+        ConfigurationError: Anything else that must be changed first.
+    """
+    require_topics(settings, "detect")
+    instruments = _instruments()
+    figures = StageFigures(instruments, "detect")
+    with worker_clock(settings) as clock:
+        signals = partition_count(settings, settings.topic("signals"))
+        spec = detect_spec(settings, signal_partitions=signals, metrics=figures)
+        return _run_stage(settings, spec, clock, figures, instruments)
+
+
+def run_journey(settings: Settings) -> int:
+    """Run a JOURNEY worker until it is told to stop; returns the exit code. Raises as ``run_detect``."""
+    require_topics(settings, "journey")
+    instruments = _instruments()
+    figures = StageFigures(instruments, "journey")
+    with worker_clock(settings) as clock:
+        tasks = partition_count(settings, settings.shop_topic("sessions"))
+        spec = journey_spec(settings, detect_tasks=tasks, clock=clock, metrics=figures)
+        return _run_stage(settings, spec, clock, figures, instruments)
+
+
+def run_send_email(settings: Settings) -> int:
+    """Run an email sender until it is told to stop; returns the exit code. Raises as ``run_detect``."""
+    require_topics(settings, "email")
+    instruments = _instruments()
+    topics = sender_topics(settings)
+    figures = ChannelFigures(
+        instruments,
+        channel="email",
+        provider="smtp",
+        topics={"transactional": topics.transactional, "marketing": topics.marketing},
+    )
+    with worker_clock(settings) as clock, ExitStack() as stack:
+        config = email_sender_config(settings, clock=clock, metrics=figures)
+        if settings.metrics_port:
+            facts: Facts = {"running": lambda: True}
+            stack.enter_context(
+                MetricsServer(instruments.registry, live=facts, ready=facts, port=settings.metrics_port)
+            )
+        return run_sender(config)
+
+
+@contextmanager
+def worker_clock(settings: Settings) -> Iterator[Clock]:
+    """The wall clock, or in a replay the clock that the replay tells."""
+    if settings.clock == "wall":
+        yield WallClock()
+        return
+    client = client_settings(settings).reader(f"{settings.topic('clock')}.{worker_name(settings)}")
+    with ReplayClock(client, settings.topic("clock")) as clock:
+        yield clock
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """The engine's intervals as configured."""
+    return EngineSettings(
+        clients=client_settings(settings),
+        worker=worker_name(settings),
+        commit_outputs_ms=settings.transaction_output_ms,
+        commit_rows_ms=settings.transaction_idle_ms,
+        watermark_interval_ms=settings.watermark_interval_ms,
+    )
+
+
+def _run_stage(
+    settings: Settings, spec: StageSpec, clock: Clock, figures: StageFigures, instruments: Instruments
+) -> int:
+    app = build_app(spec, engine_settings(settings), clock=clock, metrics=figures)
+    with ExitStack() as stack:
+        if settings.metrics_port:
+            health = app.engine.health
+            server = MetricsServer(
+                instruments.registry,
+                live={"loops_tick": health.live},
+                ready={"joined_and_restored": health.ready},
+                port=settings.metrics_port,
+            )
+            stack.enter_context(server)
+        return run_worker(app)
+
+
+def _instruments() -> Instruments:
+    return Instruments().with_process(version=version("postcart"), revision="unknown")
