@@ -269,19 +269,19 @@ def test_implicit_tls(certificates: Certificates) -> None:
 
     async def work() -> None:
         async with sink(SinkOptions(tls=certificates.localhost, implicit_tls=True)) as server:
-            accepted = await deliver(server, tls="implicit", ca_file=certificates.ca_file)
+            accepted = await deliver(server, tls="tls", ca_file=certificates.ca_file)
             assert accepted.status == "250 2.0.0"
 
     run(work())
 
 
-@pytest.mark.parametrize("mode", ["starttls", "implicit"])
+@pytest.mark.parametrize("mode", ["starttls", "tls"])
 @pytest.mark.parametrize("fault", ["unknown authority", "other host", "no tls"])
 def test_tls_is_never_given_up(certificates: Certificates, mode: str, fault: str) -> None:
     """A certificate that does not prove the host, and a server without TLS, get no mail; the setting is named."""
     context = certificates.elsewhere if fault == "other host" else certificates.localhost
     ca_file = None if fault == "unknown authority" else certificates.ca_file
-    options = SinkOptions(tls=None if fault == "no tls" else context, implicit_tls=mode == "implicit")
+    options = SinkOptions(tls=None if fault == "no tls" else context, implicit_tls=mode == "tls")
 
     async def work() -> None:
         async with sink(options) as server:

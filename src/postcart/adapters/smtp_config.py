@@ -10,7 +10,7 @@ from typing import Literal
 
 from postcart.errors import ConfigurationError
 
-TlsMode = Literal["starttls", "implicit", "none"]
+TlsMode = Literal["starttls", "tls", "none"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class SmtpConfig:
     """Where and how to deliver.
 
     Attributes:
-        tls: ``starttls`` and ``implicit`` are required to succeed; ``none`` is for local servers only.
+        tls: ``starttls`` and ``tls`` (from the first byte) are required to succeed; ``none`` is for local servers only.
         ca_file: PEM file of the authorities to trust instead of the system's.
         helo: Our name in EHLO; must resolve to our address for strict servers.
         timeout_s: For each answer of the server; ``message_timeout_s`` for the whole dialogue about one message, which

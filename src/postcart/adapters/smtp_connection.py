@@ -61,7 +61,7 @@ class SmtpConnection:
             port=config.port,
             local_hostname=config.helo,
             timeout=config.timeout_s,
-            use_tls=config.tls == "implicit",
+            use_tls=config.tls == "tls",
             start_tls=config.tls == "starttls",
             tls_context=context,
         )

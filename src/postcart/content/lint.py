@@ -1,0 +1,117 @@
+"""Everything that can be known to be wrong with templates and catalogues before a mail goes out.
+
+Owns: the checks; each problem is one line with its file. Must not: change anything.
+
+Every template is rendered in every language against every sample case, so a variable that is wrong in one branch, or
+in one translation, is found.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from postcart.content import sample
+from postcart.content.context import build_context
+from postcart.content.languages import Language, Languages
+from postcart.content.messages import problems as catalogue_problems
+from postcart.content.mjml import unknown_tags
+from postcart.content.templates import HTML, Content, TemplateSet
+from postcart.errors import ConfigurationError, RenderError
+
+_LONGEST_SUBJECT = 78
+"""Characters; longer ones are cut off in mailboxes, and folded in headers."""
+
+_CLIPPED_BYTES = 102_000
+"""Gmail cuts a mail's HTML there, and with it the opt-out link."""
+
+_UNTRANSLATED = re.compile(r"%\(\w+\)s|\{\{|\{%")
+_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+_ALT = re.compile(r"\balt=", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]+>")
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing that is wrong. ``where`` is a file, with line where it is known."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+def lint_templates(templates: Path, locales: Path) -> list[Problem]:
+    """All problems of the folders ``templates`` and ``locales``, sorted, each once. Empty is good."""
+    try:
+        made = TemplateSet(templates)
+        languages = Languages(locales)
+    except ConfigurationError as error:
+        return sorted(_parted(problem) for problem in error.problems)
+    found = {_parted(problem) for problem in catalogue_problems(templates, locales)}
+    found.update(_unknown_tags(made))
+    for name in made.names:
+        for tag in languages.tags:
+            found.update(_rendered(made, languages.resolve(tag), name))
+    return sorted(found)
+
+
+def _unknown_tags(templates: TemplateSet) -> Iterator[Problem]:
+    for path, source in templates.sources.items():
+        if path.endswith(".mjml.j2"):
+            for line, tag in unknown_tags(source):
+                yield Problem(f"{templates.folder.name}/{path}:{line}", f"<{tag}> is no MJML tag")
+
+
+def _rendered(templates: TemplateSet, language: Language, name: str) -> Iterator[Problem]:
+    where = f"{templates.folder.name}/{name}"
+    recipients = (sample.RECIPIENT, replace(sample.RECIPIENT, name=None, time_zone=None))
+    for case, job in sample.sample_jobs(name).items():
+        link = "https://shop.example/u/token" if job.purpose == "marketing" else None
+        for recipient in recipients:
+            context = build_context(
+                job,
+                recipient,
+                sample.SHOP,
+                date_ms=sample.DATE_MS,
+                unsubscribe_url=link,
+                incentives=sample.INCENTIVES,
+            )
+            try:
+                # Tags that come out of expressions are found here; those in the source have their line above.
+                for _, tag in unknown_tags(templates.mjml(name, language, context)):
+                    yield Problem(f"{where}/{HTML}", f"<{tag}> is no MJML tag")
+                content = templates.render(name, language, context)
+            except RenderError as error:
+                yield _parted(str(error))
+                continue
+            for problem in _content_problems(content, link):
+                yield Problem(where, f"{problem} ({language.tag}, {case})")
+
+
+def _content_problems(content: Content, link: str | None) -> Iterator[str]:
+    if not content.subject or not content.preview:
+        yield "subject or preview is empty"
+    if len(content.subject) > _LONGEST_SUBJECT:
+        yield f"the subject has {len(content.subject)} characters, mailboxes show at most {_LONGEST_SUBJECT}"
+    if len(content.html.encode()) > _CLIPPED_BYTES:
+        yield f"the HTML has more than {_CLIPPED_BYTES} bytes and would be clipped"
+    for part, text in (("HTML", content.html), ("text", content.text)):
+        if _UNTRANSLATED.search(text):
+            yield f"the {part} part shows a placeholder"
+        if sample.SHOP.postal_address[0] not in text:
+            yield f"the {part} part has no postal address"
+        if link and link not in text:
+            yield f"the {part} part has no opt-out link"
+    if any(not _ALT.search(image) for image in _IMAGE.findall(content.html)):
+        yield "an image has no alt text"
+    if "<h1" not in content.html:
+        yield "there is no heading"
+    if _TAG.search(content.text.replace("<large>", "")):
+        yield "the text part has markup"
+
+
+def _parted(problem: str) -> Problem:
+    where, _, what = problem.partition(": ")
+    return Problem(where, what)
