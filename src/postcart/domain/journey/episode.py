@@ -7,10 +7,10 @@ is due (steps does).
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Episode, Person
-from postcart.domain.journey.pinning import new_episode
+from postcart.domain.journey.pinning import new_episode, pin
 from postcart.events.decisions import CancelReason
 from postcart.events.jobs import Stop
-from postcart.events.signals import Abandonment
+from postcart.events.signals import Abandonment, LineState
 from postcart.events.times import MINUTE_MS
 
 GRACE_MS = 5 * MINUTE_MS
@@ -22,11 +22,32 @@ def open_episode(person: Person, abandonment: Abandonment, context: Context, out
     episode = new_episode(person, abandonment, context, at_ms=at_ms)
     person.known = True
     if person.sent and at_ms < max(person.sent.values()) + context.campaign.cool_off_ms:
-        for number, step in enumerate(episode.journey.steps):
-            out.planned(person, episode, number, abandonment.abandoned_ms + step.after_ms)
-            out.cancelled(person, episode, number, at_ms, "cool_off")
+        if episode.pinning:
+            person.refused.append(episode)
+        else:
+            _refuse(person, episode, out, at_ms=at_ms)
         return
     person.episode = episode
+
+
+def visit_told(person: Person, visitor_id: str, lines: tuple[LineState, ...], context: Context, out: Decided) -> None:
+    """A visit's changes are there: episodes that waited for them pin their journey; refused ones are told then."""
+    if person.episode is not None:
+        pin(person.episode, visitor_id, lines, context)
+    waiting, person.refused = person.refused, []
+    for episode in waiting:
+        at_ms = episode.pinning.at_ms if episode.pinning else episode.opened_ms
+        pin(episode, visitor_id, lines, context)
+        if episode.pinning:
+            person.refused.append(episode)
+        else:
+            _refuse(person, episode, out, at_ms=at_ms)
+
+
+def _refuse(person: Person, episode: Episode, out: Decided, *, at_ms: int) -> None:
+    for number, step in enumerate(episode.journey.steps):
+        out.planned(person, episode, number, episode.opened_ms + step.after_ms)
+        out.cancelled(person, episode, number, at_ms, "cool_off")
 
 
 def arm(person: Person, episode: Episode, out: Decided, *, end_ms: int, end_id: str) -> None:

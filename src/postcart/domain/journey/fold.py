@@ -15,6 +15,7 @@ from postcart.domain.journey.episode import (
     close_if_used_up,
     merge_recovered,
     open_episode,
+    visit_told,
 )
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import (
@@ -26,7 +27,6 @@ from postcart.domain.journey.person import (
     happening_key,
     happening_ms,
 )
-from postcart.domain.journey.pinning import pin
 from postcart.domain.journey.receipts import retry_due
 from postcart.domain.journey.steps import judge
 from postcart.events.consents import ConsentRecorded
@@ -157,8 +157,7 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
     """An abandonment opens an episode; the end of the last open session arms it, or closes it as emptied."""
     device = lines.device_of(person, signal.visitor_id)
     device.in_session = False
-    if person.episode is not None:
-        pin(person.episode, signal.visitor_id, signal.lines, context)
+    visit_told(person, signal.visitor_id, signal.lines, context, out)
     lines.merge(person, device, signal.lines)
     if signal.left:
         lines.keep_former(person, signal.visitor_id, signal.at_ms)

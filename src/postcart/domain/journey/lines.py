@@ -27,14 +27,12 @@ def keep_former(person: Person, visitor_id: str, at_ms: int) -> None:
 
 def merge(person: Person, device: Device, lines: Iterable[LineState]) -> None:
     """Take in changed lines of a device. What an order has taken away stays away. Idempotent."""
-    merge_until(device.lines, (line for line in lines if line.changed_ms > person.ordered_ms))
+    merge_newer(device.lines, (line for line in lines if line.changed_ms > person.ordered_ms))
 
 
-def merge_until(known: dict[str, LineState], lines: Iterable[LineState], until_ms: int | None = None) -> None:
-    """Let newer changes replace older ones, of changes up to ``until_ms``."""
+def merge_newer(known: dict[str, LineState], lines: Iterable[LineState]) -> None:
+    """Let newer changes replace older ones."""
     for line in lines:
-        if until_ms is not None and line.changed_ms > until_ms:
-            continue
         former = known.get(line.variant_id)
         if former is None or _at_least_as_new(line, former):
             known[line.variant_id] = line

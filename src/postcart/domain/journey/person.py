@@ -65,11 +65,13 @@ class Pinning(Struct, gc=False, kw_only=True, omit_defaults=True):
 
     Attributes:
         at_ms: The moment of the opening.
+        ordered_ms: The latest order at that moment; what it took does not count.
         devices: Lines of each device at the opening, as far as they are known.
         waiting: Devices whose session at the opening has not ended yet.
     """
 
     at_ms: int
+    ordered_ms: int
     devices: dict[str, dict[str, LineState]]
     waiting: list[str]
 
@@ -107,6 +109,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     """A person: devices, open episode, orders, what was sent, profile, and what is not yet folded.
 
     Attributes:
+        refused: Episodes closed at their opening by the cool-off, to be told when their journey is pinned.
         ordered_ms: The latest order's time; 0 for none.
         known: Had an order or an episode before.
         sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
@@ -120,6 +123,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     person_id: str
     devices: dict[str, Device] = field(default_factory=dict)
     episode: Episode | None = None
+    refused: list[Episode] = field(default_factory=list)
     ordered_ms: int = 0
     known: bool = False
     sent: dict[str, int] = field(default_factory=dict)

@@ -4,7 +4,7 @@ Owns: that choice, also where other devices, in a session then, tell their lines
 """
 
 from postcart.domain.detect.abandonment import value_of
-from postcart.domain.journey.lines import merge_until, unite, united
+from postcart.domain.journey.lines import merge_newer, unite, united
 from postcart.domain.journey.outcome import Context
 from postcart.domain.journey.person import Episode, Person, Pinning, StepState
 from postcart.events.ids import episode_id
@@ -31,7 +31,7 @@ def new_episode(person: Person, abandonment: Abandonment, context: Context, *, a
     waiting = [visitor_id for visitor_id, device in person.devices.items() if device.in_session]
     if waiting and campaign.high_value:
         devices = {visitor_id: dict(device.lines) for visitor_id, device in person.devices.items()}
-        episode.pinning = Pinning(at_ms=at_ms, devices=devices, waiting=waiting)
+        episode.pinning = Pinning(at_ms=at_ms, ordered_ms=person.ordered_ms, devices=devices, waiting=waiting)
     return episode
 
 
@@ -40,7 +40,8 @@ def pin(episode: Episode, visitor_id: str, lines: tuple[LineState, ...], context
     pinning = episode.pinning
     if pinning is None or visitor_id not in pinning.waiting:
         return
-    merge_until(pinning.devices.setdefault(visitor_id, {}), lines, pinning.at_ms)
+    counting = (line for line in lines if pinning.ordered_ms < line.changed_ms <= pinning.at_ms)
+    merge_newer(pinning.devices.setdefault(visitor_id, {}), counting)
     pinning.waiting.remove(visitor_id)
     if not pinning.waiting:
         _choose(episode, unite(pinning.devices), context)
