@@ -12,9 +12,20 @@ from postcart.cli import config, dead, demo, events, lag, preview, replay, simul
 from postcart.cli.failures import Root, say
 from postcart.cli.setup import use_config_file
 
+_ORDER = ("demo", "worker", "topics", "config", "events", "simulate", "replay", "preview", "dead", "lag")
+
+
+class Postcart(Root):
+    """The command, listing what there is in the order in which one meets it."""
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # typer hands its own class
+        """Names in order."""
+        return sorted(super().list_commands(ctx), key=_ORDER.index)
+
+
 app = typer.Typer(
     name="postcart",
-    cls=Root,
+    cls=Postcart,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,

@@ -16,10 +16,10 @@ def demo(
         Path | None, typer.Option(file_okay=False, help="Where mails, logs and the result page go; default: a new one.")
     ] = None,
 ) -> None:
-    """Replay real shop events through real workers, faster than real time, and watch them become mails.
+    """See real shop events become mails, in about a minute.
 
-    Runs on an in-process mock broker and a local mail sink; POSTCART_BROKER=kafka takes a real Kafka instead. Nothing
-    leaves this machine.
+    They are replayed through real workers, faster than real time, on an in-process mock broker with a local mail sink;
+    POSTCART_BROKER=kafka takes a real Kafka instead. Nothing leaves this machine.
     """
     from postcart.wiring.demo import run_demo  # noqa: PLC0415
 

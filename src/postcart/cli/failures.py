@@ -12,7 +12,13 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from postcart.errors import BrokerUnavailable, ChannelUnavailable, ConfigurationError, PostcartError
+from postcart.errors import (
+    BrokerUnavailable,
+    ChannelUnavailable,
+    ConfigurationError,
+    PostcartError,
+    RegistryUnavailable,
+)
 
 ERRORS_PAGE = "docs/errors.md"
 """Has one section per ``PostcartError.code``; a test holds it."""
@@ -20,7 +26,8 @@ ERRORS_PAGE = "docs/errors.md"
 
 _ADVICE: dict[type[PostcartError], str] = {
     BrokerUnavailable: (
-        "Check POSTCART_BOOTSTRAP, that the broker runs, and that this machine reaches it; for a try, `make kafka` starts one."
+        "Check POSTCART_BOOTSTRAP, that the broker runs, and that this machine reaches it; "
+        "for a try, `make kafka` starts one."
     ),
 }
 """What to do, where the message does not say so itself (told by whether it names the setting)."""
@@ -65,7 +72,11 @@ class Root(TyperGroup):
 
 def exit_code(error: PostcartError) -> Exit:
     """3 where a service can't be reached, else 1."""
-    return Exit.UNREACHABLE if isinstance(error, BrokerUnavailable | ChannelUnavailable) else Exit.FINDING
+    return (
+        Exit.UNREACHABLE
+        if isinstance(error, BrokerUnavailable | RegistryUnavailable | ChannelUnavailable)
+        else Exit.FINDING
+    )
 
 
 def report(error: PostcartError, *, debug: bool = False) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EventFiles: TypeAlias = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", exists=True, dir_okay=False, readable=True, help="JSON lines or REES46 CSV."),
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="JSON lines or REES46 CSV."),
 ]
 CurrencyOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CODE", help="Currency of prices that name none; by default the shop's, or USD.")

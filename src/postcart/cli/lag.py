@@ -26,10 +26,11 @@ def lag(
     ] = False,
     output: OutputOption = "table",
 ) -> None:
-    """Show the lag of Postcart's consumer groups, in records and in seconds, with members and owners.
+    """Show how far consumer groups are behind.
 
-    Measured once, from outside the workers. "0" is caught up, "unknown" is what the broker did not tell, "no commit
-    yet" a group that has not begun. JSON always has every partition. Exit code 3 if Kafka can't be reached.
+    In records, and in seconds: the age of the oldest record not committed. Own groups and topics only; measured once,
+    from outside the workers. "0" is caught up, "unknown" is what the broker did not tell, "no commit yet" a group that
+    has not begun. JSON always has every partition. Exit code 3 if Kafka can't be reached.
     """
     from postcart.adapters.lag import measure  # noqa: PLC0415
     from postcart.wiring.lag_exporter import group_topics, serve_lag  # noqa: PLC0415

@@ -23,11 +23,11 @@ def simulate(  # noqa: PLR0917 -- typer calls it by name
     devices: DevicesOption = 0.0,
     items: ItemsOption = None,
 ) -> None:
-    """Decide over a history, in event time, and print every decision as a JSON line.
+    """Decide over a history, without Kafka.
 
     FILES are JSON lines of shop events (as `postcart events import` writes them) or REES46 CSV files, told apart by
-    their first line. Abandonments, planned, due and cancelled steps come in the order of time. Consent and quiet hours
-    count. Nothing is sent, and Kafka is not needed.
+    their first line. Every decision is printed as a JSON line, in the order of time: abandonments, planned, due and
+    cancelled steps. Consent and quiet hours count; nothing is sent.
     """
     from postcart.content.campaigns import load_campaign  # noqa: PLC0415
     from postcart.domain.simulation import simulate as decide  # noqa: PLC0415

@@ -1,10 +1,10 @@
 """``postcart worker KIND``: run one worker of a consumer group until it is told to stop.
 
-Owns: the commands, and the check of topics before the start. Must not: build workers (wiring does).
+Owns: the commands. Must not: build workers, or check what they need (wiring does both, before anything runs).
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -23,7 +23,7 @@ def detect() -> None:
     """Find carts that were left behind: sessions and carts in, signals out."""
     from postcart.wiring.workers import run_detect  # noqa: PLC0415
 
-    _run("detect", run_detect)
+    _run(run_detect)
 
 
 @app.command()
@@ -31,7 +31,7 @@ def journey() -> None:
     """Decide per person whether, when and what to send: signals, orders and profiles in, jobs out."""
     from postcart.wiring.workers import run_journey  # noqa: PLC0415
 
-    _run("journey", run_journey)
+    _run(run_journey)
 
 
 @send_app.command()
@@ -39,7 +39,7 @@ def email() -> None:
     """Render and send email jobs over SMTP, at most once each."""
     from postcart.wiring.workers import run_send_email  # noqa: PLC0415
 
-    _run("email", run_send_email)
+    _run(run_send_email)
 
 
 @send_app.callback()
@@ -47,17 +47,15 @@ def send() -> None:
     """Send jobs on a channel."""
 
 
-def _run(stage: Literal["detect", "journey", "email"], run: Callable[["Settings"], int]) -> None:
-    """Check what the stage needs, then run it; the process ends with its exit code.
+def _run(run: Callable[["Settings"], int]) -> None:
+    """Run a worker; the process ends with its exit code.
 
     Raises:
         TopologyError: Topics are missing or don't fit together.
         BrokerUnavailable: Kafka can't be reached.
     """
-    from postcart.adapters.topics import require_topics  # noqa: PLC0415
     from postcart.wiring.logging import configure_logging  # noqa: PLC0415
 
     settings = current_settings()
     configure_logging(level=settings.log.level, form=settings.log.format)
-    require_topics(settings, stage)
     raise typer.Exit(run(settings))
