@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 
 _KEY = b"clock"
 _REQUEST_S = 10.0
+_CREATED_WITHIN_S = 3.0
 _POLL_S = 0.2
 
 
@@ -123,19 +124,15 @@ class ReplayClock:
 
     def _seek_last(self, consumer: Consumer) -> bool:
         """Go to the last value; a broker that is away for a while is waited for. False if stopped meanwhile."""
-        partition = TopicPartition(self._topic, 0)
         while not self._stop.is_set():
             try:
-                low, high = consumer.get_watermark_offsets(partition, timeout=_REQUEST_S)
-            except KafkaException as error:
-                failure = _mapped(error.args[0], self._topic)
-                if not failure.retryable:
-                    raise failure from error
-                log.warning("clock_unreachable", topic=self._topic, error=str(error.args[0]))
+                low, high = _bounds(consumer, self._topic)
+            except BrokerUnavailable as error:
+                log.warning("clock_unreachable", topic=self._topic, error=str(error))
                 self._stop.wait(_POLL_S)
-                continue
-            consumer.assign([TopicPartition(self._topic, 0, max(low, high - 1))])
-            return True
+            else:
+                consumer.assign([TopicPartition(self._topic, 0, max(low, high - 1))])
+                return True
         return False
 
     def _follow(self, consumer: Consumer) -> None:
@@ -236,7 +233,7 @@ def last_told(client: Mapping[str, Any], topic: str) -> int | None:
     found: list[int] = []
     consumer = Consumer({**client, "group.id": f"{topic}.reader", "enable.auto.commit": False})
     try:
-        low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=_REQUEST_S)
+        low, high = _bounds(consumer, topic)
         if high <= low:
             return None
         consumer.assign([TopicPartition(topic, 0, high - 1)])
@@ -251,6 +248,21 @@ def last_told(client: Mapping[str, Any], topic: str) -> int | None:
     if not found:
         raise BrokerUnavailable(f"{topic}: its last record could not be read within {_REQUEST_S:.0f} s")
     return found[0]
+
+
+def _bounds(consumer: Consumer, topic: str) -> tuple[int, int]:
+    """Low and high watermark. A topic just created is not known everywhere at once: absence must last to count."""
+    deadline = time.monotonic() + _CREATED_WITHIN_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=_REQUEST_S)
+        except KafkaException as error:
+            failure = _mapped(error.args[0], topic)
+            if failure.retryable or time.monotonic() > deadline:
+                raise failure from error
+            consumer.poll(_POLL_S)
+        else:
+            return low, high
 
 
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001
