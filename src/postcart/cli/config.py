@@ -34,7 +34,7 @@ def check(output: OutputOption = "table") -> None:
     except ConfigurationError as error:
         problems += error.problems
     else:
-        notes = [f"{name} has its trial default" for name in TRIAL_DEFAULTS if not settings.is_set(name)]
+        notes = [f"{name} is not set: its default is for trials only" for name in _trial_defaults(settings)]
         for part in (_check_campaigns, _check_templates, _check_keys):
             problems += _problems(part, settings)
     if output == "json":
@@ -66,6 +66,12 @@ def show(
         print_table(("setting", "value"), ((one.name, one.value) for one in shown))
 
 
+def _trial_defaults(settings: Any) -> list[str]:
+    from postcart.settings import variable  # noqa: PLC0415
+
+    return [variable(name.split(".")) for name in TRIAL_DEFAULTS if not settings.is_set(name)]
+
+
 def _problems(part: Callable[[Any], list[str] | None], settings: Any) -> list[str]:
     try:
         return list(part(settings) or ())
@@ -74,9 +80,9 @@ def _problems(part: Callable[[Any], list[str] | None], settings: Any) -> list[st
 
 
 def _check_campaigns(settings: Any) -> None:
-    from postcart.wiring.rules import cart_campaign  # noqa: PLC0415
+    from postcart.wiring.rules import active_campaign  # noqa: PLC0415
 
-    cart_campaign(settings)
+    active_campaign(settings)
 
 
 def _check_templates(settings: Any) -> list[str]:
@@ -86,12 +92,6 @@ def _check_templates(settings: Any) -> list[str]:
 
 
 def _check_keys(settings: Any) -> None:
-    from postcart.content.dkim import DkimKey  # noqa: PLC0415
+    from postcart.wiring.email import dkim_signer  # noqa: PLC0415
 
-    dkim = settings.dkim
-    for selector, file in (
-        (dkim.selector, dkim.private_key_file),
-        (dkim.ed25519_selector, dkim.ed25519_private_key_file),
-    ):
-        if selector and file:
-            DkimKey.load(selector, file)
+    dkim_signer(settings)

@@ -51,7 +51,7 @@ class Root(TyperGroup):
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # typer hands its own context class
         """Run the command."""
         try:
-            result = super().invoke(ctx)  # type: ignore[arg-type]
+            result = super().invoke(ctx)
             sys.stdout.flush()
         except PostcartError as error:
             report(error, debug=bool(ctx.params.get("debug")))

@@ -1,6 +1,6 @@
 """``postcart replay``: a history into Kafka, at any speed.
 
-Owns: the command and its progress. Must not: produce, or tell the clock (adapters.replay, adapters.clock).
+Owns: the command and its progress. Must not: produce, or tell the clock (wiring.replays).
 """
 
 import signal
@@ -12,7 +12,7 @@ import typer
 
 from postcart.cli.failures import Exit, say
 from postcart.cli.importing import AnonymousOption, CurrencyOption, DevicesOption, EventFiles, ItemsOption, shop_events
-from postcart.cli.setup import kafka_client, settings_with_currency
+from postcart.cli.setup import settings_with_currency
 
 if TYPE_CHECKING:
     from postcart.adapters.replay import ReplayProgress
@@ -39,31 +39,18 @@ def replay(  # noqa: PLR0917 -- typer calls it by name
     POSTCART_CLOCK=replay: what they decide does not depend on the speed. After the last event the clock runs on, so
     that what waits becomes due. Ctrl-C ends it with everything sent acknowledged.
     """
-    from postcart.adapters.clock import ClockWriter  # noqa: PLC0415
-    from postcart.adapters.replay import ReplayOptions  # noqa: PLC0415
-    from postcart.adapters.replay import replay as produce  # noqa: PLC0415
+    from postcart.wiring.replays import run_replay  # noqa: PLC0415
 
     settings = settings_with_currency(currency)
+    run_on_ms = _duration_ms(run_on)
     events = shop_events(files, settings, anonymous=anonymous, devices=devices, items=items)
-    client = {**kafka_client(settings), "log_level": 0}  # what librdkafka would write is in the errors
-    options = ReplayOptions(
-        client=client,
-        topics={
-            "shop.sessions": settings.shop_topic("sessions"),
-            "shop.carts": settings.shop_topic("carts"),
-            "shop.orders": settings.shop_topic("orders"),
-            "shop.profiles": settings.shop_topic("profiles"),
-        },
-        speed=speed or None,
-        run_on_ms=_duration_ms(run_on),
-        disorder_ms=settings.disorder_s * 1_000,
-        framing=framing,
-    )
     stopped = _stopped_by_signal()
-    done = produce(
+    done = run_replay(
         events,
-        options=options,
-        clock=ClockWriter(client, settings.topic("clock")),
+        settings=settings,
+        speed=speed or None,
+        run_on_ms=run_on_ms,
+        framing=framing,
         on_progress=_show_progress if sys.stderr.isatty() else None,
         stopped=stopped.is_set,
     )

@@ -4,6 +4,7 @@ Owns: that composition. Must not: produce.
 """
 
 from collections.abc import Callable, Iterable
+from typing import Literal
 
 from postcart.adapters.clock import ClockWriter
 from postcart.adapters.replay import DEFAULT_RUN_ON_MS, ReplayOptions, ReplayProgress, replay
@@ -19,6 +20,7 @@ def run_replay(
     settings: Settings,
     speed: float | None,
     run_on_ms: int = DEFAULT_RUN_ON_MS,
+    framing: Literal["json", "avro"] = "json",
     on_progress: Callable[[ReplayProgress], None] | None = None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> ReplayProgress:
@@ -29,13 +31,14 @@ def run_replay(
         TopologyError: A topic is missing.
         BrokerUnavailable: Kafka can't be reached.
     """
-    client = client_settings(settings).client("replay")
+    client = client_settings(settings).client("replay") | {"log_level": 0}  # its errors tell what it would log
     options = ReplayOptions(
         client=client,
         topics={subject: settings.shop_topic(subject.removeprefix("shop.")) for subject in SUBJECTS},
         speed=speed,
         run_on_ms=run_on_ms,
         disorder_ms=settings.disorder_s * 1_000,
+        framing=framing,
     )
     clock = ClockWriter(client, settings.topic("clock"))
     return replay(events, options=options, clock=clock, on_progress=on_progress, stopped=stopped)
