@@ -6,20 +6,20 @@ is due (steps does).
 
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
-from postcart.domain.journey.person import Episode, Person
+from postcart.domain.journey.person import Episode, Person, StepState
 from postcart.domain.journey.pinning import new_episode, pin
 from postcart.events.decisions import CancelReason
 from postcart.events.jobs import Stop
-from postcart.events.signals import Abandonment, LineState
+from postcart.events.signals import Abandonment, AbandonmentRecovered, LineState, Signal
 from postcart.events.times import MINUTE_MS
 
 GRACE_MS = 5 * MINUTE_MS
 """The last step missed before an identification is planned this long after it."""
 
 
-def open_episode(person: Person, abandonment: Abandonment, context: Context, out: Decided, *, at_ms: int) -> None:
+def open_episode(person: Person, abandonment: Abandonment, context: Context, out: Decided, *, signal: Signal) -> None:
     """Open an episode; within the cool-off it closes at once, its steps cancelled."""
-    episode = new_episode(person, abandonment, context, at_ms=at_ms)
+    episode, at_ms = new_episode(person, abandonment, context, signal=signal), signal.at_ms
     person.known = True
     if person.sent and at_ms < max(person.sent.values()) + context.campaign.cool_off_ms:
         if episode.pinning:
@@ -107,15 +107,18 @@ def close_if_used_up(person: Person) -> None:
         person.episode = None
 
 
-def merge_recovered(person: Person, abandonment: Abandonment, context: Context, out: Decided, *, at_ms: int) -> None:
+def merge_recovered(person: Person, signal: AbandonmentRecovered, context: Context, out: Decided) -> None:
     """A recovered abandonment meets an open episode: the one opened earlier stays, sent steps are united."""
-    existing = person.episode
+    existing, abandonment, at_ms = person.episode, signal.abandonment, signal.at_ms
     if existing is None:
         raise AssertionError("there is no episode to merge with")
-    recovered = new_episode(person, abandonment, context, at_ms=at_ms)
+    recovered = new_episode(person, abandonment, context, signal=signal)
     first_armed_ms, first_armed_by = existing.armed_ms, existing.armed_by
     if (recovered.opened_ms, recovered.episode_id) < (existing.opened_ms, existing.episode_id):
         cancel_pending(person, existing, out, at_ms=at_ms, reason="merged")
+        if recovered.pinning:
+            # It may yet turn out to have as many steps.
+            recovered.steps += [StepState() for _ in existing.steps[len(recovered.steps) :]]
         for mine, other in zip(recovered.steps, existing.steps, strict=False):
             mine.planned_ms, mine.job_id = other.planned_ms, other.job_id
         person.episode = kept = recovered

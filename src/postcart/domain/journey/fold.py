@@ -161,8 +161,7 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
     lines.merge(person, device, signal.lines)
     if signal.left:
         lines.keep_former(person, signal.visitor_id, signal.at_ms)
-    if signal.abandonment is not None:
-        _abandoned(person, device, signal.abandonment, context, out)
+    _abandoned(person, device, signal, context, out)
     episode = person.episode
     if episode is None or person.in_session:
         return
@@ -174,12 +173,14 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
         close(person, out, at_ms=signal.at_ms, reason="emptied")
 
 
-def _abandoned(person: Person, device: Device, abandonment: Abandonment, context: Context, out: Decided) -> None:
-    episode = person.episode
+def _abandoned(person: Person, device: Device, signal: VisitEnded, context: Context, out: Decided) -> None:
+    episode, abandonment = person.episode, signal.abandonment
+    if abandonment is None:
+        return
     shown = episode.episode_id if episode else episode_id(abandonment.abandonment_id)
     out.decide(abandonment_decided(abandonment, episode_id=shown, tags=_with_history(person, abandonment.tags)))
     if episode is None and _own_lines_left(device, abandonment):
-        open_episode(person, abandonment, context, out, at_ms=abandonment.abandoned_ms)
+        open_episode(person, abandonment, context, out, signal=signal)
 
 
 def _own_lines_left(device: Device, abandonment: Abandonment) -> bool:
@@ -219,9 +220,9 @@ def _recovered(person: Person, signal: AbandonmentRecovered, context: Context, o
     if not any(line.quantity and line.changed_ms > person.ordered_ms for line in signal.lines):
         return
     if person.episode is not None:
-        merge_recovered(person, abandonment, context, out, at_ms=signal.at_ms)
+        merge_recovered(person, signal, context, out)
         return
-    open_episode(person, abandonment, context, out, at_ms=signal.at_ms)
+    open_episode(person, abandonment, context, out, signal=signal)
     episode: Episode | None = person.episode
     if episode is None or person.in_session:
         return

@@ -65,12 +65,14 @@ class Pinning(Struct, gc=False, kw_only=True, omit_defaults=True):
 
     Attributes:
         at_ms: The moment of the opening.
+        sequence: Of the changes at that very moment, those up to this sequence came before the opening.
         ordered_ms: The latest order at that moment; what it took does not count.
         devices: Lines of each device at the opening, as far as they are known.
         waiting: Devices whose session at the opening has not ended yet.
     """
 
     at_ms: int
+    sequence: int
     ordered_ms: int
     devices: dict[str, dict[str, LineState]]
     waiting: list[str]

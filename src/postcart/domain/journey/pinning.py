@@ -6,15 +6,16 @@ Owns: that choice, also where other devices, in a session then, tell their lines
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey.lines import merge_newer, unite, united
 from postcart.domain.journey.outcome import Context
-from postcart.domain.journey.person import Episode, Person, Pinning, StepState
+from postcart.domain.journey.person import FOR_EVER, Episode, Person, Pinning, StepState
 from postcart.events.ids import episode_id
-from postcart.events.signals import Abandonment, LineState
+from postcart.events.shop import Identified
+from postcart.events.signals import Abandonment, LineState, Signal, SignalOrder
 
 
-def new_episode(person: Person, abandonment: Abandonment, context: Context, *, at_ms: int) -> Episode:
+def new_episode(person: Person, abandonment: Abandonment, context: Context, *, signal: Signal) -> Episode:
     """The episode that ``abandonment`` opens, with the journey that it pins as far as lines are known.
 
-    ``at_ms`` is the moment of the opening: later than ``opened_ms`` for a recovered abandonment.
+    ``signal`` told of it; its moment is that of the opening: later than ``opened_ms`` for a recovered abandonment.
     """
     campaign = context.campaign
     episode = Episode(
@@ -31,7 +32,13 @@ def new_episode(person: Person, abandonment: Abandonment, context: Context, *, a
     waiting = [visitor_id for visitor_id, device in person.devices.items() if device.in_session]
     if waiting and campaign.high_value:
         devices = {visitor_id: dict(device.lines) for visitor_id, device in person.devices.items()}
-        episode.pinning = Pinning(at_ms=at_ms, ordered_ms=person.ordered_ms, devices=devices, waiting=waiting)
+        episode.pinning = Pinning(
+            at_ms=signal.at_ms,
+            sequence=_last_sequence(signal.order),
+            ordered_ms=person.ordered_ms,
+            devices=devices,
+            waiting=waiting,
+        )
     return episode
 
 
@@ -40,12 +47,22 @@ def pin(episode: Episode, visitor_id: str, lines: tuple[LineState, ...], context
     pinning = episode.pinning
     if pinning is None or visitor_id not in pinning.waiting:
         return
-    counting = (line for line in lines if pinning.ordered_ms < line.changed_ms <= pinning.at_ms)
+    opening = (pinning.at_ms, pinning.sequence)
+    before = (line for line in lines if (line.changed_ms, line.sequence) <= opening)
+    counting = (line for line in before if line.changed_ms > pinning.ordered_ms)
     merge_newer(pinning.devices.setdefault(visitor_id, {}), counting)
     pinning.waiting.remove(visitor_id)
     if not pinning.waiting:
         _choose(episode, unite(pinning.devices), context)
         episode.pinning = None
+
+
+def _last_sequence(order: SignalOrder) -> int:
+    """The last sequence of cart events before a happening of the same moment: all of them if it fell due."""
+    if order.phase:
+        return FOR_EVER
+    # Of the same sequence an identification comes before cart events, a logout behind them.
+    return order.sequence - 1 if order.rank == Identified.RANK else order.sequence
 
 
 def _choose(episode: Episode, lines: tuple[LineState, ...], context: Context) -> None:

@@ -1,0 +1,274 @@
+"""DETECT's and JOURNEY's tasks joined in one process, without Kafka: topics are lists, commits are explicit.
+
+Owns: what the engine and the broker promise the tasks: batches of any size, one transaction for outputs, rows and
+positions, a crash that loses what was not committed, a clock that moves on when everything was read. Must not:
+know a rule.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Final
+from zlib import crc32
+
+import msgspec
+from confluent_kafka import Message
+
+from postcart.codecs.records import RecordDecoder
+from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.domain.detect.rules import Rules
+from postcart.domain.journey.outcome import Context
+from postcart.events.jobs import Job, Receipt
+from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent, time_ms
+from postcart.events.signals import AnySignal
+from postcart.processors.detect import DetectConfig, DetectTask
+from postcart.processors.engine.task import Output, RecordBatch, Row, Task
+from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
+from postcart.processors.stage_metrics import NoStageMetrics
+from side_by_side import comparable
+
+PARTITIONS = 2
+DISORDER_MS = 300_000
+SHOP_SESSIONS: Final = "shop.sessions"
+SHOP_CARTS: Final = "shop.carts"
+SHOP_ORDERS: Final = "shop.orders"
+SHOP_PROFILES: Final = "shop.profiles"
+SIGNALS, RECEIPTS, DECISIONS, JOBS, DEAD = "signals", "receipts", "decisions", "jobs", "dead"
+FAR_FUTURE_MS = 1 << 42
+"""As append time: records are never younger than the broker's clock."""
+
+_encode = msgspec.json.Encoder().encode
+
+
+class NoSealer:
+    """Leaves contact points readable; what sealing is worth is tested elsewhere."""
+
+    def new_key(self) -> bytes:
+        """A wrapped key."""
+        return b"key"
+
+    def seal(self, wrapped_key: bytes, person_id: str, text: str) -> str:  # noqa: ARG002 -- the port's signature
+        """The text as it is."""
+        return text
+
+
+class Worker:
+    """One task with its inputs, its changelog and its committed positions."""
+
+    def __init__(self, make: Callable[[], Task], topics: Sequence[str], partition: int) -> None:
+        self.make = make
+        self.partition = partition
+        self.inputs: dict[str, list[Message]] = {topic: [] for topic in topics}
+        self.committed = dict.fromkeys(topics, 0)
+        self.positions = dict.fromkeys(topics, 0)
+        self.changelog: list[Row] = []
+        self.task = self.start()
+
+    def start(self) -> Task:
+        """A task as after a restart: only the changelog is left."""
+        task = self.make()
+        task.restore(self.changelog)
+        task.restored()
+        return task
+
+    def crash(self) -> None:
+        """Lose whatever was not committed."""
+        self.positions = dict(self.committed)
+        self.task = self.start()
+
+    def unread(self) -> list[str]:
+        """Topics with records that are not read."""
+        return [topic for topic, records in self.inputs.items() if self.positions[topic] < len(records)]
+
+    def read(self, topic: str, most: int) -> None:
+        """Process the next records of a topic."""
+        start = self.positions[topic]
+        records = self.inputs[topic][start : start + most]
+        self.positions[topic] = start + len(records)
+        self.task.process(RecordBatch(topic, self.partition, start, records, start + len(records)))
+
+    def advance(self, clock_ms: int) -> None:
+        """Fire what is due; topics that are read to their end follow the clock."""
+        unread = self.unread()
+        self.task.advance({topic: clock_ms for topic in self.inputs if topic not in unread}, clock_ms)
+
+    def commit(self) -> list[Output]:
+        """One transaction: rows, positions, and the outputs that others may read now."""
+        outputs, rows = self.task.drain()
+        self.changelog += rows
+        self.committed = dict(self.positions)
+        return outputs
+
+
+class Pipeline:
+    """Two partitions of both stages."""
+
+    def __init__(self, context: Context, rules: Rules, random: Random) -> None:
+        self.random = random
+        self.decisions: list[bytes] = []
+        self.jobs: list[Job] = []
+        self.dead: list[Output] = []
+        detect, journey = detect_config(rules), journey_config(context)
+        self.detect = [
+            Worker(lambda n=n: DetectTask(detect, n), (SHOP_SESSIONS, SHOP_CARTS), n)  # type: ignore[misc]
+            for n in range(PARTITIONS)
+        ]
+        topics = (SIGNALS, SHOP_ORDERS, SHOP_PROFILES, RECEIPTS)
+        self.journey = [
+            Worker(lambda n=n: JourneyTask(journey, n), topics, n)  # type: ignore[misc]
+            for n in range(PARTITIONS)
+        ]
+
+    def run(self, arrivals: Sequence[ShopEvent]) -> Counter[str]:
+        """All decisions on these arrivals, as a multiset of lines.
+
+        The clock is a replay's: up to it everything has arrived. After the last arrival it runs on in leaps.
+        """
+        clock = 0
+        rest = list(arrivals)
+        earliest = earliest_from(rest)
+        while rest:
+            count = self.random.randint(1, 20)
+            for event in rest[:count]:
+                self.arrive(event)
+            del rest[:count]
+            clock = max(clock, earliest[-len(rest)] - 1 if rest else time_ms(arrivals[-1]))
+            self.work(clock)
+        for _ in range(60):
+            clock += self.random.choice((60_000, 3_600_000, 86_400_000, 5 * 86_400_000))
+            self.work(clock)
+        self.settle(clock + 400 * 86_400_000)
+        return Counter(comparable(msgspec.json.decode(line)) for line in self.decisions)
+
+    def arrive(self, event: ShopEvent) -> None:
+        """A shop's record reaches its topic."""
+        if isinstance(event, OrderEvents | ProfileUpdated):
+            topic, workers, key = SHOP_ORDERS, self.journey, event.person_id
+            if isinstance(event, ProfileUpdated):
+                topic = SHOP_PROFILES
+        else:
+            topic, workers, key = SHOP_SESSIONS, self.detect, event.visitor_id
+            if isinstance(event, CartEvents):
+                topic = SHOP_CARTS
+        append(workers, topic, key.encode(), _encode(event))
+
+    def work(self, clock: int) -> None:
+        """Every worker does some of what it could do, in some order."""
+        for worker in self.random.sample(self.detect + self.journey, 2 * PARTITIONS):
+            for topic in worker.unread():
+                worker.read(topic, self.random.randint(1, 30))
+            worker.advance(clock)
+            happened = self.random.random()
+            if happened < 0.3:
+                self.deliver(worker.commit())
+            elif happened < 0.4:
+                worker.crash()
+
+    def settle(self, clock: int) -> None:
+        """Go on until nobody has anything left to read or to write."""
+        busy = True
+        while busy:
+            busy = False
+            for worker in self.detect + self.journey:
+                for topic in worker.unread():
+                    busy = True
+                    worker.read(topic, len(worker.inputs[topic]))
+                worker.advance(clock)
+                self.deliver(worker.commit())
+
+    def deliver(self, outputs: Sequence[Output]) -> None:
+        """Committed records reach their readers; every job is accepted by a provider."""
+        for output in outputs:
+            key, value = output.key or b"", output.value or b""
+            if output.topic == SIGNALS:
+                append(self.journey, SIGNALS, key, value, partition=output.partition)
+            elif output.topic == DECISIONS:
+                self.decisions.append(value)
+            elif output.topic == JOBS:
+                job = msgspec.json.decode(value, type=Job)
+                self.jobs.append(job)
+                append(self.journey, RECEIPTS, job.person_id.encode(), _encode(accepted(job)))
+            elif output.topic == DEAD:
+                self.dead.append(output)
+
+
+def earliest_from(arrivals: Sequence[ShopEvent]) -> list[int]:
+    """For each place the earliest time from there on."""
+    earliest: list[int] = []
+    for event in reversed(arrivals):
+        earliest.append(min(time_ms(event), earliest[-1]) if earliest else time_ms(event))
+    return earliest[::-1]
+
+
+def append(workers: Sequence[Worker], topic: str, key: bytes, value: bytes, *, partition: int | None = None) -> None:
+    """Write a record to its partition."""
+    number = crc32(key) % PARTITIONS if partition is None else partition
+    log = workers[number].inputs[topic]
+    record: dict[str, Any] = {"topic": topic, "partition": number, "offset": len(log), "key": key, "value": value}
+    log.append(Message(**record, timestamp=(1, FAR_FUTURE_MS)))
+
+
+def accepted(job: Job) -> Receipt:
+    """The receipt of a job that went out."""
+    return Receipt(
+        job_id=job.job_id,
+        person_id=job.person_id,
+        episode_id=job.episode_id,
+        step=job.step,
+        channel=job.channel,
+        purpose=job.purpose,
+        attempt=job.attempt,
+        outcome="accepted",
+        at_ms=job.due_ms,
+    )
+
+
+def detect_config(rules: Rules) -> DetectConfig:
+    """DETECT as in a replay."""
+    return DetectConfig(
+        rules=rules,
+        decoders={
+            SHOP_SESSIONS: ShopEventDecoder(SHOP_SESSIONS, stage="detect"),
+            SHOP_CARTS: ShopEventDecoder(SHOP_CARTS, stage="detect"),
+        },
+        signals_topic=SIGNALS,
+        decisions_topic=DECISIONS,
+        dead_topic=DEAD,
+        partitions=PARTITIONS,
+        disorder_ms=DISORDER_MS,
+        exact_idle=True,
+        clock_interval_ms=1,
+        metrics=NoStageMetrics(),
+    )
+
+
+def journey_config(context: Context) -> JourneyConfig:
+    """JOURNEY as in a replay."""
+    return JourneyConfig(
+        context=context,
+        topics=JourneyTopics(
+            signals=SIGNALS,
+            orders=SHOP_ORDERS,
+            profiles=SHOP_PROFILES,
+            receipts=RECEIPTS,
+            consents="consents",
+            decisions=DECISIONS,
+            gate="gate",
+            keys="keys",
+            dead=DEAD,
+            jobs=lambda _channel, _purpose: JOBS,
+        ),
+        decoders={
+            SIGNALS: RecordDecoder(AnySignal, stage="journey"),
+            SHOP_ORDERS: ShopEventDecoder(SHOP_ORDERS, stage="journey"),
+            SHOP_PROFILES: ShopEventDecoder(SHOP_PROFILES, stage="journey"),
+            RECEIPTS: RecordDecoder(Receipt, stage="journey"),
+        },
+        sealer=NoSealer(),
+        partitions=PARTITIONS,
+        disorder_ms=DISORDER_MS,
+        exact_idle=True,
+        real_ms=lambda: 0,
+        progress_interval_ms=1 << 60,
+        metrics=NoStageMetrics(),
+    )

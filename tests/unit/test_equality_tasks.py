@@ -1,0 +1,42 @@
+"""DETECT's and JOURNEY's tasks decide like `simulate`, however records come and whenever a worker crashes."""
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+
+from histories import CAMPAIGNS, random_history, shuffled, tripled
+from postcart.domain.detect.rules import Rules
+from side_by_side import context, simulated, typed
+from tasks_in_memory import Pipeline
+
+Json = dict[str, Any]
+WAYS = (lambda events, _: events, shuffled, tripled)
+
+
+def check(seed: int) -> None:
+    """One history, arriving in one of three ways."""
+    campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
+    events = random_history(seed, campaign=campaign)
+    arrivals = WAYS[seed % len(WAYS)](events, Random(seed))
+    pipeline = Pipeline(context(campaign), Rules(seasons=campaign.peaks), Random(seed))
+    assert pipeline.run(typed(arrivals)) == simulated(events, campaign), seed
+    assert pipeline.dead == [], seed
+    jobs = Counter(job.job_id for job in pipeline.jobs)
+    assert all(count == 1 for count in jobs.values()), seed
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_tasks_decide_like_simulate(part: int) -> None:
+    """Batches of any size, restarts from the changelog, records in order, shuffled, three times each."""
+    for seed in range(part, 90, 3):
+        check(seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_many_more(part: int) -> None:
+    """The same by the thousand."""
+    for seed in range(10_000 + part, 11_200, 4):
+        check(seed)
