@@ -1,8 +1,8 @@
 """The transport's trial: three workers copy records while they are killed, stopped and asked to go.
 
 Owns: the faults, the supervisor that restarts workers, and the judge. As a program it runs many seeds:
-``python tests/stream/trial.py BOOTSTRAP [SEEDS [FAULTS]]``; the topics it makes are left behind, so use a broker that is
-thrown away.
+``python tests/stream/trial.py BOOTSTRAP [SEEDS [FAULTS [FIRST_SEED]]]``; the topics it makes are left behind, so use a
+broker that is thrown away.
 """
 
 import collections
@@ -51,6 +51,7 @@ class Verdict:
 
     @property
     def good(self) -> bool:
+        """Nothing lost, nothing twice, and state in step with it."""
         return not self.lost and not self.doubled and not self.misnumbered
 
     def __str__(self) -> str:
@@ -77,7 +78,9 @@ class Workers:
 
     def _start(self, name: str) -> None:
         with (self._logs / f"{name}.log").open("ab") as log:
-            self.processes[name] = subprocess.Popen([*self._command, name], stdout=log, stderr=log)
+            self.processes[name] = subprocess.Popen(  # noqa: S603 -- our own script
+                [*self._command, name], stdout=log, stderr=log
+            )
 
     def _supervise(self) -> None:
         while not self._ending.wait(0.1):
@@ -102,6 +105,7 @@ class Workers:
                     process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
+        """Ask all to go; kill those that don't."""
         self._ending.set()
         self._thread.join()
         for process in self.processes.values():
@@ -120,7 +124,12 @@ class Feed:
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 20, "acks": "all"}
+            {
+                "bootstrap.servers": bootstrap,
+                "partitioner": "murmur2_random",
+                "linger.ms": 20,
+                "enable.idempotence": True,
+            }
         )
         self._topics = [f"{prefix}{name}" for name in copier.INPUTS]
         self._ending = threading.Event()
@@ -133,11 +142,15 @@ class Feed:
         while not self._ending.wait(0.02):
             for number in range(self.sent, int((time.monotonic() - began) * _RATE)):
                 topic = self._topics[number % len(self._topics)]
-                self._producer.produce(topic, b"%d" % number, b"k%d" % (number * 7919 % KEYS))
+                try:
+                    self._producer.produce(topic, b"%d" % number, b"k%d" % (number * 7919 % KEYS))
+                except BufferError:  # the broker is away
+                    break
                 self.sent = number + 1
             self._producer.poll(0)
 
     def end(self) -> int:
+        """Stop producing; returns how many records there are, once all are with the broker."""
         self._ending.set()
         self._thread.join()
         assert self._producer.flush(60) == 0

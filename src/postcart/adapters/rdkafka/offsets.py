@@ -7,6 +7,8 @@ partitions and nothing waits but the coroutine that asks.
 """
 
 import asyncio
+import contextlib
+import functools
 from collections.abc import Iterable, Mapping
 
 import structlog
@@ -43,48 +45,38 @@ class Offsets:
     async def ends(self, partitions: Iterable[tuple[str, int]], *, stable: bool = False) -> Positions:
         """High watermark per partition; with ``stable``, where a ``read_committed`` reader must stop now.
 
-        Partitions that can't be told now (a leader is being elected) are absent.
-
-        Raises:
-            BrokerUnavailable: Nobody answers; try again later.
-            TopologyError: A topic does not exist.
+        Partitions that can't be told now (a leader is being elected, nobody answers) are absent.
         """
         level = IsolationLevel.READ_COMMITTED if stable else IsolationLevel.READ_UNCOMMITTED
         latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
         asked = {TopicPartition(topic, partition): latest for topic, partition in partitions}
         if not asked:
             return {}
-        try:
-            futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
-        except KafkaException as error:
-            raise _translated(error) from error
+        futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
         found: Positions = {}
+        trouble: KafkaException | None = None
         for tp, future in futures.items():
             try:
                 found[tp.topic, tp.partition] = (await asyncio.wrap_future(future)).offset
             except KafkaException as error:
-                if (trouble := _translated(error, tp.topic)) is not error and len(futures) == 1:
-                    raise trouble from error
-                log.warning("watermark_unknown", topic=tp.topic, partition=tp.partition, code=error.args[0].name())
+                trouble = error
+        if trouble is not None:
+            log.warning("watermarks_unknown", partitions=len(asked) - len(found), code=trouble.args[0].name())
+            await self._learn_leaders()
         return found
 
-    async def end(self, topic: str, partition: int) -> int:
-        """High watermark of one partition; asks until the broker answers.
+    async def _learn_leaders(self) -> None:
+        """Fetch all metadata: this client, other than a consumer, would go on asking former leaders."""
+        ask = functools.partial(self._admin.list_topics, timeout=_REQUEST_S)
+        with contextlib.suppress(KafkaException):
+            await asyncio.get_running_loop().run_in_executor(None, ask)
 
-        Raises:
-            TopologyError: The topic does not exist.
-        """
+    async def end(self, topic: str, partition: int) -> int:
+        """High watermark of one partition; asks until the broker answers."""
         while True:
-            try:
-                return (await self.ends([(topic, partition)]))[topic, partition]
-            except KeyError:
-                pass
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-            except Exception as error:
-                if not getattr(error, "retryable", False):
-                    raise
+            end = (await self.ends([(topic, partition)])).get((topic, partition))
+            if end is not None:
+                return end
             await asyncio.sleep(_AGAIN_S)
 
     async def committed(
@@ -130,7 +122,7 @@ class Offsets:
         try:
             cluster = self._admin.list_topics(timeout=_REQUEST_S)
         except KafkaException as error:
-            raise _translated(error) from error
+            raise unreachable(error.args[0]) or error from error
         counts = {topic: len(cluster.topics[topic].partitions) if topic in cluster.topics else 0 for topic in topics}
         missing = [
             f"topic {topic} does not exist: run `postcart topics create`" for topic in counts if not counts[topic]
@@ -140,10 +132,3 @@ class Offsets:
         if len(set(counts.values())) > 1:
             raise TopologyError(f"partition counts differ, but must be the same: {counts}")
         return str(cluster.cluster_id).startswith(_MOCK)
-
-
-def _translated(error: KafkaException, topic: str | None = None) -> Exception:
-    trouble = error.args[0]
-    if trouble.code() in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION}:  # noqa: SLF001
-        return TopologyError(f"topic {topic} or one of its partitions does not exist: run `postcart topics create`")
-    return unreachable(trouble) or error

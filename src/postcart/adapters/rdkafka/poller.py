@@ -30,6 +30,7 @@ _POLL_S = 0.02  # how long a request to the thread may wait at most; 50 idle wak
 _PAUSE_AFTER_S = 0.5  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
 _SEEK_TRIES = 250
 _STATE = KafkaError._STATE  # noqa: SLF001 -- the client publishes its own codes with an underscore
+_ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
 Call = tuple[Callable[[Consumer], Any], concurrent.futures.Future[Any]]
 
@@ -228,7 +229,8 @@ class Poller:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal() or self._judged(error, None, None) is not None:
             self._fatal = error
-        log.warning("consumer_trouble", code=error.name(), detail=error.str())
+        say = log.warning if error.code() == _ALL_DOWN else log.debug  # one line per outage, not per reconnect
+        say("consumer_trouble", code=error.name(), detail=error.str())
 
     def _start_at(self, consumer: Consumer, positions: dict[contract.TopicPartition, int]) -> None:
         for tp, position in positions.items():

@@ -33,7 +33,7 @@ class ClientSettings:
 
     def client(self, client_id: str) -> Config:
         """Properties of every client."""
-        return {"bootstrap.servers": self.bootstrap, "client.id": client_id, "log_level": 4, **self.security}
+        return {"bootstrap.servers": self.bootstrap, "client.id": client_id, "log_level": 2, **self.security}
 
     def consumer(self, client_id: str, group: str) -> Config:
         """Properties of the group member. Offsets are committed by transactions alone."""

@@ -62,9 +62,10 @@ class Engine:
         client_id = f"{spec.group}.{settings.worker}"
         self._offsets = Offsets(settings.clients, client_id=f"{client_id}.admin")
         self._writer = Writer(
-            Transactor(settings.clients, client_id=client_id, transactional_id=client_id),
+            spec,
+            transactor=lambda: Transactor(settings.clients, client_id=client_id, transactional_id=client_id),
             poller=self._poller,
-            changelog=spec.changelog,
+            offsets=self._offsets,
             attempts=settings.commit_attempts,
             metrics=metrics,
         )
@@ -224,11 +225,7 @@ class Engine:
         try:
             clock_ms = self._clock.now_ms()  # before the request: what is appended after it may lie after the clock
             running = {number: slot for number, slot in self._slots.items() if slot.phase == "running"}
-            try:
-                ends = await self._offsets.ends((topic, number) for number in running for topic in self.spec.inputs)
-            except BrokerUnavailable as error:
-                log.warning("watermarks_unknown", error=str(error))
-                ends = {}
+            ends = await self._offsets.ends((topic, number) for number in running for topic in self.spec.inputs)
             async with self._turn:
                 if self.health.failure is None:
                     self._take_note(running, ends, clock_ms)

@@ -5,7 +5,7 @@ Owns: the names of what happens. Must not: know a metrics library.
 
 from typing import Literal, Protocol
 
-AbortReason = Literal["rebalance", "other"]
+AbortReason = Literal["rebalance", "outage", "other"]
 
 
 class EngineMetrics(Protocol):

@@ -8,7 +8,6 @@ import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
@@ -16,6 +15,7 @@ from postcart.adapters.changelog import ChangelogReader, Rows
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.settings import Config
 from postcart.adapters.rdkafka.trouble import no_position
+from postcart.processors.engine.lane import Lane
 from postcart.processors.engine.metrics import EngineMetrics
 from postcart.processors.engine.slot import Slot
 from postcart.processors.engine.task import StageSpec
@@ -52,7 +52,7 @@ class Restorer:
         self._ready = ready
         self._metrics = metrics
         self._waiting: asyncio.Queue[Slot] = asyncio.Queue()
-        self._thread = ThreadPoolExecutor(1, "changelog-reader")
+        self._lane = Lane("changelog-reader")
 
     def add(self, slot: Slot) -> None:
         """Restore this slot when its turn comes."""
@@ -62,20 +62,18 @@ class Restorer:
     async def run(self) -> None:
         """Restore whatever is added, until cancelled. An error means that the process must end."""
         gc.set_threshold(_YOUNG_OBJECTS, 50, 100)
-        reader = await asyncio.get_running_loop().run_in_executor(
-            self._thread, ChangelogReader, self._spec.changelog, self._config
-        )
+        reader = await self._lane.run(ChangelogReader, self._spec.changelog, self._config)
         try:
             while True:
                 await self._restore(await self._waiting.get(), reader)
                 if self._waiting.empty():
                     gc.freeze()  # restored rows live long: the collector need not walk them
         finally:
-            self._thread.submit(reader.close)
+            self._lane.run(reader.close)
 
     def stop(self) -> None:
         """Let go of the thread."""
-        self._thread.shutdown(wait=False)
+        self._lane.close()
 
     async def _restore(self, slot: Slot, reader: ChangelogReader) -> None:
         if slot.phase == "closed":
@@ -104,12 +102,11 @@ class Restorer:
 
     async def _read(self, slot: Slot, reader: ChangelogReader, end: int) -> int:
         """Feed the task; returns the number of rows. Ends early if the slot is closed meanwhile."""
-        loop = asyncio.get_running_loop()
         chunks: Iterator[tuple[Rows, int]] = reader.read(slot.number, end=end)
         count, said_at = 0, time.monotonic()
-        while (chunk := await loop.run_in_executor(self._thread, next, chunks, None)) is not None:
+        while (chunk := await self._lane.run(next, chunks, None)) is not None:
             if slot.phase == "closed":
-                await loop.run_in_executor(self._thread, reader.reset)
+                await self._lane.run(reader.reset)
                 break
             rows, position = chunk
             if rows:
