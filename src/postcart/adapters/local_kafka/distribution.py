@@ -51,7 +51,7 @@ def java_program() -> str:
     Raises:
         BrokerUnavailable: There is none, or it is too old; the message says what to install.
     """
-    install = "apt-get install openjdk-17-jre-headless"
+    install = "apt-get install default-jre-headless"
     java = shutil.which("java")
     if java is None:
         raise BrokerUnavailable(f"no Java on the PATH: {install}")
