@@ -24,15 +24,6 @@ ERRORS_PAGE = "docs/errors.md"
 """Has one section per ``PostcartError.code``; a test holds it."""
 
 
-_ADVICE: dict[type[PostcartError], str] = {
-    BrokerUnavailable: (
-        "Check POSTCART_BOOTSTRAP, that the broker runs, and that this machine reaches it; "
-        "for a try, `make kafka` starts one."
-    ),
-}
-"""What to do, where the message does not say so itself (told by whether it names the setting)."""
-
-
 class Exit(IntEnum):
     """Exit codes. A script may rely on them."""
 
@@ -90,9 +81,8 @@ def report(error: PostcartError, *, debug: bool = False) -> None:
         say(f"error: {len(problems)} problems")
         for problem in problems:
             say(f"  {problem}")
-    advice = _ADVICE.get(type(error), "")
-    if advice and advice.split()[1] not in str(error):
-        say(advice)
+    if isinstance(error, BrokerUnavailable) and "POSTCART_BOOTSTRAP" not in str(error):
+        say(_where_kafka_should_be())
     say(f"See {ERRORS_PAGE}#{anchor(error)}" + ("" if debug else "; --debug shows where it happened."))
 
 
@@ -104,6 +94,15 @@ def anchor(error: PostcartError | type[PostcartError]) -> str:
 def say(line: str) -> None:
     """One line for people, on stderr."""
     sys.stderr.write(line + "\n")
+
+
+def _where_kafka_should_be() -> str:
+    from postcart.cli.setup import current_settings  # noqa: PLC0415
+
+    return (
+        f"Check POSTCART_BOOTSTRAP ({current_settings().bootstrap}), that the broker runs, and that this machine reaches "
+        "it; for a try, `make kafka` starts one."
+    )
 
 
 def _silence_stdout() -> None:

@@ -3,6 +3,10 @@
 Owns: those options and the call of the reader. Must not: parse files (codecs).
 """
 
+import atexit
+import shutil
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
@@ -16,8 +20,7 @@ if TYPE_CHECKING:
     from postcart.settings import Settings
 
 EventFiles: TypeAlias = Annotated[
-    list[Path],
-    typer.Argument(metavar="FILE", exists=True, dir_okay=False, readable=True, help="JSON lines or REES46 CSV."),
+    list[Path], typer.Argument(metavar="FILE", help="JSON lines or REES46 CSV; - is stdin.")
 ]
 CurrencyOption: TypeAlias = Annotated[
     str | None, typer.Option(metavar="CODE", help="Currency of prices that name none; by default the shop's, or USD.")
@@ -46,7 +49,7 @@ def shop_events(
     from postcart.codecs.rees46_items import read_items  # noqa: PLC0415
 
     return read_events(
-        files,
+        [_regular(file) for file in files],
         tenant=settings.tenant,
         identity_key=settings.identity_key.get_secret_value().encode(),
         currency=settings.currency,
@@ -55,3 +58,22 @@ def shop_events(
         items=read_items(items) if items else None,
         notice=say,
     )
+
+
+def _regular(file: Path) -> Path:
+    """The file itself, or a copy of a pipe: readers look at the beginning of a file before they read it."""
+    if file.is_file():
+        return file
+    stdin = str(file) in {"-", "/dev/stdin"}
+    if not stdin and (file.is_dir() or not file.exists()):
+        raise typer.BadParameter(f"there is no file {file}", param_hint="FILE")
+    folder = Path(tempfile.mkdtemp(prefix="postcart-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    copy = folder / ("stdin" if stdin else file.name)
+    with copy.open("wb") as out:
+        if stdin:
+            shutil.copyfileobj(sys.stdin.buffer, out)
+        else:
+            with file.open("rb") as pipe:
+                shutil.copyfileobj(pipe, out)
+    return copy
