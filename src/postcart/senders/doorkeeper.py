@@ -77,7 +77,7 @@ class Doorkeeper:
         item.person = desk.view.person(item.person_id)
         key = desk.view.wrapped_key(item.person_id)
         item.wrapped_key = key or b""
-        known = Known(item.person, key is not None, self._known_freshness(desk))
+        known = Known(item.person, key is not None, self._known_freshness(desk), desk.view.covers(item.read_s))
         return judge(item.job, known, moment_ms=max(at_ms, item.deferred_ms), rules=self._config.rules)
 
     def _wait(self, item: Item, wait: Wait) -> None:

@@ -88,6 +88,9 @@ class Known(NamedTuple):
     has_key: bool
     """The key that opens the contact points has been read."""
     freshness: Freshness
+    covers_job: bool = True
+    """The gate has been read to a watermark that was asked for after the job was read: JOURNEY writes a person's record
+    before, or in one transaction with, the job, so what the job relies on is known then."""
 
 
 def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules) -> Verdict:
@@ -98,6 +101,8 @@ def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules) -> Verdic
     expired = _expired(job, moment_ms)
     if expired is not None:
         return expired
+    if not known.covers_job:
+        return Wait("gate_behind")
     lacking = known.freshness.lacking()
     if lacking is not None and (job.purpose == "marketing" or known.freshness.gate_age_s is None):
         return Wait(lacking)

@@ -71,6 +71,11 @@ class GateView:
         self._advance()
         return self._gate_read_s is not None and self._keys_end is not None and self._read_to["keys"] >= self._keys_end
 
+    def covers(self, read_s: float) -> bool:
+        """Whether the gate has been read to a watermark that was asked for after that moment of elapsed time."""
+        self._advance()
+        return self._gate_read_s is not None and self._gate_read_s > read_s
+
     def freshness(self, *, now_s: float, real_ms: int) -> Freshness:
         """How old this knowledge is, at that moment of elapsed and of real time."""
         self._advance()

@@ -3,10 +3,11 @@
 Owns: these shapes. Must not: decide anything.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from postcart.events.jobs import Claim, GatePerson, Job, Receipt, SuppressReason
+from postcart.senders.elapsed import elapsed_s
 from postcart.senders.metrics import SendResult
 
 TopicPartition = tuple[str, int]
@@ -31,6 +32,8 @@ class Item:
     """In a replay: the end of the quiet hours that it was found in."""
     claimed_s: float = 0.0
     """When its claim was begun, on the elapsed-time clock."""
+    read_s: float = field(default_factory=elapsed_s)
+    """When it was read, on the elapsed-time clock."""
     failures: int = 0
     """Sends in a row that the channel did not take up."""
     person: GatePerson | None = None

@@ -1,0 +1,165 @@
+"""The sender on real Kafka and a real SMTP server: what becomes of each kind of job."""
+
+import importlib.util
+import signal
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any
+
+from postcart.adapters.mail_sink import Drop, SinkOptions, running_sink
+from postcart.events.jobs import Job, Stop
+
+DAY_MS = 86_400_000
+
+
+def _load_rig() -> Any:
+    if "sender_rig" in sys.modules:
+        return sys.modules["sender_rig"]
+    spec = importlib.util.spec_from_file_location("sender_rig", Path(__file__).with_name("sender_rig.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+sender_rig = _load_rig()
+
+
+def message_id(job: Job) -> str:
+    return f"<{job.job_id}@shop.example>"
+
+
+def leave(rig: Any, name: str = "one") -> None:
+    """End a worker by SIGTERM, which must be polite and quick."""
+    rig.processes[name].send_signal(signal.SIGTERM)
+    assert rig.processes[name].wait(30) == 0, rig.log_of(name)
+
+
+def test_jobs_become_mails_and_receipts(kafka: Any, tmp_path: Path) -> None:
+    """Each job ends once, mails keep each person's order, nothing is left behind, repeats change nothing."""
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        people = [rig.person(f"p{n}") for n in range(20)]
+        jobs = [rig.job(person, step) for step in (1, 2, 3) for person in people]
+        rig.emit(*jobs, *jobs)
+        rig.start()
+        receipts = rig.await_receipts(60)
+        order = defaultdict(list)
+        for mail in sink.received:
+            order[mail.entry.recipient].append(mail.entry.message_id)
+        for n, person in enumerate(people):
+            assert order[f"p{n}@example.com"] == [message_id(rig.job(person, step)) for step in (1, 2, 3)]
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        leave(rig)
+        rig.start()
+        rig.emit(*jobs[:5], rig.job(people[0], 4))
+        rig.await_receipts(61)
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        leave(rig)
+        assert {r.outcome for r in receipts} == {"accepted"}
+        assert len(rig.receipts()) == len(sink.received) == 61
+
+
+def test_the_gate_holds(kafka: Any, tmp_path: Path) -> None:
+    """Each reason not to send, a key that comes late, and knowledge that is not fresh."""
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        now = sender_rig.now_ms()
+        good, late = rig.person("good"), rig.person("late", key=False)
+        jobs = {
+            "accepted": rig.job(good),
+            "suppressed:no_consent": rig.job(rig.person("refused", consent=False)),
+            "suppressed:no_contact": rig.job(rig.person("unreachable", contact=False)),
+            "suppressed:ordered": rig.job(rig.person("bought", stops=[Stop("ordered", now - 1000)])),
+            "suppressed:not_after": rig.job(rig.person("slow"), not_after_ms=now - 1),
+            "suppressed:too_old": rig.job(rig.person("old"), due_ms=now - 26 * DAY_MS),
+        }
+        rig.progress_age_ms = 60_000
+        rig.emit(*jobs.values(), rig.job(late), rig.job(good, purpose="transactional"))
+        rig.start()
+        # Without fresh order progress only transactional mail gets through.
+        rig.await_receipts(1)
+        assert rig.outcomes() == {"accepted": 1}
+        rig.progress_age_ms = 0
+        rig.await_receipts(7)
+        assert rig.outcomes() == {**dict.fromkeys(jobs, 1), "accepted": 2}
+        assert {mail.entry.recipient for mail in sink.received} == {"good@example.com"}
+        rig.person("late")
+        rig.await_receipts(8)
+        assert sink.received[-1].entry.recipient == "late@example.com"
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+
+
+def test_answers_of_the_server(kafka: Any, tmp_path: Path) -> None:
+    """Deferred, rejected, lost after the dot, unreadable, unrenderable: each has its outcome, others go on."""
+    lost: Counter[str] = Counter()
+
+    def script(stage: str, who: str) -> str | Drop | None:
+        if stage == "rcpt" and who.startswith("unknown"):
+            return "550 5.1.1 no such user"
+        if stage == "rcpt" and who.startswith("grey"):
+            return "451 4.7.1 try again later"
+        if stage == "accept":
+            lost[who] += 1
+            if who in unlucky and lost[who] == 1:
+                return Drop(kept=True)
+        return None
+
+    with running_sink(SinkOptions(script=script), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        grey = rig.job(rig.person("grey"))
+        cart, shipping = rig.job(rig.person("cart")), rig.job(rig.person("parcel"), purpose="transactional")
+        unlucky = {message_id(cart), message_id(shipping)}
+        broken = rig.job(rig.person("broken"), template="broken")
+        rig.emit(grey, cart, shipping, broken, rig.job(rig.person("unknown")), rig.job(rig.person("good")))
+        rig.emit_raw("jobs.email.marketing", b"someone", b"{")
+        rig.start()
+        receipts = {r.job_id: r for r in rig.await_receipts(5)}
+        sender_rig.wait_for(lambda: len(rig.receipts()) >= 6, what="the deferred one's receipt")
+        receipts = {r.job_id: r for r in rig.receipts()}
+        deferred = receipts[grey.job_id]
+        assert (deferred.outcome, deferred.status) == ("not_accepted", "451 4.7.1")
+        assert 20_000 < deferred.not_before_ms - deferred.at_ms < 40_000
+        assert rig.outcomes() == {"not_accepted": 1, "uncertain": 1, "accepted": 2, "rejected": 2}
+        assert receipts[cart.job_id].outcome == "uncertain"
+        assert lost[message_id(cart)] == 1
+        assert receipts[shipping.job_id].outcome == "accepted"
+        assert lost[message_id(shipping)] == 2
+        assert receipts[broken.job_id].status == "render"
+        assert len([value for _, value in rig.read("dead") if value]) == 2
+        # JOURNEY's next attempt is taken; a repeat of the former one is not.
+        rig.emit(grey, rig.job(grey.person_id, attempt=2))
+        sender_rig.wait_for(lambda: len(rig.receipts()) >= 7, what="the second attempt's receipt")
+        assert [r.attempt for r in rig.receipts() if r.job_id == grey.job_id] == [1, 2]
+        assert all("@" not in (r.detail or "") for r in rig.receipts())
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+
+
+def test_wrong_password_pauses_and_resumes(kafka: Any, tmp_path: Path) -> None:
+    """No job is used up, one message says what to do, and once the server takes the login all goes out."""
+    wrong = {"now": True}
+
+    def script(stage: str, _: str) -> str | None:
+        return "535 5.7.8 authentication failed" if stage == "auth" and wrong["now"] else None
+
+    options = SinkOptions(script=script, credentials=("shop", "secret"))
+    with running_sink(options, sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        rig.emit(*[rig.job(rig.person(f"p{n}")) for n in range(30)])
+        rig.start(credentials=("shop", "secret"))
+        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        said = next(line for line in rig.log_of("one").splitlines() if "channel_paused" in line)
+        assert "POSTCART_SMTP__PASSWORD" in said
+        tries = sink.connections
+        sender_rig.wait_for(lambda: sink.connections >= tries + 2, what="probes")
+        assert rig.receipts() == []
+        assert rig.lag() == 30
+        wrong["now"] = False
+        rig.await_receipts(30)
+        assert rig.outcomes() == {"accepted": 30}
+        assert rig.log_of("one").count("channel_paused") == 1
+        assert rig.log_of("one").count("channel_resumed") == 1
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")

@@ -1,0 +1,235 @@
+"""The gate's verdicts, each rule by itself and as laws."""
+
+from datetime import time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postcart.domain.campaign import QuietHours
+from postcart.events.jobs import Channel, GateConsent, GatePerson, Job, Purpose, Stop, StopReason
+from postcart.events.times import DAY_MS, HOUR_MS, parse_iso
+from postcart.senders.gate import (
+    SEND,
+    TOO_OLD_MS,
+    Freshness,
+    GateRules,
+    Known,
+    Suppress,
+    Verdict,
+    Wait,
+    judge,
+    moment,
+)
+
+NOON = parse_iso("2026-03-10T12:00:00Z")
+FRESH = Freshness(0.2, 1_000)
+
+
+def consent(channel: Channel, purpose: Purpose, *, given: bool) -> GateConsent:
+    return GateConsent(channel, purpose, given)
+
+
+GIVEN = consent("email", "marketing", given=True)
+REFUSED = consent("email", "marketing", given=False)
+JOB_ID = "0b1f3a52-7c33-5f0e-9d1c-2f5f7f0f6a01"
+
+
+def job(**changes: Any) -> Job:
+    fields: dict[str, Any] = {
+        "job_id": JOB_ID,
+        "person_id": "p",
+        "episode_id": "e",
+        "step": 1,
+        "channel": "email",
+        "purpose": "marketing",
+        "campaign": "cart-reminder",
+        "campaign_version": "1",
+        "journey": "standard",
+        "template": "cart-reminder",
+        "armed_ms": NOON - HOUR_MS,
+        "planned_ms": NOON,
+        "due_ms": NOON,
+        "not_after_ms": NOON + DAY_MS,
+    }
+    return Job(**(fields | changes))
+
+
+def person(**changes: Any) -> GatePerson:
+    fields: dict[str, Any] = {
+        "person_id": "p",
+        "contacts": {"email": "sealed"},
+        "consents": (GIVEN,),
+        "time_zone": "UTC",
+    }
+    return GatePerson(**(fields | changes))
+
+
+def verdict(
+    of: Job | None = None,
+    who: GatePerson | None = None,
+    *,
+    at_ms: int = NOON,
+    has_key: bool = True,
+    freshness: Freshness = FRESH,
+    rules: GateRules | None = None,
+) -> Verdict:
+    known = Known(who or person(), has_key, freshness)
+    return judge(of or job(), known, moment_ms=at_ms, rules=rules or GateRules())
+
+
+def test_all_is_well() -> None:
+    """Consent, contact, key, fresh knowledge, daytime: it goes out."""
+    assert verdict() is SEND
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "armed_ms", "stops"),
+    [
+        (NOON - HOUR_MS, NOON - HOUR_MS, False),  # at the arming itself: it is what the arming already knew
+        (NOON - HOUR_MS + 1, NOON - HOUR_MS, True),
+        (NOON, NOON - HOUR_MS, True),  # at the moment is included
+        (NOON + 1, NOON - HOUR_MS, False),  # in a replay, what comes later does not count
+    ],
+)
+def test_a_stop_counts_between_arming_and_moment(at_ms: int, armed_ms: int, *, stops: bool) -> None:
+    """After the arming, up to and including the moment."""
+    found = verdict(job(armed_ms=armed_ms), person(stops=(Stop("ordered", at_ms),)))
+    assert found == (Suppress("ordered") if stops else SEND)
+
+
+def test_the_earliest_stop_is_the_reason() -> None:
+    """Whichever order they were written in."""
+    stops = (Stop("ordered", NOON - 5), Stop("returned", NOON - 9))
+    assert verdict(who=person(stops=stops)) == Suppress("returned")
+
+
+def test_a_single_job_is_cancelled() -> None:
+    """Only that job, only from its time on, and before any general stop."""
+    cancelled = {JOB_ID: Stop("merged", NOON)}
+    assert verdict(who=person(cancelled=cancelled, stops=(Stop("ordered", NOON - 5),))) == Suppress("merged")
+    assert verdict(who=person(cancelled=cancelled), at_ms=NOON - 1) is SEND
+    assert verdict(job(job_id="another"), person(cancelled=cancelled)) is SEND
+
+
+@pytest.mark.parametrize(
+    ("purpose", "consents", "expected"),
+    [
+        ("marketing", (), Suppress("no_consent")),
+        ("marketing", (REFUSED,), Suppress("no_consent")),
+        ("marketing", (consent("sms", "marketing", given=True),), Suppress("no_consent")),
+        ("marketing", (consent("email", "transactional", given=True),), Suppress("no_consent")),
+        ("marketing", (GIVEN,), SEND),
+        ("transactional", (), SEND),
+        ("transactional", (REFUSED,), SEND),
+        ("transactional", (consent("email", "transactional", given=False),), Suppress("no_consent")),
+    ],
+)
+def test_consent(purpose: str, consents: tuple[GateConsent, ...], expected: Verdict) -> None:
+    """Marketing needs it for this channel and purpose; shipping passes a marketing opt-out."""
+    assert verdict(job(purpose=purpose), person(consents=consents)) == expected
+
+
+def test_stops_of_a_cart_say_nothing_about_shipping() -> None:
+    """An order is why there is a parcel."""
+    assert verdict(job(purpose="transactional"), person(stops=(Stop("ordered", NOON),))) is SEND
+
+
+def test_without_contact_or_person() -> None:
+    """Nobody to write to."""
+    assert verdict(who=person(contacts={"sms": "sealed"})) == Suppress("no_contact")
+    known = Known(None, has_key=False, freshness=FRESH)
+    assert judge(job(), known, moment_ms=NOON, rules=GateRules()) == Suppress("no_contact")
+
+
+def test_an_unread_gate_proves_no_absence() -> None:
+    """A person who is not there yet may still come."""
+    known = Known(None, has_key=False, freshness=Freshness(7.0, 0))
+    transactional = job(purpose="transactional")
+    assert judge(transactional, known, moment_ms=NOON, rules=GateRules()) == Wait("person_unknown")
+
+
+def test_a_missing_key_means_wait() -> None:
+    """Without an erasure the key is on its way."""
+    assert verdict(has_key=False) == Wait("key_missing")
+
+
+@pytest.mark.parametrize(
+    ("freshness", "reason"),
+    [
+        (Freshness(None, 0), "gate_behind"),
+        (Freshness(1.01, 0), "gate_behind"),
+        (Freshness(1.0, 10_000), None),
+        (Freshness(0.1, None), "orders_behind"),
+        (Freshness(0.1, 10_001), "orders_behind"),
+        (Freshness(0.1, -10_001), "orders_behind"),
+    ],
+)
+def test_marketing_needs_fresh_knowledge(freshness: Freshness, reason: str | None) -> None:
+    """Gate within a second, orders within ten; transactional mail needs only a gate that has been read once."""
+    assert verdict(freshness=freshness) == (Wait(reason) if reason else SEND)  # type: ignore[arg-type]  # closed set
+    shipping = verdict(job(purpose="transactional"), freshness=freshness)
+    assert shipping == (SEND if freshness.gate_age_s is not None else Wait("gate_behind"))
+
+
+def test_expiry_comes_before_freshness() -> None:
+    """What can't be sent any more need not wait for anything."""
+    stale = Freshness(None, None)
+    assert verdict(at_ms=NOON + DAY_MS, freshness=FRESH) is SEND
+    assert verdict(at_ms=NOON + DAY_MS + 1, freshness=stale) == Suppress("not_after")
+    old = job(not_after_ms=NOON + 40 * DAY_MS)
+    assert verdict(old, at_ms=NOON + TOO_OLD_MS + 1, freshness=stale) == Suppress("too_old")
+
+
+def test_quiet_hours_by_the_recipients_zone() -> None:
+    """12:00 UTC is 21:00 in Tokyo: wait until 08:00 there; an unknown zone falls back to the shop's."""
+    wait = Wait("quiet_hours", NOON + 11 * HOUR_MS)
+    assert verdict(who=person(time_zone="Asia/Tokyo")) == wait
+    assert verdict(who=person(time_zone="Nowhere/Land"), rules=GateRules(zones=(ZoneInfo("Asia/Tokyo"),))) == wait
+    assert verdict(job(purpose="transactional"), person(time_zone="Asia/Tokyo")) is SEND
+    assert verdict(who=person(time_zone="Asia/Tokyo"), rules=GateRules(quiet_hours={"cart-reminder": None})) is SEND
+    early = GateRules(quiet_hours={"cart-reminder": QuietHours(start=time(11), end=time(13))})
+    assert verdict(rules=early) == Wait("quiet_hours", NOON + HOUR_MS)
+
+
+def test_quiet_hours_past_not_after() -> None:
+    """When they end too late, the job is suppressed at once."""
+    soon = job(not_after_ms=NOON + HOUR_MS)
+    assert verdict(soon, person(time_zone="Asia/Tokyo")) == Suppress("not_after")
+
+
+def test_the_moment() -> None:
+    """The clock in live operation, the due time in a replay."""
+    assert moment(job(), now_ms=NOON + 7, is_replay=False) == NOON + 7
+    assert moment(job(), now_ms=NOON + 7, is_replay=True) == NOON
+    assert moment(job(), now_ms=None, is_replay=True) == NOON
+    assert moment(job(), now_ms=None, is_replay=False) is None
+
+
+REASONS: tuple[StopReason, ...] = ("ordered", "emptied", "returned", "merged", "expired")
+stops = st.builds(Stop, st.sampled_from(REASONS), st.integers(NOON - 2 * HOUR_MS, NOON + HOUR_MS))
+
+
+@given(st.lists(stops, max_size=5), st.booleans(), st.booleans(), st.integers(NOON - HOUR_MS, NOON + 2 * DAY_MS))
+def test_nothing_goes_out_against_a_rule(found: list[Stop], agreed: bool, contact: bool, at_ms: int) -> None:  # noqa: FBT001 -- hypothesis passes by position
+    """Law: SEND implies consent, contact, time left and no counting stop."""
+    who = person(
+        stops=tuple(found),
+        consents=(GIVEN if agreed else REFUSED,),
+        contacts={"email": "sealed"} if contact else {},
+    )
+    if verdict(who=who, at_ms=at_ms) is SEND:
+        assert agreed
+        assert contact
+        assert at_ms <= job().not_after_ms
+        assert not [stop for stop in found if job().armed_ms < stop.at_ms <= at_ms]
+
+
+@given(st.lists(stops, max_size=5), st.randoms(use_true_random=False))
+def test_order_of_stops_does_not_matter(found: list[Stop], random: Any) -> None:
+    """Law: the same stops in another order give the same verdict."""
+    shuffled = list(found)
+    random.shuffle(shuffled)
+    assert verdict(who=person(stops=tuple(found))) == verdict(who=person(stops=tuple(shuffled)))
