@@ -251,15 +251,14 @@ def last_told(client: Mapping[str, Any], topic: str) -> int | None:
 
 
 def _bounds(consumer: Consumer, topic: str) -> tuple[int, int]:
-    """Low and high watermark. A topic just created is not known everywhere at once: absence must last to count."""
+    """Low and high watermark. A topic just created is not known everywhere at once: trouble must last to count."""
     deadline = time.monotonic() + _CREATED_WITHIN_S
     while True:
         try:
             low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=_REQUEST_S)
         except KafkaException as error:
-            failure = _mapped(error.args[0], topic)
-            if failure.retryable or time.monotonic() > deadline:
-                raise failure from error
+            if time.monotonic() > deadline:
+                raise _mapped(error.args[0], topic) from error
             consumer.poll(_POLL_S)
         else:
             return low, high
