@@ -9,9 +9,10 @@ that is spoken; else they follow the language that is.
 """
 
 import gettext
+import re
 from dataclasses import dataclass
 from functools import lru_cache
-from io import BytesIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,8 @@ from postcart.errors import ConfigurationError
 DOMAIN = "postcart"
 SOURCE_LANGUAGE = "en"
 """The language of the message ids."""
+
+_PO_LINE = re.compile(r'\s*(#.*|((msgctxt|msgid|msgid_plural|msgstr(\[\d+\])?)\s+)?"([^"\\]|\\.)*")?\s*')
 
 
 @dataclass(frozen=True)
@@ -121,11 +124,15 @@ def read_catalogue(file: Path) -> Catalog:
     if locale is None or str(locale) != _key(tag):
         raise ConfigurationError(f"{file}: {tag!r} is no language that is known; name the folder like 'de' or 'pt_BR'")
     try:
-        with file.open("rb") as lines:
-            return read_po(lines, locale=locale, domain=DOMAIN, abort_invalid=True)
+        text = file.read_text("utf-8")
+        # Babel reads half-quoted lines as it can, and so loses messages.
+        for number, line in enumerate(text.splitlines(), 1):
+            if not _PO_LINE.fullmatch(line):
+                raise ConfigurationError(f"{file}:{number}: no line of a catalogue: {line[:60]!r}")
+        return read_po(StringIO(text), locale=locale, domain=DOMAIN, abort_invalid=True)
     except PoFileError as error:
-        raise ConfigurationError(f"{file}:{error.lineno}: {error}") from error
-    except (UnicodeDecodeError, ValueError) as error:
+        raise ConfigurationError(f"{file}:{error.lineno + 1}: {error}") from error
+    except (OSError, ValueError) as error:
         raise ConfigurationError(f"{file}: {error}") from error
 
 

@@ -7,6 +7,7 @@ One environment serves all languages, so a template is compiled once: filters an
 that the context names. The sandbox bounds neither CPU nor memory: templates are the operators' own.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -23,6 +24,7 @@ from postcart.errors import RenderError
 Load = Callable[[str], tuple[str, str, None] | None]
 """Source and file name of a template's path; None if there is none."""
 
+_PLACEHOLDER = re.compile(r"%\(\w+\)s")
 _UNUSED_GLOBALS = ("lipsum", "cycler", "joiner", "namespace", "dict")
 
 
@@ -89,13 +91,22 @@ class Sandbox:
     def _gettext(self) -> Callable[..., str]:
         @pass_context
         def gettext(context: Context, message: str) -> str:
-            return self._of(context).translations.gettext(message)
+            language = self._of(context)
+            return _isolated(language.translations.gettext(message), language)
 
         return gettext
 
     def _ngettext(self) -> Callable[..., str]:
         @pass_context
         def ngettext(context: Context, singular: str, plural: str, count: int) -> str:
-            return self._of(context).translations.ngettext(singular, plural, count)
+            language = self._of(context)
+            return _isolated(language.translations.ngettext(singular, plural, count), language)
 
         return ngettext
+
+
+def _isolated(text: str, language: Language) -> str:
+    """In a right-to-left text each value is isolated, so that a name or price of other letters can't reorder it."""
+    if language.direction == "ltr":
+        return text
+    return _PLACEHOLDER.sub("\u2068\\g<0>\u2069", text)
