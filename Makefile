@@ -33,11 +33,12 @@ test: $(STAMP) ## all tests; a real Kafka is started for them (or KAFKA_BOOTSTRA
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
 	$(PYTEST) -m "not slow and not kafka and not browser"
 
-check: $(STAMP) ## format, lint, types, layers
+check: $(STAMP) ## format, lint, types, layers, generated pages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m postcart.cli.docs --check
 
 format: $(STAMP) ## write the code as the formatter wants it
 	$(BIN)/ruff format .
@@ -54,7 +55,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
 
 requirements: $(STAMP) ## compile requirements/*.txt again from pyproject.toml
 	$(COMPILE) -o requirements/base.txt pyproject.toml
-	$(COMPILE) --extra dev --extra demo -o requirements/dev.txt pyproject.toml
+	$(COMPILE) -c requirements/base.txt --extra dev --extra demo -o requirements/dev.txt pyproject.toml
 	echo 'setuptools>=77' | $(COMPILE) -o requirements/build.txt -
 
 clean: ## throw away what was built
