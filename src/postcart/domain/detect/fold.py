@@ -45,7 +45,8 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected) -> bool:
             idle = _hint(visitor, event, out, idle=idle)
     if not ordered:
         pending.sort(key=order_key)
-    return sooner
+    # Out of order an event may have come before the first one, for whose time the row is indexed.
+    return sooner or not ordered
 
 
 def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> bool:
