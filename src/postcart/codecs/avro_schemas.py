@@ -29,11 +29,13 @@ class AvroSchema:
         parsed: fastavro's form, with timestamp-millis left as the number that it is: no datetime is made per record.
         rabin: Its CRC-64-AVRO, 8 bytes as they stand in a single-object header.
         version: The number in the file's name; 0 for one that a registry told.
+        record: Name of the record that it describes, if it is one.
     """
 
     parsed: Any
     rabin: bytes
     version: int = 0
+    record: str | None = None
 
 
 class SchemaSource(Protocol):
@@ -48,19 +50,29 @@ class SchemaSource(Protocol):
         ...
 
 
-def avro_schema(definition: Any, *, version: int = 0) -> AvroSchema:
+def avro_schema(definition: Any, *, version: int = 0, references: Sequence[Any] = ()) -> AvroSchema:
     """The schema of a definition as ``json.loads`` returns it.
+
+    Args:
+        definition: The schema.
+        version: Its number among the released ones.
+        references: Definitions of the names that it doesn't define itself; later ones may use earlier ones.
 
     Raises:
         ValueError: It is no Avro schema.
     """
     try:
-        canonical = to_parsing_canonical_form(definition)
-        parsed = parse_schema(_without_millis(definition))
+        named: dict[str, Any] = {}
+        for reference in references:
+            parse_schema(_without_millis(reference), named)
+        parsed = parse_schema(_without_millis(definition), named)
+        canonical = to_parsing_canonical_form(parsed)
     except (SchemaParseException, UnknownType, KeyError, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"no Avro schema: {error}") from error
     # fastavro's text is already in the header's byte order, lowest first.
-    return AvroSchema(parsed, bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO")), version)
+    rabin = bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
+    record = parsed.get("name") if isinstance(parsed, dict) and parsed.get("type") == "record" else None
+    return AvroSchema(parsed, rabin, version, record)
 
 
 def released_schemas(subject: str, *, folder: Path = RELEASED) -> Sequence[AvroSchema]:

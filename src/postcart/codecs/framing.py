@@ -31,7 +31,7 @@ class AvroFraming:
     Args:
         released: The subject's schemas, newest first.
         registry: Resolves the ids of the wire format, if there is one.
-        accept: Makes an event of the value read; raises ``ValueError`` if it is none.
+        accept: Makes an event of the value read and the name of its record; raises ``ValueError`` if it is none.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class AvroFraming:
         released: Sequence[AvroSchema],
         *,
         registry: SchemaSource | None,
-        accept: Callable[[Any], T],
+        accept: Callable[[Any, str | None], T],
     ) -> None:
         self._released = released
         self._by_rabin = {schema.rabin: schema for schema in released}
@@ -90,7 +90,7 @@ class AvroFraming:
         if stream.tell() != len(payload):
             raise UnreadableRecord("decode", f"{len(payload) - stream.tell()} bytes are left over")
         try:
-            return self._accept(value)
+            return self._accept(value, schema.record)
         except ValueError as error:  # msgspec's validation errors are ValueErrors
             raise UnreadableRecord("invalid", str(error)) from error
 

@@ -60,7 +60,7 @@ class ShopEventDecoder:
         self._avro = AvroFraming(
             released_schemas(subject) if schemas is None else schemas,
             registry=registry,
-            accept=lambda value: from_avro(subject, value),
+            accept=lambda value, record: from_avro(subject, value, record),
         )
 
     def decode_batch(self, messages: Sequence[Message]) -> tuple[list[Any], list[DeadLetter]]:

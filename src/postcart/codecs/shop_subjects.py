@@ -71,16 +71,15 @@ def key_of(event: ShopEvent) -> str:
     return str(getattr(event, SUBJECTS[SUBJECT_OF[type(event)]].key_field))
 
 
-def from_avro(subject: Subject, value: Any) -> ShopEvent:
+def from_avro(subject: Subject, value: Any, name: str | None = None) -> ShopEvent:
     """The event of a value as fastavro reads it, whichever way its writer's schema names the kind.
 
     Kinds are read from ``kind``, a union of records beside the common fields (the released schemas), from a union of
-    records at the top, or from a field ``type``.
+    records at the top, from a field ``type``, or from ``name``, that of the record as a whole.
 
     Raises:
         ValueError: It is no event of this subject.
     """
-    name = None
     if type(value) is tuple:
         name, value = value
     if type(value) is not dict:
