@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 import structlog
 
 from postcart.adapters.changelog import ChangelogReader, Rows
+from postcart.adapters.rdkafka.lane import Lane
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.settings import Config
 from postcart.adapters.rdkafka.trouble import no_position
-from postcart.processors.engine.lane import Lane
 from postcart.processors.engine.metrics import EngineMetrics
 from postcart.processors.engine.slot import Slot
 from postcart.processors.engine.task import StageSpec

@@ -12,11 +12,11 @@ from typing import Any
 import structlog
 from confluent_kafka import TopicPartition
 
+from postcart.adapters.rdkafka.lane import Lane
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Record, TransactionAborted, TransactionExpired, Transactor
 from postcart.errors import Fenced
-from postcart.processors.engine.lane import Lane
 from postcart.processors.engine.metrics import EngineMetrics
 from postcart.processors.engine.slot import Harvest, offsets_of
 from postcart.processors.engine.task import StageSpec
