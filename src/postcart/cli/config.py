@@ -22,10 +22,10 @@ TRIAL_DEFAULTS = ("identity_key", "master_key", "unsubscribe.token_secret", "uns
 
 @app.command()
 def check(output: OutputOption = "table") -> None:
-    """Check settings, campaigns, templates and keys; all problems are told at once.
+    """Check settings, campaigns, templates and keys.
 
-    Exit code 1 if there are any. Notes (trial defaults still in use) are no problems. Kafka and the mail server are not
-    asked: see `postcart topics check`.
+    All problems are told at once; exit code 1 if there are any. Notes (trial defaults still in use) are no problems.
+    Kafka and the mail server are not asked: see `postcart topics check`.
     """
     problems: list[str] = []
     notes: list[str] = []

@@ -3,6 +3,7 @@
 Owns: the commands. Must not: read or redrive (adapters.dead_letters).
 """
 
+import json
 import time
 from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
@@ -14,7 +15,6 @@ from postcart.cli.setup import current_settings, kafka_client
 
 if TYPE_CHECKING:
     from postcart.adapters.dead_letters import Found, LetterFilter, RedriveReport
-    from postcart.codecs.dead_letters import DeadLetter
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: list, explain, redrive.")
 
@@ -69,21 +69,20 @@ def show(
 ) -> None:
     """Explain one dead letter and show its original."""
     from postcart.adapters.dead_letters import find_letter  # noqa: PLC0415
+    from postcart.codecs.dead_letter_view import described  # noqa: PLC0415
 
     client, dead = _place()
     found = find_letter(client, dead, letter_id)
     if found is None:
         say(f"error: there is no dead letter {letter_id}; `postcart dead list --each` has them all")
         raise typer.Exit(Exit.FINDING)
+    facts = {**described(found.letter), "redriven": found.redriven}
     if output == "json":
-        print_json({**_facts(found.letter), "redriven": found.redriven, "value": found.letter.value})
+        print_json(facts)
         return
-    facts = _facts(found.letter)
-    del facts["timestamp_ms"]
-    print_fields({**facts, "time": _moment(found.letter.timestamp_ms), "redriven": found.redriven})
-    typer.echo("\n" + _readable(found.letter.value))
-    if found.letter.truncated:
-        say(f"only the beginning is kept; the record has {found.letter.size:,} bytes")
+    value = facts.pop("value")
+    print_fields(facts)
+    typer.echo("\n" + (value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 @app.command()
@@ -141,66 +140,24 @@ def _filter(reasons: list[str] | None, topics: list[str] | None, ids: list[str] 
 
 
 def _list_each(found: "list[Found]", output: str) -> None:
+    rows = [
+        {
+            "id": one.letter.id,
+            "reason": one.letter.reason,
+            "topic": one.letter.topic,
+            "partition": one.letter.partition,
+            "offset": one.letter.offset,
+            "time": _moment(one.letter.timestamp_ms),
+            "redriven": one.redriven,
+            "detail": one.letter.detail,
+        }
+        for one in found
+    ]
     if output == "json":
-        print_json([{**_facts(one.letter), "redriven": one.redriven} for one in found])
+        print_json(rows)
         return
-    print_table(
-        ("id", "reason", "topic", "partition", "offset", "time", "redriven"),
-        (
-            (
-                one.letter.id,
-                one.letter.reason,
-                one.letter.topic,
-                one.letter.partition,
-                one.letter.offset,
-                _moment(one.letter.timestamp_ms),
-                one.redriven,
-            )
-            for one in found
-        ),
-    )
-
-
-def _facts(letter: "DeadLetter") -> dict[str, object]:
-    """A letter without its value, in the order in which one asks."""
-    return {
-        "id": letter.id,
-        "reason": letter.reason,
-        "detail": letter.detail,
-        "stage": letter.stage,
-        "topic": letter.topic,
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "timestamp_ms": letter.timestamp_ms,
-        "key": None if letter.key is None else letter.key.decode(errors="backslashreplace"),
-        "headers": {name: _text(value) for name, value in letter.headers},
-        "size": letter.size,
-        "truncated": letter.truncated,
-    }
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode(errors="backslashreplace")
-
-
-def _readable(value: bytes | None) -> str:
-    """JSON indented, other text as it is, the rest as hexadecimal with the text beside it."""
-    import msgspec  # noqa: PLC0415
-
-    if value is None:
-        return "(no value: a tombstone)"
-    try:
-        return msgspec.json.format(value, indent=2).decode()
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        pass
-    text = value.decode(errors="replace")
-    if text.isprintable():
-        return text
-    rows = (value[start : start + 16] for start in range(0, min(len(value), 1_024), 16))
-    return "\n".join(
-        f"{number * 16:06x}  {row.hex(' '):<47}  {''.join(chr(byte) if 32 <= byte < 127 else '.' for byte in row)}"  # noqa: PLR2004 -- ASCII
-        for number, row in enumerate(rows)
-    )
+    columns = ("id", "reason", "topic", "partition", "offset", "time", "redriven")
+    print_table(columns, ([row[column] for column in columns] for row in rows))
 
 
 def _moment(at_ms: int | None) -> str | None:

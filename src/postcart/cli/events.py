@@ -29,9 +29,10 @@ def import_(  # noqa: PLR0917 -- typer calls it by name
     devices: DevicesOption = 0.0,
     items: ItemsOption = None,
 ) -> None:
-    """Print FILES as shop events, one JSON object per line, in the order of time.
+    """Print files as shop events, a JSON object per line.
 
-    Persons are made up from user_id, with consent given. Importing the same files again gives the same ids.
+    They come in the order of time. Persons are made up from user_id, with consent given. Importing the same files again
+    gives the same ids.
     """
     del source  # there is one so far; the argument keeps the place for others
     from postcart.codecs.rees46 import write_json_lines  # noqa: PLC0415

@@ -100,8 +100,8 @@ def _where_kafka_should_be() -> str:
     from postcart.cli.setup import current_settings  # noqa: PLC0415
 
     return (
-        f"Check POSTCART_BOOTSTRAP ({current_settings().bootstrap}), that the broker runs, and that this machine reaches "
-        "it; for a try, `make kafka` starts one."
+        f"Check POSTCART_BOOTSTRAP ({current_settings().bootstrap}), that the broker runs, and that this machine "
+        "reaches it; for a try, `make kafka` starts one."
     )
 
 

@@ -20,7 +20,10 @@ app.add_typer(send_app, name="send")
 
 @app.command()
 def detect() -> None:
-    """Find carts that were left behind: sessions and carts in, signals out."""
+    """Find carts that were left behind.
+
+    Sessions and carts in, signals out.
+    """
     from postcart.wiring.workers import run_detect  # noqa: PLC0415
 
     _run(run_detect)
@@ -28,7 +31,10 @@ def detect() -> None:
 
 @app.command()
 def journey() -> None:
-    """Decide per person whether, when and what to send: signals, orders and profiles in, jobs out."""
+    """Decide per person whether and when to send what.
+
+    Signals, orders and profiles in, jobs out.
+    """
     from postcart.wiring.workers import run_journey  # noqa: PLC0415
 
     _run(run_journey)
@@ -36,7 +42,7 @@ def journey() -> None:
 
 @send_app.command()
 def email() -> None:
-    """Render and send email jobs over SMTP, at most once each."""
+    """Render email jobs and send them over SMTP."""
     from postcart.wiring.workers import run_send_email  # noqa: PLC0415
 
     _run(run_send_email)
