@@ -8,6 +8,7 @@ native digits only for symbols here, and Arabic shops use both.
 
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
@@ -17,6 +18,7 @@ from babel.numbers import format_currency, format_decimal, format_percent, get_c
 from postcart.events.times import from_ms
 
 
+@lru_cache(maxsize=8192)  # prices come again and again, and a format takes 0.1 ms
 def money(amount: Decimal, currency: str, locale: Locale) -> str:
     """``amount`` in the recipient's notation of ``currency``, rounded half to even to the currency's own decimals."""
     exponent = Decimal(1).scaleb(-get_currency_precision(currency))

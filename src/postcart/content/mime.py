@@ -6,12 +6,13 @@ The same content, job and date give the same bytes: the boundary comes from the 
 quoted-printable: 7-bit clean, so that no server on the way recodes them, which would break the signature.
 """
 
+import re
 from binascii import b2a_qp
 from dataclasses import dataclass
 from email.headerregistry import Address
-from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import sha256
 
 from postcart.content.templates import Content
@@ -20,6 +21,9 @@ from postcart.events.times import from_ms
 
 # With the default policy Python encodes a long List-Unsubscribe URI as RFC 2047 and breaks it.
 _POLICY = SMTP.clone(max_line_length=998)
+
+_PLAIN = re.compile(r"(?!.*=\?)[\x20-\x7e]{1,900}")
+"""Text that stands in a header as it is; everything else goes through the email package, which encodes or refuses."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,48 +55,64 @@ def build_message(content: Content, heads: Heads) -> bytes:
     Raises:
         RenderError: A header can't be written, for example because of a line break in an address.
     """
-    message = EmailMessage(_POLICY)
+    boundary = _boundary(heads.message_id)
     try:
-        _write_heads(message, content.subject, heads)
+        fields = [*_fields(content.subject, heads), _field("MIME-Version", "1.0")]
+        fields.append(_field("Content-Type", f'multipart/alternative; boundary="{boundary}"'))
     except (ValueError, IndexError) as error:
         # The address itself must not show up in an error.
         raise RenderError(f"a header can't be written: {type(error).__name__}") from None
-    message["MIME-Version"] = "1.0"
-    message["Content-Type"] = f'multipart/alternative; boundary="{_boundary(heads.message_id)}"'
-    message.set_payload([_part("plain", content.text, heads.language), _part("html", content.html, heads.language)])
-    return message.as_bytes()
+    divider = f"--{boundary}".encode()
+    text, html = (_part(kind, part, heads.language) for kind, part in (("plain", content.text), ("html", content.html)))
+    body = (b"", divider, text, divider, html, divider + b"--", b"")
+    return b"".join(fields) + b"\r\n".join(body)
 
 
-def _write_heads(message: EmailMessage, subject: str, heads: Heads) -> None:
-    message["Date"] = format_datetime(from_ms(heads.date_ms))
-    message["Message-ID"] = heads.message_id
-    message["From"] = _mailbox(heads.from_name, heads.from_address)
-    message["To"] = _mailbox(heads.to_name, heads.to_address)
+def _fields(subject: str, heads: Heads) -> list[bytes]:
+    fields = [
+        _field("Date", format_datetime(from_ms(heads.date_ms))),
+        _field("Message-ID", heads.message_id),
+        _own_mailbox("From", heads.from_name, heads.from_address),
+        _mailbox("To", heads.to_name, heads.to_address),
+    ]
     if heads.reply_to:
-        message["Reply-To"] = _mailbox("", heads.reply_to)
-    message["Subject"] = subject
+        fields.append(_own_mailbox("Reply-To", "", heads.reply_to))
+    fields.append(_field("Subject", subject))
     if heads.unsubscribe:
         link, mail = heads.unsubscribe
-        message["List-Unsubscribe"] = f"<{link}>, <{mail}>"
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message["Auto-Submitted"] = "auto-generated"
-    message["Feedback-ID"] = heads.feedback_id
-    message["Content-Language"] = heads.language
+        fields.append(_field("List-Unsubscribe", f"<{link}>, <{mail}>"))
+        fields.append(_field("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"))
+    fields.append(_field("Auto-Submitted", "auto-generated"))
+    fields.append(_field("Feedback-ID", heads.feedback_id))
+    fields.append(_field("Content-Language", heads.language))
+    return fields
 
 
-def _mailbox(name: str, address: str) -> Address:
+def _field(name: str, value: str) -> bytes:
+    if _PLAIN.fullmatch(value):
+        return f"{name}: {value}\r\n".encode("ascii")
+    return _POLICY.fold_binary(*_POLICY.header_store_parse(name, value))
+
+
+def _mailbox(field: str, name: str, address: str) -> bytes:
     local, _, domain = address.rpartition("@")
-    return Address(display_name=name, username=local, domain=domain)
+    value = Address(display_name=name, username=local, domain=domain)
+    return _POLICY.fold_binary(*_POLICY.header_store_parse(field, str(value)))
 
 
-def _part(subtype: str, text: str, language: str) -> MIMEPart:
-    part = MIMEPart(_POLICY)
-    part["Content-Type"] = f'text/{subtype}; charset="utf-8"'
-    part["Content-Language"] = language
-    part["Content-Transfer-Encoding"] = "quoted-printable"
+@lru_cache(maxsize=64)
+def _own_mailbox(field: str, name: str, address: str) -> bytes:
+    # The same in every mail, and slow to make.
+    return _mailbox(field, name, address)
+
+
+def _part(subtype: str, text: str, language: str) -> bytes:
+    head = (
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Language: {language}\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
     lines = text.replace("\r\n", "\n").replace("\r", "\n").encode()
-    part.set_payload(b2a_qp(lines).decode("ascii"))
-    return part
+    return head.encode("ascii") + b2a_qp(lines).replace(b"\n", b"\r\n")
 
 
 def _boundary(message_id: str) -> str:
