@@ -10,6 +10,7 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, To
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from postcart.adapters.topics import all_topics, check, create, require_topics, stage_group, stage_inputs
+from postcart.adapters.topics.sampling import murmur2
 from postcart.errors import BrokerUnavailable, TopologyError
 from postcart.settings import Settings, load_settings
 
@@ -34,9 +35,9 @@ def committed(settings: Settings, group: str) -> dict[tuple[str, int], int]:
     return {(one.topic, one.partition): one.offset for one in found}
 
 
-def write(settings: Settings, topic: str, partition: int = 0) -> None:
+def write(settings: Settings, topic: str, partition: int = 0, key: bytes = b"key") -> None:
     producer = Producer({"bootstrap.servers": settings.bootstrap})
-    producer.produce(topic, b"value", key=b"key", partition=partition)
+    producer.produce(topic, b"value", key=key, partition=partition)
     assert producer.flush(_DEADLINE_S) == 0
 
 
@@ -187,3 +188,21 @@ def test_too_many_copies_are_refused_by_name(kafka: Any) -> None:
     settings = settings_for(kafka, POSTCART_REPLICATION="7")
     with pytest.raises(TopologyError, match="can't be created"):
         create(settings)
+
+
+def test_keys_on_foreign_partitions_and_keys_of_nobody_are_told(kafka: Any) -> None:
+    """Librdkafka's own partitioner is not Java's: records of one visitor would not meet."""
+    settings = settings_for(kafka)
+    create(settings)
+    astray, right = settings.shop_topic("carts"), settings.shop_topic("sessions")
+    for topic, partitioner in ((astray, "consistent"), (right, "murmur2_random")):
+        producer = Producer({"bootstrap.servers": settings.bootstrap, "partitioner": partitioner})
+        for number in range(60):
+            producer.produce(topic, b"{}", key=f"visitor-{number}".encode())
+        assert producer.flush(_DEADLINE_S) == 0
+    (problem,) = check(settings)
+    assert problem.startswith(f"topic {astray}: ")
+    assert "partitioner=murmur2_random" in problem
+    assert check(settings, "detect") == []
+    write(settings, right, murmur2(b"guest") % 2, key=b"guest")
+    assert any(f"topic {right}: 1 of 61 sampled records have no key" in line for line in check(settings))

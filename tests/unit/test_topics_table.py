@@ -1,6 +1,9 @@
 """The table of topics agrees with itself."""
 
+import pytest
+
 from postcart.adapters.topics import STAGES, all_topics, changelog, joined, stage_group, stage_inputs, topic_counts
+from postcart.adapters.topics.sampling import murmur2
 from postcart.settings import load_settings
 
 SETTINGS = load_settings({"POSTCART_TOPIC_PREFIX": "pc.", "POSTCART_SHOP_PREFIX": "s.", "POSTCART_PARTITIONS": "6"})
@@ -40,3 +43,19 @@ def test_three_copies_need_two_in_sync() -> None:
     three = load_settings({"POSTCART_REPLICATION": "3"})
     assert {topic.config["min.insync.replicas"] for topic in all_topics(three)} == {"2"}
     assert {topic.config["min.insync.replicas"] for topic in all_topics(SETTINGS)} == {"1"}
+
+
+@pytest.mark.parametrize(
+    ("key", "java"),
+    [
+        (b"21", -973932308),
+        (b"foobar", -790332482),
+        (b"a-little-bit-long-string", -985981536),
+        (b"a-little-bit-longer-string", -1486304829),
+        (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+        (b"abc", 479470107),
+    ],
+)
+def test_murmur2_is_javas(key: bytes, java: int) -> None:
+    """Values from Apache Kafka's own test of it (UtilsTest.testMurmur2)."""
+    assert murmur2(key) == java & 0x7FFFFFFF

@@ -5,6 +5,7 @@ Owns: everything about topics but their records. Must not: read or write records
 
 from postcart.adapters.topics.checking import check, partition_count, require_topics
 from postcart.adapters.topics.creation import Created, commit_beginnings, create
+from postcart.adapters.topics.sampling import check_keys
 from postcart.adapters.topics.table import (
     STAGES,
     Stage,
@@ -25,6 +26,7 @@ __all__ = [
     "all_topics",
     "changelog",
     "check",
+    "check_keys",
     "commit_beginnings",
     "create",
     "joined",

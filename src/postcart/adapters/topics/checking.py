@@ -10,6 +10,7 @@ from confluent_kafka import KafkaException
 
 from postcart.adapters.topics.client import Admin
 from postcart.adapters.topics.creation import has_state
+from postcart.adapters.topics.sampling import check_keys
 from postcart.adapters.topics.table import STAGES, Stage, all_topics, changelog, joined, stage_group, stage_inputs
 from postcart.errors import TopologyError
 from postcart.settings import Settings
@@ -19,6 +20,8 @@ _CREATE = "`postcart topics create` makes it"
 
 def check(settings: Settings, stage: Stage | None = None) -> list[str]:
     """Return what is wrong with the topics of ``stage`` (``None``: of all stages), one line each, in a fixed order.
+
+    For all stages together a sample of the shop's keys is judged, too; the start of a worker doesn't wait for that.
 
     Raises:
         BrokerUnavailable: Kafka doesn't answer.
@@ -37,7 +40,7 @@ def check(settings: Settings, stage: Stage | None = None) -> list[str]:
     for one in stages:
         if all(name in counts for name in joined(settings, one)):
             problems += _without_offsets(admin, counts, settings, one)
-    return problems
+    return problems if stage is not None else problems + check_keys(settings)
 
 
 def require_topics(settings: Settings, stage: Stage) -> None:
