@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+from decimal import Decimal
 from email import message_from_bytes
 from email.policy import SMTP
 from pathlib import Path
@@ -17,10 +18,13 @@ from typing import Any
 
 import pytest
 
+from postcart.content import sample
 from postcart.content.gallery import write_gallery
 from postcart.content.languages import Languages
-from postcart.content.preview import preview_message
+from postcart.content.preview import preview_message, preview_renderer
 from postcart.content.templates import TemplateSet
+from postcart.events.shop import Product
+from postcart.events.signals import LineState
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -32,7 +36,7 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM and not CI, reason="no chromium: apt-get install chromium"),
 ]
 
-_FLAGS = [
+_FLAGS = (
     "--headless",
     "--no-sandbox",
     "--disable-gpu",
@@ -44,7 +48,7 @@ _FLAGS = [
     "--disable-web-security",
     "--virtual-time-budget=20000",
     "--dump-dom",
-]
+)
 
 _PAGE = """<!doctype html><meta charset="utf-8"><body><pre id="out"></pre><script>
 const cases = %s, out = {};
@@ -98,6 +102,11 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
         for tag in ("en", "de", "ar")
         for name in templates.names
     }
+    long = Product(title="Unbreakable" * 20, options="o" * 200, page_url="https://x.example/")
+    line = LineState(variant_id="1", quantity=999_999, changed_ms=1, unit_price=Decimal("99999.99"), product=long)
+    job = sample.sample_job("cart-reminder", lines=(line, line), value=None)
+    renderer = preview_renderer(templates, languages)
+    mails["cart-reminder long"] = renderer.render(job, sample.RECIPIENT, date_ms=sample.DATE_MS).data
     write_gallery([({"case": case}, data) for case, data in mails.items()], folder)
     cases = [
         {"name": "list wide", "file": "index.html", "width": 1280, "action": "list"},
@@ -149,7 +158,7 @@ def test_the_list_chooses_and_searches(seen: dict[str, dict[str, Any]]) -> None:
     """A click marks the mail and opens it beside the list; the search counts what it leaves."""
     wide = seen["list wide"]
     assert (wide["current"], wide["target"]) == (1, "mail")
-    assert (wide["shown"], wide["count"]) == (3, "3 of 9 mails")
+    assert (wide["shown"], wide["count"]) == (3, "3 of 10 mails")
 
 
 def test_the_parts_of_a_mail(seen: dict[str, dict[str, Any]]) -> None:

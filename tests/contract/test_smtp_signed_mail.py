@@ -10,7 +10,6 @@ from pathlib import Path
 import dkim
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from smtp_sink import sink
 
 from postcart.adapters.smtp import SmtpConfig, SmtpSender
 from postcart.content import sample
@@ -19,6 +18,7 @@ from postcart.content.email import EmailRenderer, Recipient
 from postcart.content.languages import Languages
 from postcart.content.templates import TemplateSet
 from postcart.content.tokens import EnvelopeSenders, UnsubscribeLinks
+from smtp_sink import sink
 
 ROOT = Path(__file__).parents[2]
 SECRET = b"sixteen bytes or more"

@@ -109,6 +109,7 @@ def test_lines_are_seven_bit_and_short() -> None:
         "a@example.com, b@example.com",
         "a@example.com\r\nBcc: b@example.com",
         "a@b@c",
+        "ü@example.com",
         "Ana <a@example.com>",
     ],
 )
@@ -185,3 +186,21 @@ def test_tokens_are_not_forgeable() -> None:
     assert ENVELOPE.job_of("b-x" + address[3:]) is None
     assert ENVELOPE.job_of("someone@bounce.shop.example") is None
     assert len(address.partition("@")[0]) <= 64
+
+
+def test_endless_texts_are_cut() -> None:
+    """A mail stays below what providers clip, whatever a shop's fields hold."""
+    product = Product(title="word" * 500, options="o" * 2000)
+    line = type(sample.LINES[0])(variant_id="1", quantity=1, changed_ms=1, product=product)
+    mail = render(sample.sample_job("cart-reminder", lines=(line,) * 500), Recipient("a@example.com", "n" * 2000))
+    assert len(body(mail, "html")) < 60_000
+    assert "492 more items" in body(mail, "html")
+    assert len(parsed(mail)["To"]) < 200
+
+
+def test_what_another_language_can_hold_is_encoded() -> None:
+    """Names and campaigns beyond ASCII."""
+    mail = render(sample.sample_job("cart-reminder", campaign="Frühling: 10 %"), Recipient("a@müller.de", "Zoë"))
+    assert mail.recipient == "a@xn--mller-kva.de"
+    assert parsed(mail)["Feedback-ID"].startswith("Fr-hling-10-:cart-reminder.")
+    assert parsed(mail)["To"].addresses[0].display_name == "Zoë"

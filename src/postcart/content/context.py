@@ -25,6 +25,8 @@ from postcart.events.times import DAY_MS
 _BREAKING = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028-\u202e]+")
 
 _UNKNOWN = Product()
+_LONGEST_TEXT = 120
+"""Characters of a name, title or option: shops' fields hold thousands, and providers clip a mail at 102 kB."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,5 +176,6 @@ def _incentive(
 
 
 def one_line(text: str) -> str:
-    """``text`` with every run of white space, line breaks and control characters made one space."""
-    return _BREAKING.sub(" ", text).strip()
+    """``text`` with every run of white space, line breaks and control characters made one space, cut at 120."""
+    line = _BREAKING.sub(" ", text).strip()
+    return line if len(line) <= _LONGEST_TEXT else line[: _LONGEST_TEXT - 1].rstrip() + "…"

@@ -4,6 +4,7 @@ Owns: the order of the steps, and what a mail says of itself (Message-ID, envelo
 or decide whether to send.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,7 +21,7 @@ from postcart.events.jobs import Job
 __all__ = ["EmailRenderer", "Incentive", "OutgoingEmail", "Recipient", "ShopIdentity"]
 
 _NO_INCENTIVES: Mapping[str, Incentive] = MappingProxyType({})
-_FEEDBACK_UNSAFE = str.maketrans({":": "-", " ": "-"})
+_FEEDBACK_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +137,6 @@ class EmailRenderer:
             to_address=address,
             reply_to=self._shop.reply_to,
             language=language.tag,
-            feedback_id=":".join(part.translate(_FEEDBACK_UNSAFE) for part in parts),
+            feedback_id=":".join(_FEEDBACK_UNSAFE.sub("-", part) for part in parts),
             unsubscribe=(self._unsubscribe.url(opt_out), self._unsubscribe.mailto(opt_out)) if opt_out else None,
         )

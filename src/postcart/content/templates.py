@@ -63,8 +63,7 @@ class TemplateSet:
             raise ConfigurationError(f"{folder}: no such folder; it holds the message templates")
         self.folder = folder.resolve()
         self.sources = {
-            file.relative_to(self.folder).as_posix(): file.read_text("utf-8")
-            for file in sorted(self.folder.rglob("*.j2"))
+            file.relative_to(self.folder).as_posix(): _text_of(file) for file in sorted(self.folder.rglob("*.j2"))
         }
         self.names = sorted({path.split("/")[0] for path in self.sources} - SHARED)
         self.sandbox = Sandbox(self._load)
@@ -147,6 +146,13 @@ class TemplateSet:
             for line, text in _static_problems(self.sandbox.environment, source, names):
                 problems.append(f"{self.folder.name}/{path}:{line}: {text}")
         return problems
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file}: {error}; templates are UTF-8 text") from error
 
 
 def _static_problems(environment: Environment, source: str, names: tuple[str, ...] | None) -> list[tuple[int, str]]:
