@@ -14,14 +14,21 @@ from collections import Counter
 from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
+from pathlib import Path
 
 import msgspec
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.smtp import SmtpSender
 from postcart.adapters.smtp_config import SmtpConfig
 from postcart.adapters.vault import Vault
-from postcart.content.email import OutgoingEmail, Recipient
+from postcart.content import sample
+from postcart.content.dkim import DkimKey, DkimSigner
+from postcart.content.email import EmailRenderer, OutgoingEmail, Recipient
+from postcart.content.languages import Languages
+from postcart.content.templates import TemplateSet
+from postcart.content.tokens import EnvelopeSenders, UnsubscribeLinks
 from postcart.errors import RenderError
 from postcart.events.jobs import Job
 from postcart.senders.config import SenderConfig, SenderLimits, SenderTopics
@@ -30,6 +37,7 @@ from postcart.senders.gate import GateRules
 from postcart.senders.item import FaultPoint
 from postcart.workers.send import run_sender
 
+ROOT = Path(__file__).parents[2]
 MASTER_KEY = bytes(range(32))
 
 
@@ -46,6 +54,8 @@ class Settings(msgspec.Struct, kw_only=True):
     """Point, how often it is passed before, and ``kill`` or ``stop``."""
     replay: bool = False
     group_protocol: str = "consumer"
+    real_mails: bool = False
+    """Render the product's templates and sign by DKIM, instead of a short text."""
 
 
 class Clock:
@@ -81,6 +91,21 @@ class PlainRenderer:
             data=message.as_bytes(),
             subject=message["Subject"],
         )
+
+
+def real_renderer() -> EmailRenderer:
+    """As the wiring builds it, with the samples' shop."""
+    secret = b"sixteen bytes or more"
+    key = DkimKey("s1", generate_private_key(65537, 2048))
+    return EmailRenderer(
+        TemplateSet(ROOT / "templates"),
+        sample.SHOP,
+        DkimSigner("lumen-leaf.example", key),
+        UnsubscribeLinks("https://shop.example/u", "out@shop.example", secret),
+        languages=Languages(ROOT / "locales"),
+        envelope=EnvelopeSenders("bounce.shop.example", secret),
+        incentives=sample.INCENTIVES,
+    )
 
 
 def topics(prefix: str) -> SenderTopics:
@@ -127,7 +152,7 @@ def main() -> int:
         group=f"{settings.prefix}email",
         worker_name=settings.name,
         topics=topics(settings.prefix),
-        adapter=EmailAdapter(PlainRenderer(), smtp, vault),
+        adapter=EmailAdapter(real_renderer() if settings.real_mails else PlainRenderer(), smtp, vault),
         clock=Clock(is_replay=settings.replay),
         rules=GateRules(quiet_hours={"cart-reminder": None}),
         limits=bounds,

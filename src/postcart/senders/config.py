@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.events.jobs import Purpose
 from postcart.senders.gate import GateRules
+from postcart.senders.health import SenderHealth
 from postcart.senders.item import FaultPoint
 from postcart.senders.metrics import NoMetrics, SenderMetrics
 from postcart.senders.provider import ChannelAdapter
@@ -86,6 +87,8 @@ class SenderLimits:
     """Shortest time between two transactions."""
     hold_ms: int = 60_000
     """A job that must wait longer than this for quiet hours goes back to JOURNEY."""
+    stall_s: float = 60.0
+    """A partition that stands still so long, although there are jobs and room for them, ends the process."""
     first_probe_s: float = 1.0
     most_probe_s: float = 60.0
     """Pauses of a channel that does not work."""
@@ -114,4 +117,6 @@ class SenderConfig:
     rules: GateRules = field(default_factory=GateRules)
     limits: SenderLimits = field(default_factory=SenderLimits)
     metrics: SenderMetrics = field(default_factory=NoMetrics)
+    health: SenderHealth = field(default_factory=SenderHealth)
+    """Kept up to date by the sender; whoever serves probes reads it."""
     fault: Callable[[FaultPoint], None] = no_fault

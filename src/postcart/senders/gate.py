@@ -8,12 +8,11 @@ messages is decided by event time alone and not by the machine's speed.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import tzinfo
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 from postcart.domain.campaign import QuietHours
 from postcart.domain.quiet_hours import defer
+from postcart.domain.zones import zones_of
 from postcart.events.jobs import GatePerson, Job, SuppressReason
 from postcart.events.times import DAY_MS
 
@@ -74,11 +73,11 @@ class GateRules:
 
     Attributes:
         quiet_hours: By campaign; ``None`` switches them off; a campaign that is not named has the default ones.
-        zones: Where the recipient's zone is unknown (the shop's country).
+        shop_country: Decides the zone where neither the recipient's nor its country is known.
     """
 
     quiet_hours: Mapping[str, QuietHours | None] = field(default_factory=dict)
-    zones: tuple[tzinfo, ...] = (ZoneInfo("UTC"),)
+    shop_country: str | None = None
 
 
 class Known(NamedTuple):
@@ -153,16 +152,7 @@ def _quiet(job: Job, person: GatePerson, moment_ms: int, rules: GateRules) -> Ve
     if job.purpose != "marketing":
         return None
     quiet = rules.quiet_hours.get(job.campaign, QuietHours())
-    until_ms = defer(moment_ms, _zones(person, rules), quiet)
+    until_ms = defer(moment_ms, zones_of(person.time_zone, person.country, rules.shop_country), quiet)
     if until_ms == moment_ms:
         return None
     return Suppress("not_after") if until_ms > job.not_after_ms else Wait("quiet_hours", until_ms)
-
-
-def _zones(person: GatePerson, rules: GateRules) -> tuple[tzinfo, ...]:
-    if person.time_zone is None:
-        return rules.zones
-    try:
-        return (ZoneInfo(person.time_zone),)
-    except (LookupError, ValueError, OSError):  # unknown or malformed name; OSError: the name of a folder
-        return rules.zones

@@ -16,7 +16,7 @@ from postcart.adapters.rdkafka.grouping import group
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import verdict
-from postcart.errors import BrokerUnavailable
+from postcart.errors import Fenced
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.gate_view import GateView
 
@@ -80,7 +80,11 @@ class GateReader:
             self._changes.put((partition, None))
 
     async def watch(self) -> None:
-        """Ask for high watermarks again and again, until cancelled: what proves that the views are fresh."""
+        """Ask for high watermarks again and again, until cancelled: what proves that the views are fresh.
+
+        Raises:
+            Fenced: The reader stands still: the process must end and start again.
+        """
         while True:
             await self._ask()
             await asyncio.sleep(_WATERMARK_EVERY_S if self._all_loaded() else _LOADING_EVERY_S)
@@ -94,14 +98,12 @@ class GateReader:
         wanted = [(self._gate, number) for number in views]
         wanted += [(self._keys, number) for number, view in views.items() if not view.loaded]
         asked_s = elapsed_s()
-        try:
-            ends = await self._offsets.ends(wanted)
-        except (KafkaException, BrokerUnavailable) as error:
-            # Without an answer the views grow old, and marketing waits by itself.
-            log.warning("gate_watermarks_unknown", detail=str(error))
-            return
+        # Those that can't be told now are absent: their views grow old, and marketing waits by itself.
+        ends = await self._offsets.ends(wanted)
         for number, view in views.items():
             view.watermarks(asked_s=asked_s, gate=ends.get((self._gate, number)), keys=ends.get((self._keys, number)))
+            if view.stalled:
+                raise Fenced(f"standing still although there is something to read: {self._gate}[{number}]")
 
     def _all_loaded(self) -> bool:
         return all(view.loaded for view in self._views.values())

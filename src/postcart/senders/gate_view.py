@@ -14,7 +14,7 @@ from postcart.senders.gate import Freshness
 
 _decode = msgspec.json.Decoder(GateRecord).decode
 _PROGRESS = b'{"type":"progress"'
-_MARKS_MOST = 64
+_MARKS_MOST = 240
 
 
 class GateView:
@@ -25,7 +25,7 @@ class GateView:
         self._keys: dict[bytes, bytes] = {}
         self._orders_read_ms: int | None = None
         self._read_to = {"gate": 0, "keys": 0}
-        self._marks: deque[tuple[float, int]] = deque(maxlen=_MARKS_MOST)
+        self._marks: deque[tuple[float, int, int]] = deque(maxlen=_MARKS_MOST)
         self._gate_read_s: float | None = None
         self._keys_end: int | None = None
         self.malformed = 0
@@ -61,7 +61,7 @@ class GateView:
     def watermarks(self, *, asked_s: float, gate: int | None, keys: int | None) -> None:
         """High watermarks that were asked for at ``asked_s``, on the elapsed-time clock."""
         if gate is not None:
-            self._marks.append((asked_s, gate))
+            self._marks.append((asked_s, gate, self._read_to["gate"]))
         if self._keys_end is None:
             self._keys_end = keys
 
@@ -75,6 +75,12 @@ class GateView:
         """Whether the gate has been read to a watermark that was asked for after that moment of elapsed time."""
         self._advance()
         return self._gate_read_s is not None and self._gate_read_s > read_s
+
+    @property
+    def stalled(self) -> bool:
+        """Whether nothing was read over many answers of the broker, although there was something to read."""
+        self._advance()
+        return len(self._marks) == _MARKS_MOST and self._marks[0][2] == self._read_to["gate"]
 
     def freshness(self, *, now_s: float, real_ms: int) -> Freshness:
         """How old this knowledge is, at that moment of elapsed and of real time."""

@@ -1,4 +1,4 @@
-"""Writes claims, receipts and offsets in one transaction; again if a rebalance aborted it.
+"""Writes claims, receipts and offsets in one transaction; again if a rebalance or an outage got in between.
 
 Owns: repetition and fencing. Must not: know what the records say.
 """
@@ -6,13 +6,15 @@ Owns: repetition and fencing. Must not: know what the records say.
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from typing import Any
 
 import structlog
 from confluent_kafka import TopicPartition
 
+from postcart.adapters.rdkafka.lane import Lane
 from postcart.adapters.rdkafka.poller import Poller
-from postcart.adapters.rdkafka.transaction import Record, TransactionAborted, Transactor
+from postcart.adapters.rdkafka.transaction import Record, TransactionAborted, TransactionExpired, Transactor
 from postcart.errors import Fenced
 from postcart.senders.metrics import SenderMetrics
 
@@ -20,31 +22,52 @@ log = structlog.get_logger(__name__)
 
 _ATTEMPTS = 4
 _AGAIN_S = 0.1  # the member epoch that made a commit fail reaches the client with its next heartbeat's answer
+_LOOK_S = 1.0
+
+Partitions = Mapping[tuple[str, int], int]
 
 
 class Ledger:
     """Commits on a thread of its own, so that a broker outage holds up neither the sockets nor the event loop.
 
     Args:
-        transactor: Makes the transactions; used on the ledger's thread only.
+        make_transactor: Makes the transactional producer; once more where an outage outlived a transaction.
         poller: Gives fresh metadata; asked for each attempt.
         metrics: Told of commits.
     """
 
-    def __init__(self, transactor: Transactor, *, poller: Callable[[], Poller], metrics: SenderMetrics) -> None:
-        self._transactor = transactor
+    def __init__(
+        self, make_transactor: Callable[[], Transactor], *, poller: Callable[[], Poller], metrics: SenderMetrics
+    ) -> None:
+        self._make_transactor = make_transactor
+        self._transactor: Transactor | None = None
         self._poller = poller
         self._metrics = metrics
-        self._thread = ThreadPoolExecutor(1, "sender-ledger")
+        self._lane = Lane("sender-ledger")
+        self._stopped = False
         self.forgetful_broker = False
         """librdkafka's mock broker drops the offsets of transactions: the consumer commits them besides."""
 
     async def open(self) -> None:
-        """Fence and clean up after a predecessor of the same name. Waits for the broker."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._transactor.open)
+        """Fence a predecessor of the same name, which may be an earlier producer of ours. Waits for the broker.
 
-    async def write(self, records: Sequence[Record], offsets: Mapping[tuple[str, int], int]) -> None:
+        Raises:
+            Fenced: The ledger was stopped meanwhile, or has a successor.
+        """
+        if self._transactor is not None:
+            self._transactor.stop()
+            self._lane.close()
+            self._lane = Lane("sender-ledger")  # the former's thread may never come back
+        if self._stopped:
+            raise Fenced("stopped before a transaction could be written")
+        self._transactor = transactor = self._make_transactor()
+        await self._lane.run(transactor.open)
+
+    async def write(self, records: Sequence[Record], offsets: Partitions) -> None:
         """Commit; returns when the broker has confirmed it.
+
+        Where an outage leaves open whether a transaction took place, it is written once more: claims and receipts say
+        the same when said twice, and no socket opens before this returns.
 
         Args:
             records: To produce.
@@ -54,18 +77,19 @@ class Ledger:
             Fenced: A partition was lost, or it was aborted too often: the process must end.
         """
         began = time.monotonic()
-        for attempt in range(1, _ATTEMPTS + 1):
-            membership = await asyncio.wrap_future(self._poller().membership())
-            if not offsets.keys() <= membership.owned:
-                raise Fenced(f"lost before they were committed: {sorted(offsets.keys() - membership.owned)}")
+        aborted = 0
+        while aborted < _ATTEMPTS:
             try:
-                await asyncio.get_running_loop().run_in_executor(
-                    self._thread, self._transactor.write, records, dict(offsets), membership.metadata
-                )
+                await self._attempt(records, offsets)
             except TransactionAborted as error:
+                aborted += 1
                 self._metrics.committed("failed", time.monotonic() - began)
-                log.info("transaction_aborted", reason=error.reason, attempt=attempt)
-                await asyncio.sleep(_AGAIN_S * attempt)
+                log.info("transaction_aborted", reason=error.reason, attempt=aborted)
+                await asyncio.sleep(_AGAIN_S * aborted)
+            except TransactionExpired as error:
+                self._metrics.committed("failed", time.monotonic() - began)
+                log.warning("transaction_expired", reason=str(error), committing=error.committing)
+                await self.open()
             else:
                 self._metrics.committed("committed", time.monotonic() - began)
                 if self.forgetful_broker:
@@ -75,9 +99,25 @@ class Ledger:
 
     def stop(self) -> None:
         """Give up what waits for the broker, and let go of the thread."""
-        self._transactor.stop()
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._stopped = True
+        if self._transactor is not None:
+            self._transactor.stop()
+        self._lane.close()
 
-    def _commit_plainly(self, offsets: Mapping[tuple[str, int], int]):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def _attempt(self, records: Sequence[Record], offsets: Partitions) -> None:
+        transactor = self._transactor
+        if transactor is None:
+            raise Fenced("there is no producer yet")
+        membership = await asyncio.wrap_future(self._poller().membership())
+        if not offsets.keys() <= membership.owned:
+            raise Fenced(f"lost before they were committed: {sorted(offsets.keys() - membership.owned)}")
+        writing = self._lane.run(transactor.write, records, dict(offsets), membership.metadata)
+        while not (await asyncio.wait({writing}, timeout=_LOOK_S))[0]:
+            if transactor.stuck():
+                writing.add_done_callback(lambda future: future.cancelled() or future.exception())  # if ever
+                raise TransactionExpired("a call to the broker never came back", committing=transactor.committing)
+        writing.result()
+
+    def _commit_plainly(self, offsets: Partitions) -> Future[Any]:
         positions = [TopicPartition(topic, number, position) for (topic, number), position in offsets.items()]
         return self._poller().call(lambda consumer: consumer.commit(offsets=positions, asynchronous=True))

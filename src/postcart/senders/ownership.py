@@ -41,16 +41,18 @@ class Ownership:
         self._gates = gates
         self._loop = asyncio.get_running_loop()
         self._restores: dict[int, asyncio.Task[None]] = {}
+        self._joined = False
         self.poller: Poller
         """Set once, before it starts: poller and listener know each other."""
 
     @property
     def ready(self) -> bool:
-        """Whether something is owned and all of it is restored."""
-        return bool(self._state.desks) and not self._restores
+        """Whether this sender has joined the group, and all that it owns is restored."""
+        return self._joined and not self._restores
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Restore every number whose topics are complete now."""
+        self._joined = True
         owned = self.poller.owned
         for number in sorted({number for _, number in partitions}):
             complete = all((topic, number) in owned for topic in self._config.topics.jobs)

@@ -4,16 +4,15 @@ Owns: that order: stable committed offsets, *then* the claims' high watermark, r
 predecessor's last transaction could be missed. Must not: judge or send.
 """
 
-import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import structlog
 from confluent_kafka import Consumer, TopicPartition
 
 from postcart.adapters.changelog import ChangelogReader
+from postcart.adapters.rdkafka.lane import Lane
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.trouble import no_position
 from postcart.errors import StateError, UnreadableRecord
@@ -47,7 +46,7 @@ class Restorer:
         self._offsets = offsets
         self._gates = gates
         self._reader_config = config.client.reader(f"{config.worker_name}.claims")
-        self._thread = ThreadPoolExecutor(1, "claims-reader")
+        self._lane = Lane("claims-reader")
         self.forgetful_broker = False
         """A broker that loses committed offsets (librdkafka's mock): without one, begin at the beginning."""
 
@@ -69,9 +68,7 @@ class Restorer:
         end = await self._offsets.end(topics.claims, number)
         cancelled = threading.Event()
         try:
-            book, silent = await asyncio.get_running_loop().run_in_executor(
-                self._thread, self._read, number, end, cancelled
-            )
+            book, silent = await self._lane.run(self._read, number, end, cancelled)
         finally:
             cancelled.set()
         positions = {topic: Positions(offset) for topic, offset in committed.items()}
@@ -80,7 +77,7 @@ class Restorer:
 
     def stop(self) -> None:
         """Let go of the thread."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._lane.close()
 
     # -- on the thread ----------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ Owns: start, end and the tasks in between. Must not: know a channel.
 """
 
 import asyncio
+import time
 from dataclasses import replace
 
 import structlog
@@ -23,10 +24,12 @@ from postcart.senders.ownership import Ownership
 from postcart.senders.restore import Restorer
 from postcart.senders.state import SenderState
 from postcart.senders.throttle import Throttle
+from postcart.senders.watchdog import Watchdog
 
 log = structlog.get_logger(__name__)
 
 _CONNECT_S = 30.0
+_PULSE_S = 0.5
 _QUEUED_KBYTES = 8 * 1024
 _BATCH_RECORDS = 500
 _HANDOVER_RECORDS = 2000
@@ -70,17 +73,16 @@ class Sender:
             listener=self._ownership,
             loop=asyncio.get_running_loop(),
         )
-        transactor = Transactor(client, client_id=f"{name}.ledger", transactional_id=name)
-        self._ledger = Ledger(transactor, poller=lambda: self._poller, metrics=config.metrics)
+        self._ledger = Ledger(
+            lambda: Transactor(client, client_id=f"{name}.ledger", transactional_id=name),
+            poller=lambda: self._poller,
+            metrics=config.metrics,
+        )
         self._dispatcher = Dispatcher(config)
         throttle = Throttle(config, self._state, self._poller)
         self._cycle = Cycle(config, self._state, ledger=self._ledger, dispatcher=self._dispatcher, throttle=throttle)
+        self._watchdog = Watchdog(config, self._state, offsets=self._offsets)
         self._intake = Intake(config, self._state, poller=self._poller, throttle=throttle)
-
-    @property
-    def ready(self) -> bool:
-        """Whether partitions are owned and restored."""
-        return self._ownership.ready
 
     async def run(self, stop: asyncio.Event) -> BaseException | None:
         """Work until ``stop`` is set, then leave politely; or until something fails.
@@ -100,6 +102,8 @@ class Sender:
                 ("intake", self._intake.run()),
                 ("cycle", self._cycle.run()),
                 ("gate-watch", self._gates.watch()),
+                ("watchdog", self._watchdog.run()),
+                ("pulse", self._pulse()),
             )
         ]
         for task in tasks:
@@ -133,6 +137,16 @@ class Sender:
                         f"no Kafka broker answers at {client.bootstrap}: is it running, and is the address right?"
                     ) from error
                 log.warning("broker_unreachable", bootstrap=client.bootstrap)
+
+    async def _pulse(self) -> None:
+        """Show that the loop turns and how things stand, also while the broker is away."""
+        health = self._config.health
+        while True:
+            health.ticked_s = elapsed_s()
+            health.polled_s = elapsed_s() - (time.monotonic() - self._poller.polled_at)
+            health.ready_now = self._ownership.ready
+            health.failed = self._state.failure.done()
+            await asyncio.sleep(_PULSE_S)
 
     async def _leave(self) -> None:
         """Drain, commit, leave the group."""

@@ -14,7 +14,6 @@ from postcart.content.email import EmailRenderer
 from postcart.content.languages import Languages
 from postcart.content.templates import TemplateSet
 from postcart.content.tokens import EnvelopeSenders, UnsubscribeLinks
-from postcart.domain.zones import zones_of
 from postcart.senders.config import SenderConfig, SenderLimits, SenderTopics
 from postcart.senders.email import EmailAdapter
 from postcart.senders.gate import GateRules
@@ -118,7 +117,7 @@ def email_sender_config(settings: Settings, *, clock: Clock, metrics: SenderMetr
         email_renderer(settings), SmtpSender(smtp_config(settings)), Vault(settings.master_key_bytes, token_bytes)
     )
     rules = GateRules(
-        quiet_hours={campaign.name: campaign.quiet_hours}, zones=zones_of(None, None, settings.shop.country)
+        quiet_hours={campaign.name: campaign.quiet_hours}, shop_country=settings.shop.country
     )
     return SenderConfig(
         client=client_settings(settings),
