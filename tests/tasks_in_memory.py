@@ -156,7 +156,8 @@ class Pipeline:
         """Every worker does some of what it could do, in some order."""
         for worker in self.random.sample(self.detect + self.journey, 2 * PARTITIONS):
             for topic in worker.unread():
-                worker.read(topic, self.random.randint(1, 30))
+                if self.random.random() < 0.6:  # topics are read at different speeds, so one may be far behind
+                    worker.read(topic, self.random.choice((1, 3, 10, 100)))
             worker.advance(clock)
             happened = self.random.random()
             if happened < 0.3:

@@ -38,6 +38,7 @@ class Stream:
         self.persons: dict[str, Person] = {}
         self.decisions: list[Decision] = []
         self.latest = 0
+        self.fired = 0
 
     def run(self, events: Iterable[ShopEvent]) -> Counter[str]:
         """Every decision on these arrivals, as a multiset of lines."""
@@ -57,7 +58,7 @@ class Stream:
             return
         detected = Detected()
         visitor = self.visitors.setdefault(event.visitor_id, Visitor(visitor_id=event.visitor_id))
-        detect.arrive(visitor, [event], detected)
+        detect.arrive(visitor, [event], detected, too_old_ms=self.fired - self.rules.forget_ms)
         self.take(detected)
 
     def advance(self, clock: int, *, everything: bool = False) -> None:
@@ -70,6 +71,7 @@ class Stream:
                 self.visitors[key] = reread(visitor, Visitor)
                 if not keep:
                     del self.visitors[key]
+        self.fired = max(self.fired, clock)
         for key, person in list(self.persons.items()):
             if everything or person.deadline_ms() <= clock or self.random.random() < 0.3:
                 decided = Decided()
@@ -106,4 +108,20 @@ def test_a_stream_decides_like_the_whole_history(way: Callable[[list[Json], Rand
         campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
         events = random_history(seed, campaign=campaign)
         arrivals = typed(way(events, Random(seed)))
+        assert Stream(campaign, Random(seed)).run(arrivals) == simulated(events, campaign), seed
+
+
+def repeated_late(events: list[Json], random: Random) -> list[Json]:
+    """Half of the events again, long after everything about them was decided."""
+    arrivals = [(number, event) for number, event in enumerate(events)]
+    again = [(number + random.choice((1, 2, 3, 5, 100)), event) for number, event in arrivals if random.random() < 0.5]
+    return [event for _, event in sorted(arrivals + again, key=lambda arrival: arrival[0])]
+
+
+def test_repeats_change_nothing_however_late_they_come() -> None:
+    """Logins, logouts, clears, exits and orders told again, hours or months later."""
+    for seed in range(300):
+        campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
+        events = random_history(seed, campaign=campaign)
+        arrivals = typed(repeated_late(events, Random(seed)))
         assert Stream(campaign, Random(seed)).run(arrivals) == simulated(events, campaign), seed

@@ -149,9 +149,10 @@ class DetectTask:
                 group.append(event)
         rows, rules = self._rows, self._config.rules
         clock_ms = self._watermark.clock_ms
+        too_old_ms = self._fired_ms - rules.forget_ms
         for visitor_id, arrivals in groups.items():
             visitor = rows.load(visitor_id) or Visitor(visitor_id=visitor_id)
-            sooner = fold.arrive(visitor, arrivals, out)
+            sooner = fold.arrive(visitor, arrivals, out, too_old_ms=too_old_ms)
             if clock_ms is not None:
                 fold.advance(visitor, clock_ms, rules, out)
             rows.save(visitor_id, visitor, sooner=sooner)

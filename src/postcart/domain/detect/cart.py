@@ -11,16 +11,16 @@ from postcart.events.shop import CartCleared, CartLine, CartSnapshot, Event, Lin
 from postcart.events.signals import LineState
 
 
-def apply(visitor: Visitor, event: Event, at_ms: int) -> None:
+def apply(visitor: Visitor, event: Event, at_ms: int, *, behind: bool) -> None:
     """Change the lines as ``event`` says; events that are no cart events change nothing.
 
-    Late events count by their time: they lose against newer changes of the variant and against the cart's floor.
+    Events ``behind`` others already folded count by their time: they lose against newer changes of the variant and
+    against the cart's floor.
     Every change is added to ``visitor.unsent`` if the person is known. Idempotent.
     """
     change = _CHANGES.get(type(event))
     if change is not None:
-        late = at_ms <= visitor.last_ms and (at_ms, event.sequence) < (visitor.last_ms, visitor.last_seq)
-        change(visitor, event, at_ms, late)
+        change(visitor, event, at_ms, behind)
 
 
 def empty(visitor: Visitor, at_ms: int, sequence: int) -> None:

@@ -69,4 +69,4 @@ def forget(visitor: Visitor, rules: Rules, out: Detected) -> None:
         )
     cart.empty(visitor, visitor.last_ms, visitor.last_seq)
     visitor.person_id = visitor.anonymous = None
-    visitor.last_ms = visitor.last_seq = 0
+    visitor.last_ms = visitor.last_seq = visitor.last_rank = 0

@@ -9,7 +9,7 @@ of arrival. What is due at T comes after the events at T: a clock of T says that
 
 from postcart.domain.detect import cart
 from postcart.domain.detect.ends import finish, forget
-from postcart.domain.detect.identity import identify, leave
+from postcart.domain.detect.identity import identify, is_outdated, leave
 from postcart.domain.detect.outcome import Arrival, Detected, caused, take_unsent, tell_lines
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import CAN_END_EARLY, ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
@@ -17,8 +17,10 @@ from postcart.events.shop import CartCleared, CheckoutStep, Identified, PageExit
 from postcart.events.signals import Emptied, Returning, VisitStarted
 
 
-def arrive(visitor: Visitor, events: list[Arrival], out: Detected) -> bool:
+def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms: int = -1) -> bool:
     """Take in events as they come; repeats are dropped. A return or a clear is told to the gate at once.
+
+    Events up to ``too_old_ms`` are older than any row may be: they are late and come to nothing.
 
     Returns:
         Whether the row's deadline may now be sooner than the one it is indexed under.
@@ -33,8 +35,11 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected) -> bool:
         if event.id in known:
             out.repeated += 1
             continue
-        known.add(event.id)
         at_ms = time_ms(event)
+        if at_ms <= too_old_ms:
+            out.late += 1
+            continue
+        known.add(event.id)
         if at_ms <= last_ms and ordered:
             ordered = at_ms == last_ms and order_key(event) > order_key(pending[-1])
         last_ms = at_ms
@@ -96,46 +101,64 @@ def _due_before(visitor: Visitor, at_ms: int, rules: Rules, out: Detected) -> No
 
 
 def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
-    """One event, in its place."""
-    if at_ms <= visitor.decided_ms and (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq):
+    """One event, in its place. One that comes behind others is late, or a repeat: then nothing may come of it."""
+    behind = at_ms <= visitor.last_ms and _is_behind(visitor, event, at_ms)
+    if at_ms <= visitor.decided_ms and (behind or (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq)):
         _fold_late(visitor, event, at_ms, rules, out)
         return
     out.applied += 1
     session = visitor.session
     if session is not None:
-        _take_exits_back(session, at_ms, rules)
+        _take_exits_back(session, at_ms, rules, behind=behind)
     if isinstance(event, Identified):
-        identify(visitor, event, at_ms, rules, out)
+        if not (behind and is_outdated(visitor, event, at_ms)):
+            identify(visitor, event, at_ms, rules, out)
     else:
         if session is None:
             session = _open(visitor, event, at_ms, out)
-        _join(session, event, at_ms, rules)
-        cart.apply(visitor, event, at_ms)
+        _join(session, event, at_ms, rules, behind=behind)
+        cart.apply(visitor, event, at_ms, behind=behind)
         if isinstance(event, CartCleared):
-            visitor.anonymous = None
-    visitor.last_ms, visitor.last_seq = max((visitor.last_ms, visitor.last_seq), (at_ms, event.sequence))
+            _drop_anonymous(visitor, at_ms)
+    if not behind:
+        visitor.last_ms, visitor.last_seq, visitor.last_rank = at_ms, event.sequence, event.RANK
     if isinstance(event, SessionEnded) and event.reason == "logout":
         leave(visitor, event, at_ms, rules, out)
+
+
+def _is_behind(visitor: Visitor, event: Arrival, at_ms: int) -> bool:
+    """Whether the event's place is at or before that of the latest one folded."""
+    place, last = (at_ms, event.sequence, event.RANK), (visitor.last_ms, visitor.last_seq, visitor.last_rank)
+    if place != last:
+        return place < last
+    session = visitor.session
+    return session is not None and not isinstance(event, Identified) and event.id <= session.last_id
 
 
 def _fold_late(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
     """An event at or before an end already decided: it changes lines by its time, never a session."""
     out.late += 1
     if isinstance(event, Identified):
-        if visitor.person_id is None:
+        if visitor.person_id is None and not is_outdated(visitor, event, at_ms):
             identify(visitor, event, at_ms, rules, out)
         return
-    cart.apply(visitor, event, at_ms)
+    cart.apply(visitor, event, at_ms, behind=True)
     if isinstance(event, CartCleared) and not cart.filled(visitor):
-        visitor.anonymous = None
+        _drop_anonymous(visitor, at_ms)
     if visitor.person_id is not None and visitor.session is None:
         tell_lines(visitor, take_unsent(visitor), out, at_ms=at_ms, order=caused(event))
 
 
-def _take_exits_back(session: Session, at_ms: int, rules: Rules) -> None:
+def _drop_anonymous(visitor: Visitor, at_ms: int) -> None:
+    """A clear leaves nothing to recover of an abandonment before it."""
+    if visitor.anonymous is not None and visitor.anonymous.abandoned_ms <= at_ms:
+        visitor.anonymous = None
+
+
+def _take_exits_back(session: Session, at_ms: int, rules: Rules, *, behind: bool) -> None:
     """An event within a page exit's grace makes that exit an event like any other."""
     for session_id, (end_ms, trigger) in session.ends.items():
-        if trigger == EXIT and at_ms <= end_ms:
+        if trigger == EXIT and at_ms <= end_ms and not (behind and at_ms <= end_ms - rules.exit_ms):
             session.ends[session_id] = (end_ms - rules.exit_ms + rules.inactivity_ms, INACTIVITY)
 
 
@@ -148,9 +171,9 @@ def _open(visitor: Visitor, event: Arrival, at_ms: int, out: Detected) -> Sessio
     return session
 
 
-def _join(session: Session, event: Arrival, at_ms: int, rules: Rules) -> None:
+def _join(session: Session, event: Arrival, at_ms: int, rules: Rules, *, behind: bool) -> None:
     """The event belongs to the session: its id's end moves, a checkout begins, goes on or is over."""
-    if at_ms >= session.last_ms:
+    if not behind or at_ms > session.last_ms:
         session.last_ms, session.last_id, session.last_session_id = at_ms, event.id, event.session_id or None
         if event.device:
             session.device = event.device
@@ -162,12 +185,15 @@ def _join(session: Session, event: Arrival, at_ms: int, rules: Rules) -> None:
         end = (at_ms + rules.inactivity_ms, INACTIVITY)
     key = event.session_id or ""
     known = session.ends.get(key)
-    if known is None or at_ms >= _last_event_ms(known, rules):
+    if known is None or not behind or at_ms > _last_event_ms(known, rules):
         session.ends[key] = end
     if isinstance(event, CheckoutStep):
-        session.checkout_ms = max(session.checkout_ms, at_ms + rules.checkout_ms)
+        if not behind or at_ms > session.cleared_ms:
+            session.checkout_ms = max(session.checkout_ms, at_ms + rules.checkout_ms)
     elif isinstance(event, CartCleared):
-        session.checkout_ms = 0
+        session.cleared_ms = max(session.cleared_ms, at_ms)
+        if not behind or at_ms > session.checkout_ms - rules.checkout_ms:
+            session.checkout_ms = 0
 
 
 def _last_event_ms(end: tuple[int, int], rules: Rules) -> int:

@@ -19,6 +19,7 @@ def identify(visitor: Visitor, event: Identified, at_ms: int, rules: Rules, out:
     former, order = visitor.person_id, caused(event)
     if former == event.person_id:
         return
+    visitor.known_ms, visitor.known_seq = at_ms, event.sequence
     if former is not None:
         if visitor.session is not None:
             end_at_once(visitor, visitor.session, event, rules, out, at_ms=at_ms)
@@ -61,3 +62,9 @@ def leave(visitor: Visitor, event: SessionEnded, at_ms: int, rules: Rules, out: 
         end_at_once(visitor, visitor.session, event, rules, out, at_ms=at_ms)
     cart.empty(visitor, at_ms, event.sequence)
     visitor.person_id = visitor.anonymous = None
+    visitor.known_ms, visitor.known_seq = at_ms, event.sequence
+
+
+def is_outdated(visitor: Visitor, event: Identified, at_ms: int) -> bool:
+    """Whether the visitor's person changed at or after this identification, which came late or again."""
+    return (at_ms, event.sequence) <= (visitor.known_ms, visitor.known_seq)

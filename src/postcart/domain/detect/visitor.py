@@ -38,6 +38,7 @@ class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
     Attributes:
         ends: End of each session id ("" for none) and the trigger's place in TRIGGERS.
         checkout_ms: The end by checkout while one has begun, else 0.
+        cleared_ms: The latest clear in this session, after which only later steps begin a checkout; else 0.
         last_ms, last_id, last_session_id: Of the session's last event, in the order of folding.
     """
 
@@ -47,6 +48,7 @@ class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
     last_session_id: str | None = None
     device: str | None = None
     checkout_ms: int = 0
+    cleared_ms: int = 0
     ends: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def end(self) -> tuple[int, int]:
@@ -66,7 +68,8 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         lines: By variant, with removed ones (quantity 0) as floors against late events.
         floor_ms, floor_seq: Changes at or before this are too late: a snapshot, a clear or a logout came after.
         unsent: Changes of lines that JOURNEY was not told yet, in order; empty without a person.
-        last_ms, last_seq: Of the latest event folded.
+        last_ms, last_seq, last_rank: Of the latest event folded.
+        known_ms, known_seq: The latest change of person, logouts included: what identified it earlier is outdated.
         decided_ms, decided_seq: The latest end decided; events before it are late.
         anonymous: The latest abandonment without a person.
         pending: Events not yet folded, in the order of folding.
@@ -82,6 +85,9 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
     session: Session | None = None
     last_ms: int = 0
     last_seq: int = 0
+    last_rank: int = 0
+    known_ms: int = 0
+    known_seq: int = 0
     decided_ms: int = 0
     decided_seq: int = 0
     anonymous: Abandonment | None = None
