@@ -182,6 +182,9 @@ def test_real_data_in_every_framing() -> None:
         (JSON.replace(b"1664582400000", b'"9999-10-01T00:00:00Z"'), "invalid"),
         (JSON.replace(b"started", b"added"), "invalid"),
         (JSON + b" " * 1_000_000, "oversized"),
+        (JSON[:-1] + b',"x":' + b"[" * 50_000 + b"]" * 50_000 + b"}", "decode"),
+        (JSON[:-1] + b',"x":' + b'{"a":' * 50_000 + b"1" + b"}" * 50_001, "decode"),
+        (JSON.replace(b"6f1d2c58", b"\\ud800"), "decode"),
     ],
 )
 def test_unusable_values(value: bytes | None, expected: str) -> None:

@@ -149,7 +149,7 @@ class ReplayClock:
     def _take(self, message: Message) -> None:
         try:
             at_ms = _decode(message.value() or b"").at_ms
-        except msgspec.MsgspecError as error:
+        except ValueError as error:
             raise StateError(f"{self._topic}@{message.offset()}: no clock record: {error}") from error
         with self._changed:
             if self._now is None or at_ms > self._now:

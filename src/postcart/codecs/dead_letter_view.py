@@ -13,6 +13,7 @@ import msgspec
 from postcart.codecs.avro_schemas import AvroSchema, released_schemas
 from postcart.codecs.dead_letters import DeadLetter
 from postcart.codecs.framing import SINGLE_OBJECT_MAGIC, WIRE_MAGIC
+from postcart.codecs.refusal import UNREADABLE
 from postcart.codecs.shop_subjects import SUBJECTS
 from postcart.events.times import iso
 
@@ -50,7 +51,7 @@ def _value(letter: DeadLetter) -> tuple[str, Any]:
         return "empty", None
     try:
         return "json", msgspec.json.decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         pass
     if value[0] == WIRE_MAGIC or value[:2] == SINGLE_OBJECT_MAGIC:
         read = _avro(value)

@@ -12,6 +12,7 @@ from typing import Final, cast
 import msgspec
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
+from postcart.codecs.refusal import UNREADABLE, unreadable
 from postcart.errors import UnreadableRecord
 from postcart.events import ids
 
@@ -98,5 +99,5 @@ def decode(value: bytes) -> DeadRecord:
     """
     try:
         return _decoder.decode(value)
-    except msgspec.MsgspecError as error:
-        raise UnreadableRecord("decode", str(error)) from error
+    except UNREADABLE as error:
+        raise unreadable(error) from error

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from postcart.codecs.refusal import UNREADABLE, unreadable
 from postcart.codecs.sanity import problem_of
 from postcart.errors import ConfigurationError
 from postcart.events.shop import ShopEvent
@@ -48,7 +49,7 @@ def read_json_lines(path: Path) -> Iterator[ShopEvent]:
             for number, text in enumerate(file, start=1):
                 try:
                     event = decode(text)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
+                except UNREADABLE:
                     event = None
                 if event is not None and problem_of(event) is None:
                     yield event
@@ -66,8 +67,8 @@ def _problems(path: Path, first: int, lines: Iterable[bytes]) -> list[str]:
             continue
         try:
             problem = problem_of(decoder.decode(text))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            problem = str(error)
+        except UNREADABLE as error:
+            problem = unreadable(error).detail
         if problem:
             problems.append(f"{path}:{number}: {problem}")
         if len(problems) == MOST_PROBLEMS:

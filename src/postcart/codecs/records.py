@@ -11,7 +11,7 @@ import msgspec
 from confluent_kafka import Message
 
 from postcart.codecs.dead_letters import DeadLetter, dead_letter
-from postcart.errors import UnreadableRecord
+from postcart.codecs.refusal import UNREADABLE, unreadable
 
 
 class RecordDecoder:
@@ -37,6 +37,6 @@ class RecordDecoder:
                 continue
             try:
                 records.append(decode(value))
-            except msgspec.MsgspecError as error:
-                letters.append(dead_letter(message, UnreadableRecord("decode", str(error)), stage=self._stage))
+            except UNREADABLE as error:
+                letters.append(dead_letter(message, unreadable(error), stage=self._stage))
         return records, letters

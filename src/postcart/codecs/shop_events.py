@@ -16,6 +16,7 @@ from confluent_kafka import Message
 from postcart.codecs.avro_schemas import AvroSchema, SchemaSource, released_schemas
 from postcart.codecs.dead_letters import MOST_BYTES, DeadLetter, dead_letter
 from postcart.codecs.framing import AvroFraming, single_object, wire_format
+from postcart.codecs.refusal import UNREADABLE, unreadable
 from postcart.codecs.sanity import LONGEST_SENTINEL, is_sentinel, problem_of
 from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS, Subject, from_avro, key_of, to_avro
 from postcart.errors import UnreadableRecord
@@ -97,10 +98,10 @@ class ShopEventDecoder:
                         append(event)
                         continue
                 append(self._decode(key, value))
-            except (UnreadableRecord, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            except UNREADABLE as error:
                 append(None)
                 letters.append(
-                    dead_letter(message, _unreadable(error), stage=self._stage, most_bytes=self._most_dead_bytes)
+                    dead_letter(message, unreadable(error), stage=self._stage, most_bytes=self._most_dead_bytes)
                 )
         return events, letters
 
@@ -113,8 +114,8 @@ class ShopEventDecoder:
         """
         try:
             return self._decode(key, value)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise _unreadable(error) from error
+        except UNREADABLE as error:
+            raise unreadable(error) from error
 
     def _decode(self, key: bytes | None, value: bytes | None) -> ShopEvent | None:
         if value is None and self._compacted:
@@ -165,11 +166,3 @@ class ShopEventEncoder:
         if self._framing == "wire":
             return subject, key, wire_format(schema, self._schema_id, to_avro(event))
         return subject, key, single_object(schema, to_avro(event))
-
-
-def _unreadable(error: Exception) -> UnreadableRecord:
-    """What went wrong, as a reason of the closed set."""
-    if isinstance(error, UnreadableRecord):
-        return error
-    # A ValidationError is a DecodeError too: JSON as such, but not of this shape.
-    return UnreadableRecord("invalid" if isinstance(error, msgspec.ValidationError) else "decode", str(error))
