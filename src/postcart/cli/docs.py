@@ -28,6 +28,8 @@ Data goes to stdout, all else to stderr. On a terminal results are tables; `--ou
 | 2 | the command was typed wrong |
 | 3 | a service can't be reached |
 | 70 | a bug of Postcart |
+| 75 | a worker that was running lost its partitions or its broker: start it again |
+| 78 | a worker that was running found its configuration wrong: don't, before something is changed |
 | 130 | stopped by Ctrl-C |
 | 141 | the reader of the output went away |
 """

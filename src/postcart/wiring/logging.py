@@ -67,6 +67,7 @@ def configure_logging(*, level: LogLevel = "info", form: LogFormat = "auto", str
         else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(out)
+    handler.addFilter(is_worth_telling)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -83,7 +84,7 @@ def configure_logging(*, level: LogLevel = "info", form: LogFormat = "auto", str
         root.removeHandler(former)
     root.addHandler(handler)
     root.setLevel(number)
-    logging.captureWarnings(True)
+    logging.captureWarnings(capture=True)
     for name, least in NOISY.items():
         logging.getLogger(name).setLevel(max(least, number))
 
@@ -97,6 +98,11 @@ def _shared_processors(*, console: bool) -> list[Processor]:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,  # a traceback becomes a text like others, and is masked like them
     ]
+
+
+def is_worth_telling(record: logging.LogRecord) -> bool:
+    """Not what mode's services, also those of our own modules, tell of their starting and stopping: ``[^-App]: …``."""
+    return record.levelno >= logging.WARNING or not str(record.msg).startswith("[^")
 
 
 def mask_personal_data(_logger: object, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
