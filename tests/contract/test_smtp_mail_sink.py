@@ -55,3 +55,28 @@ def test_a_line_cut_off_by_a_kill_is_no_mail(tmp_path: Path) -> None:
     with (tmp_path / "ledger.jsonl").open("ab") as ledger:
         ledger.write(b'{"number":2,"mess')
     assert len(read_folder(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(
+    "text", [".", "..", ".\r\n.", "a\r\n..b\r\n.c", "", "\r\n\r\n", "x" * 200_000, "\r\n." * 50_000], ids=range(8)
+)
+def test_any_text_is_kept_as_it_was(text: str) -> None:
+    """Dots at the beginning of lines, empty texts, long ones."""
+    whole = f"Subject: x\r\n\r\n{text}\r\n"
+    with running_sink(SinkOptions(), wall_ms) as sink, smtplib.SMTP("127.0.0.1", sink.port) as client:
+        for _ in range(2):
+            client.sendmail("from@shop.example", ["to@example.com"], whole)
+        assert [received.data for received in sink.received] == [whole.encode()] * 2
+
+
+def test_too_large_a_mail_is_refused() -> None:
+    """Where its size is announced, at MAIL, else after its dot; and the connection goes on."""
+    large = b"Subject: x\r\n\r\n" + b"x\r\n" * 12_000_000
+    with running_sink(SinkOptions(), wall_ms) as sink, smtplib.SMTP("127.0.0.1", sink.port) as client:
+        with pytest.raises(smtplib.SMTPSenderRefused):
+            client.sendmail("from@shop.example", ["to@example.com"], large)
+        client.mail("from@shop.example")
+        client.rcpt("to@example.com")
+        assert client.data(large)[0] == 552
+        client.sendmail("from@shop.example", ["to@example.com"], MESSAGE % 1)
+        assert len(sink.received) == 1
