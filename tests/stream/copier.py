@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 import structlog
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.processors.engine.app import build_app
@@ -100,12 +100,18 @@ def commit_beginnings(bootstrap: str, spec: StageSpec, partitions: int) -> None:
     """Do what ``postcart topics create`` does for a new group: commit the earliest offsets."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": spec.group})
     offsets = [TopicPartition(topic, number, 0) for topic in spec.inputs for number in range(partitions)]
-    consumer.commit(offsets=offsets, asynchronous=False)
+    while True:
+        try:
+            consumer.commit(offsets=offsets, asynchronous=False)
+            break
+        except KafkaException as error:  # a topic made a moment ago is not known everywhere yet
+            if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
     consumer.close()
 
 
-def settings_of(bootstrap: str, worker: str) -> EngineSettings:
-    return EngineSettings(clients=ClientSettings(bootstrap=bootstrap), worker=worker)
+def settings_of(bootstrap: str, worker: str, **settings: int) -> EngineSettings:
+    return EngineSettings(clients=ClientSettings(bootstrap=bootstrap), worker=worker, **settings)
 
 
 def main() -> int:

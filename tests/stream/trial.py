@@ -22,9 +22,10 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import copier
+if __package__:
+    from stream import copier
+else:  # run as a program
+    import copier
 
 FAULTS = ("kill", "term", "stop 2", "stop 18")
 PARTITIONS = 6

@@ -96,6 +96,11 @@ class Poller:
         return self._thread.is_alive()
 
     @property
+    def leaving(self) -> bool:
+        """Whether it was asked to end: calls that it did not come to are refused then."""
+        return self._closing.is_set()
+
+    @property
     def owned(self) -> frozenset[contract.TopicPartition]:
         """What is assigned, now."""
         return frozenset(self._owned)

@@ -181,7 +181,9 @@ class Engine:
         self._poller().start_at(positions).add_done_callback(self._on_sought)
 
     def _on_sought(self, future: Any) -> None:
-        if not future.cancelled() and (error := future.exception()) is not None:
+        if future.cancelled() or self._poller().leaving:  # what was still to be started stays where it was committed
+            return
+        if (error := future.exception()) is not None:
             self.failed(error)
 
     # -- transactions ---------------------------------------------------------------------------------------------

@@ -1,0 +1,301 @@
+"""The engine with real Faust workers inside the test, on the mock broker and on real Kafka."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from contract.rig import PARTITIONS, Stage, commit_zero, produce, until
+from postcart.errors import BrokerUnavailable, Fenced, TopologyError
+from postcart.processors.engine.app import StageApp
+from postcart.processors.engine.task import Effects, RecordBatch
+from postcart.processors.engine.worker import EXIT_BUG, EXIT_CONFIGURATION, EXIT_FENCED, EXIT_OK, exit_code
+from stream import copier
+
+
+def _tasks(app: StageApp) -> list[copier.CopierTask]:
+    return [slot.task for slot in app.engine._slots.values() if slot.phase == "running"]  # type: ignore[misc]
+
+
+def test_everything_comes_out_once_and_lag_ends_at_zero(each_broker: Any) -> None:
+    """Records in, outputs and rows out, offsets committed up to the high watermarks: markers leave no lag behind."""
+    stage = Stage(each_broker)
+    stage.feed(5000)
+
+    async def run() -> None:
+        async with stage.worker() as app:
+            await stage.drained()
+            assert app.engine.health.live()
+            assert app.engine.health.ready()
+            assert app.engine.health.running == PARTITIONS
+
+    asyncio.run(run())
+    stage.assert_copied_once(5000)
+
+
+def test_state_survives_a_restart(each_broker: Any) -> None:
+    """A second worker goes on from the first one's rows: the numbers per key follow each other."""
+    stage = Stage(each_broker)
+
+    async def run() -> None:
+        for part in range(3):
+            stage.feed(1000, first=part * 1000)
+            async with stage.worker():
+                await stage.drained()
+
+    asyncio.run(run())
+    stage.assert_copied_once(3000)
+
+
+def test_the_last_records_before_a_silence_are_committed(each_broker: Any) -> None:
+    """The commit is on a timer too: three records, and then nothing more, come out all the same."""
+    stage = Stage(each_broker)
+
+    async def run() -> None:
+        async with stage.worker():
+            await stage.drained()
+            produce(each_broker.bootstrap, stage.spec.inputs[0], 3)
+            await stage.drained()
+            stage.assert_copied_once(3)
+
+    asyncio.run(run())
+
+
+@pytest.mark.slow
+def test_workers_come_and_go_under_load(each_broker: Any) -> None:
+    """A second worker joins and leaves, again and again, while records flow: none lost, none twice, state in step."""
+    stage = Stage(each_broker)
+    sent = 0
+
+    async def run() -> None:
+        nonlocal sent
+        async with stage.worker("stays") as stays:
+            await until(lambda: stays.engine.health.running == PARTITIONS, "the first worker runs all tasks")
+            for turn in range(3):
+                async with stage.worker(f"guest{turn}") as guest:
+                    while guest.engine.health.running == 0 or stays.engine.health.running == PARTITIONS:
+                        stage.feed(200, first=sent)
+                        sent += 200
+                        await asyncio.sleep(0.02)
+                stage.feed(200, first=sent)
+                sent += 200
+            await until(lambda: stays.engine.health.running == PARTITIONS, "the first worker runs all tasks again")
+            await stage.drained()
+
+    asyncio.run(run())
+    stage.assert_copied_once(sent)
+
+
+def test_untouched_partitions_never_pause_in_a_rebalance(kafka: Any) -> None:
+    """What a worker keeps, it keeps running: its tasks are the same objects before and after."""
+    stage = Stage(kafka)
+
+    async def run() -> None:
+        async with stage.worker("one") as one:
+            await until(lambda: one.engine.health.running == PARTITIONS, "all tasks run")
+            before = {task.number: task for task in _tasks(one)}
+            async with stage.worker("two") as two:
+                await until(lambda: two.engine.health.running > 0, "the second worker runs something")
+                kept = _tasks(one)
+                assert kept
+                assert all(before[task.number] is task for task in kept)
+                assert all(before[task.number].closed for task in _tasks(two))
+
+    asyncio.run(run())
+
+
+class _Noting(copier.CopierTask):
+    """Notes what it was told of idleness, and where its inputs stood then."""
+
+    def __init__(self, number: int, out: str) -> None:
+        super().__init__(number, out)
+        self.seen = 0
+        self.told: list[tuple[dict[str, int], int | None, int]] = []
+
+    def process(self, batch: RecordBatch) -> None:
+        super().process(batch)
+        self.seen += len(batch.records)
+
+    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+        self.told.append((dict(idle), now_ms, self.seen))
+
+
+def test_an_input_is_idle_only_once_it_was_read_to_a_watermark_of_that_time(each_broker: Any) -> None:
+    """``idle[topic] = T`` comes with everything read that was appended before the clock showed T; and not before."""
+    stage = Stage(each_broker)
+    spec = copier.spec_of(stage.prefix, _Noting)
+    clock = copier.FixedClock(None)
+    first, second = spec.inputs
+
+    async def run() -> None:
+        app = stage.app(spec=spec, clock=clock)
+        stop = asyncio.Event()
+        running = asyncio.create_task(stage.run(app, stop))
+        await until(lambda: len(_tasks(app)) == PARTITIONS, "all tasks run")
+        task = next(task for task in _tasks(app) if task.number == 1)
+        await until(lambda: len(task.told) > 3, "the task was advanced")
+        assert all(idle == {} and now is None for idle, now, _ in task.told)
+
+        produce(each_broker.bootstrap, first, 500, partition=1)
+        clock.value = 1000
+        await until(lambda: task.told[-1][0] == {first: 1000, second: 1000}, "both inputs are idle")
+        assert all(seen == 500 for idle, _, seen in task.told if idle.get(first) == 1000)
+
+        produce(each_broker.bootstrap, second, 500, partition=1)
+        clock.value = 2000
+        await until(lambda: task.told[-1][0] == {first: 2000, second: 2000}, "both inputs are idle again")
+        assert all(seen == 1000 for idle, _, seen in task.told if idle.get(second) == 2000)
+        stop.set()
+        assert await running is None
+
+    asyncio.run(run())
+
+
+class _Held(copier.CopierTask):
+    """Notes when it is called before its state is whole."""
+
+    early = 0
+
+    def process(self, batch: RecordBatch) -> None:
+        type(self).early += not self.ready
+        super().process(batch)
+
+
+def test_records_wait_for_the_restore(each_broker: Any) -> None:
+    """Partitions are held, not skipped, until their state is read."""
+    stage = Stage(each_broker)
+    stage.feed(4000)
+
+    async def run() -> None:
+        async with stage.worker():
+            await stage.drained()
+        stage.feed(4000, first=4000)
+        async with stage.worker(spec=copier.spec_of(stage.prefix, _Held)):
+            await stage.drained()
+
+    asyncio.run(run())
+    assert _Held.early == 0
+    stage.assert_copied_once(8000)
+
+
+class _Broken(copier.CopierTask):
+    """A task with a bug."""
+
+    def process(self, batch: RecordBatch) -> None:
+        super().process(batch)
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_bug_ends_the_process_and_commits_nothing(each_broker: Any) -> None:
+    """An exception of a task is not swallowed, retried or acknowledged."""
+    stage = Stage(each_broker)
+    stage.feed(100)
+
+    async def run() -> None:
+        failure = await stage.failure_of(stage.app(spec=copier.spec_of(stage.prefix, _Broken)))
+        assert isinstance(failure, ZeroDivisionError)
+        assert exit_code(failure) == EXIT_BUG
+        assert stage.copied() == ({}, 0)
+        async with stage.worker():
+            await stage.drained()
+
+    asyncio.run(run())
+    stage.assert_copied_once(100)
+
+
+def test_a_task_may_hand_over_only_rows(each_broker: Any) -> None:
+    """A deadline that changes a row and emits nothing is written too, with the offsets of its inputs."""
+
+    class Rows(copier.CopierTask):
+        def drain(self) -> Effects:
+            return Effects([], super().drain().rows)
+
+        def pending(self) -> bool:
+            return False
+
+    stage = Stage(each_broker)
+    stage.feed(200)
+
+    async def run() -> None:
+        async with stage.worker(spec=copier.spec_of(stage.prefix, Rows), commit_rows_ms=100):
+            await stage.drained()
+        stage.feed(200, first=200)
+        async with stage.worker():
+            await stage.drained()
+
+    asyncio.run(run())
+    counted = sum(int(value.split(b":")[1]) == 1 for *_, value in stage.outputs())
+    assert len(stage.outputs()) == 200
+    assert counted == 0
+
+
+def test_a_second_worker_of_the_same_name_ends_the_first(kafka: Any) -> None:
+    """The older one is fenced; it neither commits nor hangs."""
+    stage = Stage(kafka)
+    stage.feed(100)
+
+    async def run() -> None:
+        older = stage.app("same")
+        ending = asyncio.create_task(stage.failure_of(older))
+        await until(lambda: older.engine.health.running == PARTITIONS, "the older one runs")
+        async with stage.worker("same"):
+            while not ending.done():
+                stage.feed(100, first=100)
+                await asyncio.sleep(0.05)
+            failure = await ending
+            assert isinstance(failure, Fenced)
+            assert exit_code(failure) == EXIT_FENCED
+
+    asyncio.run(run())
+
+
+def test_missing_topics_are_all_named(kafka: Any) -> None:
+    """One message says what is missing and which command mends it."""
+    stage = Stage(kafka)
+    spec = replace(
+        stage.spec, inputs=(stage.spec.inputs[0], f"{stage.prefix}nowhere"), changelog=f"{stage.prefix}no.log"
+    )
+    failure = asyncio.run(stage.failure_of(stage.app(spec=spec)))
+    assert isinstance(failure, TopologyError)
+    assert f"{stage.prefix}nowhere" in str(failure)
+    assert f"{stage.prefix}no.log" in str(failure)
+    assert "postcart topics create" in str(failure)
+    assert exit_code(failure) == EXIT_CONFIGURATION
+
+
+def test_unequal_partition_counts_are_refused(kafka: Any) -> None:
+    """Task n needs partition n of every topic."""
+    stage = Stage(kafka)
+    kafka.create({f"{stage.prefix}wide": PARTITIONS + 1})
+    spec = replace(stage.spec, inputs=(stage.spec.inputs[0], f"{stage.prefix}wide"))
+    failure = asyncio.run(stage.failure_of(stage.app(spec=spec)))
+    assert isinstance(failure, TopologyError)
+    assert "partition counts differ" in str(failure)
+
+
+def test_a_group_without_offsets_is_told_what_to_do(each_broker: Any) -> None:
+    """Neither the beginning nor the end is guessed."""
+    stage = Stage(each_broker, commit=False)
+    commit_zero(each_broker.bootstrap, stage.spec.group, [stage.spec.inputs[0]])
+    failure = asyncio.run(stage.failure_of(stage.app()))
+    assert isinstance(failure, TopologyError)
+    assert "postcart topics create" in str(failure)
+
+
+def test_an_unreachable_broker_is_named(mock_broker: Any) -> None:
+    """After a while the process ends with the address in its message."""
+    stage = Stage(mock_broker)
+    settings = copier.settings_of("127.0.0.1:1", "w", connect_within_ms=100)
+    failure = asyncio.run(stage.failure_of(copier.build_app(stage.spec, settings, clock=copier.FixedClock(0))))
+    assert isinstance(failure, BrokerUnavailable)
+    assert "127.0.0.1:1" in str(failure)
+
+
+def test_exit_codes() -> None:
+    """What a supervisor is told."""
+    assert exit_code(None) == EXIT_OK
+    assert exit_code(Fenced("x")) == EXIT_FENCED
+    assert exit_code(TopologyError("x")) == EXIT_CONFIGURATION
+    assert exit_code(ValueError("x")) == EXIT_BUG
