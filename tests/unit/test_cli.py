@@ -326,12 +326,14 @@ def test_preview_says_when_a_language_is_not_there() -> None:
     assert run("preview", "cart-reminder", "--locale", "de-AT", "-o", "text").stderr == ""
 
 
-def test_preview_writes_its_parts_to_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And prints where."""
+def test_preview_writes_a_page_with_all_languages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one asked for first; the page's path is the data."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = Path(run("preview", "cart-reminder", "--open-in-folder").stdout.strip())
-    assert folder.parent == tmp_path
-    assert sorted(path.name for path in folder.iterdir()) == ["headers.txt", "mail.html", "mail.txt"]
+    page = Path(run("preview", "cart-reminder", "--locale", "de", "--open-in-folder").stdout.strip())
+    assert page.parent.parent == tmp_path
+    text = page.read_text(encoding="utf-8")
+    assert text.index(">de<") < text.index(">ar<")
+    assert "Warenkorb" in text
 
 
 def test_preview_of_no_template_lists_those_that_there_are() -> None:

@@ -16,7 +16,7 @@ from postcart.cli.printing import binary_out, print_json
 from postcart.cli.setup import current_settings
 
 if TYPE_CHECKING:
-    from postcart.content.preview import Rendered
+    from postcart.settings import Settings
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
@@ -28,7 +28,10 @@ def preview(
         Literal["html", "text", "json"], typer.Option("--output", "-o", help="Which part; json has all of it.")
     ] = "html",
     open_in_folder: Annotated[
-        bool, typer.Option("--open-in-folder", help="Write all parts to a new folder, print its path and open it.")
+        bool,
+        typer.Option(
+            "--open-in-folder", help="Write a page with all parts and languages to a new folder; print its path."
+        ),
     ] = False,
 ) -> None:
     """Show a template as a mail, with made-up data.
@@ -39,6 +42,12 @@ def preview(
     from postcart.wiring.email import shop_identity  # noqa: PLC0415
 
     settings = current_settings()
+    if open_in_folder:
+        page = _write_page(settings, template, locale)
+        typer.echo(str(page))
+        if sys.stdout.isatty() and any(os.environ.get(name) for name in _DISPLAYS):
+            typer.launch(str(page))
+        return
     rendered = render_preview(
         template,
         locale,
@@ -49,21 +58,31 @@ def preview(
     language = rendered.headers.get("Content-Language", "en")
     if language.partition("-")[0] != locale.replace("_", "-").partition("-")[0].lower():
         say(f"note: there is no catalogue for {locale}; this is {language}")
-    if open_in_folder:
-        folder = _write(rendered, template)
-        typer.echo(str(folder))
-        if sys.stdout.isatty() and any(os.environ.get(name) for name in _DISPLAYS):
-            typer.launch(str(folder))
-    elif output == "json":
+    if output == "json":
         print_json(rendered)
     else:
         binary_out().write((rendered.html if output == "html" else rendered.text).encode())
 
 
-def _write(rendered: "Rendered", template: str) -> Path:
-    """Each part as a file of its own, so that browser and editor can be used on it."""
+def _write_page(settings: "Settings", template: str, locale: str) -> Path:
+    """A page of the mail in ``locale``, then in all other languages, as the demo has it; returns its index.html."""
+    from dataclasses import replace  # noqa: PLC0415
+
+    from postcart.content import sample  # noqa: PLC0415
+    from postcart.content.gallery import write_gallery  # noqa: PLC0415
+    from postcart.content.languages import Languages  # noqa: PLC0415
+    from postcart.content.preview import preview_renderer  # noqa: PLC0415
+    from postcart.content.templates import TemplateSet  # noqa: PLC0415
+    from postcart.wiring.email import shop_identity  # noqa: PLC0415
+
+    shop = shop_identity(settings)
+    languages = Languages(settings.locales_dir, shop.locale)
+    renderer = preview_renderer(TemplateSet(settings.templates_dir), languages, shop)
+    shown = languages.resolve(locale).tag
+    mails = []
+    for tag in (locale, *(tag for tag in languages.tags if tag != shown)):
+        recipient = replace(sample.RECIPIENT, locale=tag)
+        mail = renderer.render(sample.sample_job(template), recipient, date_ms=sample.DATE_MS)
+        mails.append(({"language": tag, "subject": mail.subject}, mail.data))
     folder = Path(tempfile.mkdtemp(prefix=f"postcart-{template}-"))
-    headers = "".join(f"{name}: {value}\n" for name, value in rendered.headers.items())
-    for name, text in (("mail.html", rendered.html), ("mail.txt", rendered.text), ("headers.txt", headers)):
-        (folder / name).write_text(text, encoding="utf-8")
-    return folder
+    return write_gallery(mails, folder, title=f"{template}, with made-up data")

@@ -3,16 +3,14 @@
 Owns: the command and its progress. Must not: produce, or tell the clock (wiring.replays).
 """
 
-import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from postcart.cli.failures import Exit, say
 from postcart.cli.importing import AnonymousOption, CurrencyOption, DevicesOption, EventFiles, ItemsOption, shop_events
-from postcart.cli.setup import settings_with_currency
+from postcart.cli.setup import settings_with_currency, stopped_by_signal
 
 if TYPE_CHECKING:
     from postcart.adapters.replay import ReplayProgress
@@ -44,7 +42,7 @@ def replay(  # noqa: PLR0917 -- typer calls it by name
     settings = settings_with_currency(currency)
     run_on_ms = _duration_ms(run_on)
     events = shop_events(files, settings, anonymous=anonymous, devices=devices, items=items)
-    stopped = _stopped_by_signal()
+    stopped = stopped_by_signal()
     done = run_replay(
         events,
         settings=settings,
@@ -66,19 +64,6 @@ def _duration_ms(text: str) -> int:
         return duration_ms(text)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--run-on") from None
-
-
-def _stopped_by_signal() -> threading.Event:
-    """Set by the first Ctrl-C or SIGTERM; a second one ends the process at once."""
-    stopped = threading.Event()
-
-    def stop(number: int, _frame: object) -> None:
-        stopped.set()
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return stopped
 
 
 def _show_progress(progress: "ReplayProgress") -> None:

@@ -1,10 +1,12 @@
 """What a command needs before it begins: settings, logging.
 
-Owns: reading the process's environment, once, for all commands. Must not: know what single settings mean.
+Owns: reading the process's environment, once, for all; being told to stop. Must not: know what single settings mean.
 """
 
 import os
 import re
+import signal
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,3 +52,16 @@ def settings_with_currency(currency: str | None) -> "Settings":
     if not re.fullmatch("[A-Z]{3}", currency):
         raise typer.BadParameter("write three capital letters, for example USD", param_hint="--currency")
     return current_settings().with_values({"currency": currency})
+
+
+def stopped_by_signal() -> threading.Event:
+    """Set by the first Ctrl-C or SIGTERM; a second one ends the process at once."""
+    stopped = threading.Event()
+
+    def stop(number: int, _frame: object) -> None:
+        stopped.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return stopped
