@@ -33,12 +33,13 @@ test: $(STAMP) ## all tests; a real Kafka is started for them (or KAFKA_BOOTSTRA
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
 	$(PYTEST) -m "not slow and not kafka and not browser"
 
-check: $(STAMP) ## format, lint, types, layers, generated pages
+check: $(STAMP) ## format, lint, types, layers, generated pages, schemas
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m postcart.cli.docs --check
+	$(BIN)/python -m postcart.codecs.schema_files
 
 format: $(STAMP) ## write the code as the formatter wants it
 	$(BIN)/ruff format .

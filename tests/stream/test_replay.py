@@ -86,6 +86,12 @@ class Reader:
                 self.next[message.topic(), message.partition()] = message.offset() + 1
 
 
+@pytest.fixture(params=["mock_broker", "kafka"])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Topics of this test's own, on the demo's broker and on a real one."""
+    return Place(request.getfixturevalue(request.param))
+
+
 def history(count: int, seed: int) -> list[ShopEvent]:
     """Real rows, repeated over an hour as other users, arriving up to five minutes too late."""
     chance = random.Random(seed)
@@ -122,7 +128,7 @@ def test_whenever_the_clock_says_t_all_events_up_to_t_can_be_read(
 ) -> None:
     """The invariant, watched by an independent reader while the replay runs; in the end everything is there."""
     place = Place(kafka)
-    events = history(8_000, seed=7)
+    events = history(4_000, seed=7)
     done: list[ReplayProgress] = []
     failed: list[BaseException] = []
     seconds: list[float] = []
@@ -174,9 +180,8 @@ def test_whenever_the_clock_says_t_all_events_up_to_t_can_be_read(
         assert seconds[0] >= (youngest - min(times.values()) + MINUTE_MS) / 1000 / speed
 
 
-def test_order_within_a_partition_is_the_order_given(kafka: Any) -> None:
+def test_order_within_a_partition_is_the_order_given(place: Place) -> None:
     """Idempotent production keeps it, so a history's disorder arrives as it was written."""
-    place = Place(kafka)
     events = history(5_000, seed=8)
     place.run(events)
     arrival: dict[tuple[str, int], list[str]] = {}
@@ -190,9 +195,8 @@ def test_order_within_a_partition_is_the_order_given(kafka: Any) -> None:
         assert [rank[event_id] for event_id in ids] == sorted(rank[event_id] for event_id in ids)
 
 
-def test_a_late_reader_begins_at_the_last_value(kafka: Any) -> None:
+def test_a_late_reader_begins_at_the_last_value(place: Place) -> None:
     """A worker that restarts after the replay knows the time at once."""
-    place = Place(kafka)
     progress = place.run(history(10, seed=9))
     with ReplayClock(place.client, place.clock) as clock:
         assert clock.wait_for(progress.end_ms or 0, timeout_s=30)
@@ -200,9 +204,8 @@ def test_a_late_reader_begins_at_the_last_value(kafka: Any) -> None:
         assert clock.is_replay
 
 
-def test_stopping_early(kafka: Any) -> None:
+def test_stopping_early(place: Place) -> None:
     """What was sent is acknowledged, and the clock has not passed what wasn't."""
-    place = Place(kafka)
     events = history(2_000, seed=10)
     seen: list[ReplayProgress] = []
     progress = replay(
@@ -219,9 +222,8 @@ def test_stopping_early(kafka: Any) -> None:
     assert last_told(place.client, place.clock) == progress.clock_ms
 
 
-def test_a_second_replay_of_the_past_is_refused(kafka: Any) -> None:
+def test_a_second_replay_of_the_past_is_refused(place: Place) -> None:
     """The clock never falls, so events before it would all be late: one clear message, nothing is sent."""
-    place = Place(kafka)
     events = history(100, seed=11)
     place.run(events)
     with pytest.raises(ConfigurationError, match="an earlier replay has come to 2022-10-01T"):
@@ -231,9 +233,8 @@ def test_a_second_replay_of_the_past_is_refused(kafka: Any) -> None:
     assert len(reader.events) == 100
 
 
-def test_nothing_to_replay(kafka: Any) -> None:
+def test_nothing_to_replay(place: Place) -> None:
     """No events, no word of the clock."""
-    place = Place(kafka)
     assert place.run([]).sent == 0
     assert last_told(place.client, place.clock) is None
 

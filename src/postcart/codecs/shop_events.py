@@ -73,7 +73,7 @@ class ShopEventDecoder:
             RegistryUnavailable: The registry can't be asked now; nothing is lost if the batch is read again.
         """
         events, letters = self.decode_aligned(messages)
-        if len(letters) or None in events:
+        if letters or self._compacted:
             events = [event for event in events if event is not None]
         return events, letters
 
@@ -82,18 +82,18 @@ class ShopEventDecoder:
         events: list[Any] = []
         letters: list[DeadLetter] = []
         append, decode_json, key_field, most = events.append, self._decode_json, self._key_field, self._most_bytes
+        brace, problem_in, longest = _BRACE, problem_of, LONGEST_SENTINEL
         for message in messages:
             # The loop is the hottest code of the product: what is rare is behind a call or an exception.
             value, key = message.value(), message.key()
             try:
-                if value and value[0] == _BRACE and len(value) <= most:
+                if value and value[0] == brace and len(value) <= most:
                     event = decode_json(value)
-                    problem = problem_of(event)
                     name = getattr(event, key_field)
                     if (
-                        problem is None
-                        and key == name.encode()
-                        and (len(name) > LONGEST_SENTINEL or not is_sentinel(name))
+                        key == name.encode()
+                        and (len(name) > longest or not is_sentinel(name))
+                        and problem_in(event) is None
                     ):
                         append(event)
                         continue
