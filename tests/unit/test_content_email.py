@@ -204,3 +204,10 @@ def test_what_another_language_can_hold_is_encoded() -> None:
     assert mail.recipient == "a@xn--mller-kva.de"
     assert parsed(mail)["Feedback-ID"].startswith("Fr-hling-10-:cart-reminder.")
     assert parsed(mail)["To"].addresses[0].display_name == "Zoë"
+
+
+def test_nothing_personal_is_in_a_repr() -> None:
+    """What a log line may show of a mail."""
+    shown = repr(render()) + repr(sample.RECIPIENT)
+    assert "ana" not in shown.lower()
+    assert "example.com" not in shown

@@ -68,6 +68,7 @@ def test_catalogues_are_up_to_date() -> None:
         ("{{ shop.name.__init__.__globals__ }}", r"not allowed"),
         ("{% include 'partials/none.mjml.j2' %}", r"no such template: partials/none"),
         ("{{ cart.total + 'x' }}", r":2: TypeError"),
+        ("{{ cart.left_on.strftime(recipient) }}", r":2: TypeError: strftime"),
         ("<a href='javascript:alert(1)'>x</a>", r"href has scheme 'javascript'"),
         ("<a href='{{ shop.name }}'>x</a>", r"href has no scheme"),
         ("<img alt='' src='data:image/png;base64,AA'/>", r"src has scheme 'data'"),

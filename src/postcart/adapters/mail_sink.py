@@ -11,6 +11,7 @@ A message is in the ledger before the server says 250. Run it as its own process
 import argparse
 import asyncio
 import signal
+import ssl
 import sys
 import threading
 import time
@@ -172,9 +173,19 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True, help="where mails and ledger.jsonl go")
     parser.add_argument("--user", help="ask for a login with this name")
     parser.add_argument("--password", default="", help="and this password")
+    parser.add_argument("--certificate", type=Path, help="PEM file with key and certificate: offers STARTTLS")
     given = parser.parse_args()
-    credentials = (given.user, given.password) if given.user else None
-    options = SinkOptions(folder=given.folder, host=given.host, port=given.port, credentials=credentials)
+    tls = None
+    if given.certificate:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(given.certificate)
+    options = SinkOptions(
+        folder=given.folder,
+        host=given.host,
+        port=given.port,
+        tls=tls,
+        credentials=(given.user, given.password) if given.user else None,
+    )
     asyncio.run(_serve(options))
 
 

@@ -21,8 +21,9 @@ def parse_address(text: str) -> str:
     try:
         # A local part beyond ASCII needs SMTPUTF8 on the whole way, which few servers have.
         found = validate_email(text, allow_smtputf8=False, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise RecipientRejected("the recipient's address is not valid", status="5.1.3") from error
+    except EmailNotValidError:
+        # Without the cause: its text quotes the address, and tracebacks are logged.
+        raise RecipientRejected("the recipient's address is not valid", status="5.1.3") from None
     return f"{found.local_part}@{found.ascii_domain}"
 
 

@@ -8,7 +8,7 @@ The names are those of ``template_errors.CONTEXT_NAMES``; docs for marketers are
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -67,8 +67,8 @@ class ShopIdentity:
 class Recipient:
     """Who gets the message. ``locale`` is a BCP 47 tag, ``time_zone`` an IANA name."""
 
-    address: str
-    name: str | None = None
+    address: str = field(repr=False)
+    name: str | None = field(default=None, repr=False)
     locale: str | None = None
     time_zone: str | None = None
 

@@ -6,7 +6,7 @@ or decide whether to send.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from postcart.content.addresses import parse_address
@@ -36,9 +36,9 @@ class OutgoingEmail:
 
     message_id: str
     envelope_from: str
-    recipient: str
-    data: bytes
-    subject: str
+    recipient: str = field(repr=False)
+    data: bytes = field(repr=False)
+    subject: str = field(repr=False)
 
 
 class EmailRenderer:

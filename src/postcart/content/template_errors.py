@@ -3,6 +3,7 @@
 Owns: the strict undefined value and the conversion of Jinja's errors. Must not: render.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from jinja2.exceptions import SecurityError, TemplateError, TemplateNotFound
 from jinja2.utils import missing
 
 from postcart.errors import RenderError
+
+_QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 
 CONTEXT_NAMES = ("cart", "incentive", "language", "message", "recipient", "shop", "unsubscribe_url")
 """The top-level variables that every template has; ``context`` fills exactly these."""
@@ -50,7 +53,8 @@ def _what(error: Exception) -> str:
         return f"not allowed in a template: {error}"
     if isinstance(error, TemplateError | RenderError):
         return str(error)
-    return f"{type(error).__name__}: {error}"
+    # Python quotes values in its messages, and they may be a person's.
+    return f"{type(error).__name__}: {_QUOTED.sub('…', str(error))}"
 
 
 def _place(error: Exception, folder: Path) -> tuple[str, int] | None:
