@@ -60,8 +60,13 @@ def simulated(events: Iterable[Json], campaign: Campaign) -> Counter[str]:
 
 def product_lines(events: Iterable[ShopEvent], campaign: Campaign) -> Counter[str]:
     """The product's lines on these events, as a multiset."""
+    return Counter(product_list(events, campaign))
+
+
+def product_list(events: Iterable[ShopEvent], campaign: Campaign) -> list[str]:
+    """The product's lines on these events, in its order."""
     decisions = simulate(events, context(campaign), Rules(seasons=campaign.peaks))
-    return Counter(comparable(json.loads(msgspec.json.encode(decision))) for decision in decisions)
+    return [comparable(json.loads(msgspec.json.encode(decision))) for decision in decisions]
 
 
 def naive(events: Iterable[Json], campaign: Campaign) -> Counter[str]:
@@ -72,8 +77,6 @@ def naive(events: Iterable[Json], campaign: Campaign) -> Counter[str]:
 def comparable(line: Json) -> str:
     """A line with its times as numbers: both ways to write a millisecond are ISO 8601."""
     times = {key: milliseconds(line[key]) for key in ("at", "abandoned_at") if key in line}
-    if line.get("reason", "") is None:
-        del line["reason"]
     return json.dumps(line | times, sort_keys=True)
 
 

@@ -34,7 +34,7 @@ def simulate(events: Iterable[ShopEvent], context: Context, rules: Rules) -> Ite
         else:
             visitors[event.visitor_id].append(event)
     decisions: list[tuple[int, Decision]] = []
-    for visitor_id, arrivals in visitors.items():
+    for visitor_id, arrivals in sorted(visitors.items()):
         detected = Detected()
         visitor = Visitor(visitor_id=visitor_id)
         detect.arrive(visitor, arrivals, detected)
@@ -43,7 +43,7 @@ def simulate(events: Iterable[ShopEvent], context: Context, rules: Rules) -> Ite
         for signal in detected.signals:
             if not isinstance(signal, Returning | Emptied):
                 persons[signal.person_id].append(signal)  # type: ignore[arg-type]  # hints excluded above
-    for person_id, happenings in persons.items():
+    for person_id, happenings in sorted(persons.items()):
         decided = Decided()
         person = Person(person_id=person_id)
         journey.arrive(person, happenings, decided)
