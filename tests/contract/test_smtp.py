@@ -5,6 +5,8 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from postcart.adapters.mail_sink import Drop, MailSink, Script, SinkOptions, Stage
 from postcart.adapters.smtp import Accepted, SmtpConfig, SmtpSender
@@ -73,6 +75,22 @@ def test_a_message_arrives_byte_for_byte() -> None:
             assert received.data == MESSAGE
             assert (received.entry.envelope_from, received.entry.recipient) == (FROM, TO)
             assert received.entry.message_id == "<1@shop.example>"
+
+    run(work())
+
+
+@settings(max_examples=60)
+@given(st.lists(st.text(alphabet=".ab \t", max_size=12), max_size=12))
+def test_any_lines_arrive_as_they_were(lines: list[str]) -> None:
+    """Dots, empty lines, white space."""
+    message = b"Subject: x\r\n\r\n" + "".join(f"{line}\r\n" for line in lines).encode()
+
+    async def work() -> None:
+        async with sink() as server:
+            sender = SmtpSender(config(server.port))
+            await sender.send(FROM, TO, message)
+            await sender.close()
+            assert [received.data for received in server.received] == [message]
 
     run(work())
 

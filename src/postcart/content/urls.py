@@ -39,8 +39,9 @@ def check_urls(markup: str, where: str) -> None:
             if value := _VALUE.match(markup, at + len(name)):
                 _check(value[1], where, name)
             at = lower.find(name, at + 1)
-    for match in _STYLE.finditer(markup):
-        _check(match[1], where, "url()")
+    if "url(" in lower:
+        for match in _STYLE.finditer(markup):
+            _check(match[1], where, "url()")
 
 
 def _check(raw: str, where: str, attribute: str) -> None:
