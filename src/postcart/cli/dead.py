@@ -43,7 +43,7 @@ def list_(
         print_json(groups)
         return
     print_table(
-        ("reason", "topic", "stage", "waiting", "redriven", "first", "last", "for example"),
+        ("reason", "topic", "stage", "waiting", "redriven", "last", "for example"),
         (
             (
                 group.reason,
@@ -51,7 +51,6 @@ def list_(
                 group.stage,
                 group.count - group.redriven,
                 group.redriven,
-                _moment(group.first_ms),
                 _moment(group.last_ms),
                 next(iter(group.samples), None),
             )
@@ -163,7 +162,7 @@ def _list_each(found: "list[Found]", output: str) -> None:
 def _moment(at_ms: int | None) -> str | None:
     from postcart.events.times import iso  # noqa: PLC0415
 
-    return None if at_ms is None else iso(at_ms)
+    return None if at_ms is None else iso(at_ms // 1_000 * 1_000)
 
 
 def _report(report: "RedriveReport") -> dict[str, object]:

@@ -5,6 +5,7 @@ Owns: the choice between the two and how each looks. Must not: print progress or
 JSON is the stable form: fields keep names and order over releases, new ones come at the end. Tables may change.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -15,7 +16,7 @@ import typer
 Format = Literal["table", "json"]
 OutputOption = Annotated[Format, typer.Option("--output", "-o", help="table for people, json for programs.")]
 
-_PIPE_WIDTH = 400
+_WIDTH = 1_000
 _LINES_AT_ONCE = 500
 
 
@@ -45,24 +46,28 @@ def print_json_lines(values: Iterable[Any]) -> int:
     return count
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table; numbers to the right. Elsewhere than on a terminal: without colours, frames and cut-off cells."""
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table; numbers to the right. Cells are never broken or cut off: people copy what is in them.
+
+    Styled only on a terminal, and not where NO_COLOR is set.
+    """
     from rich.console import Console  # noqa: PLC0415 -- rich costs as much as all the rest of --help
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    taken = [[cell if isinstance(cell, Text) else _shown(cell) for cell in row] for row in rows]
-    numeric = [bool(taken) and all(_is_number(row[index]) for row in taken) for index in range(len(columns))]
-    terminal = sys.stdout.isatty()
-    table = Table(
-        title=title if terminal else None, title_justify="left", box=None, pad_edge=False, header_style="bold"
-    )
-    for name, right in zip(columns, numeric, strict=True):
-        table.add_column(name, justify="right" if right else "left", no_wrap=not terminal, overflow="fold")
+    taken = [[_shown(cell) for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(columns):
+        numeric = bool(taken) and all(_is_number(row[index]) for row in taken)
+        table.add_column(name, justify="right" if numeric else "left", no_wrap=True)
     for row in taken:
-        table.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
-    sys.stdout.flush()
-    Console(file=sys.stdout, width=None if terminal else _PIPE_WIDTH, soft_wrap=not terminal).print(table)
+        table.add_row(*map(Text, row))
+    plain = not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR"))
+    console = Console(file=sys.stdout, width=_WIDTH, color_system=None if plain else "auto")
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        sys.stdout.write(line.rstrip() + "\n")
 
 
 def print_fields(fields: Mapping[str, object]) -> None:
