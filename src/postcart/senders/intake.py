@@ -63,6 +63,8 @@ class Intake:
             except UnreadableRecord as error:
                 self._bury(record, error)
                 continue
+            if _offset(record) in positions:
+                continue  # an earlier owner's job, in line since its claim was found unanswered
             if desk.book.standing(job.job_id, job.attempt) == "free":
                 self._put_in_line(desk, job, batch.topic, _offset(record))
             else:

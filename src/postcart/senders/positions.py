@@ -40,7 +40,10 @@ class Positions:
         self.next = max(self.next, following)
 
     def low_water(self) -> int:
-        """The offset to commit: the first record in line, or the next to take in."""
+        """The offset to commit: the first record in line, or the next to take in if that comes before.
+
+        An earlier owner's job may be in line although what lies before it has not been taken in yet.
+        """
         while self._heap and self._heap[0] not in self._in_line:
             heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else self.next
+        return min(self._heap[0], self.next) if self._heap else self.next
