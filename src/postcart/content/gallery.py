@@ -43,7 +43,6 @@ class _Mail:
     to: str
     date: str
     facts: list[tuple[str, str]]
-    chips: list[str]
     headers: list[tuple[str, str]]
     html: str
     text: str
@@ -75,7 +74,7 @@ def write_gallery(
         page = pages.get_template("mail.html.j2").render(mail=mail, style=style, tabs=_TABS)
         (folder / mail.file).write_text(page, "utf-8")
         shown.append(
-            {"file": mail.file, "subject": mail.subject, "to": mail.to, "date": mail.date, "chips": mail.chips}
+            {"file": mail.file, "subject": mail.subject, "to": mail.to, "date": mail.date, "chips": mail.facts[:_CHIPS]}
         )
     index = folder / "index.html"
     index.write_text(pages.get_template("index.html.j2").render(mails=shown, style=style, title=title), "utf-8")
@@ -93,7 +92,6 @@ def _read(file: str, facts: Mapping[str, object], data: bytes) -> _Mail:
         to=str(message["To"] or ""),
         date=f"{date:%Y-%m-%d %H:%M}" if date else "",
         facts=known,
-        chips=[value for _, value in known[:_CHIPS]],
         headers=[(name, str(value)) for name, value in message.items()],
         html=_harmless(_body(message, "html")),
         text=_body(message, "plain"),
