@@ -101,14 +101,15 @@ class Worker:
 
 
 class Pipeline:
-    """Two partitions of both stages."""
+    """Two partitions of both stages. ``replay``: the clock says what has arrived; else it is wall time."""
 
-    def __init__(self, context: Context, rules: Rules, random: Random) -> None:
+    def __init__(self, context: Context, rules: Rules, random: Random, *, replay: bool) -> None:
         self.random = random
+        self.replay = replay
         self.decisions: list[bytes] = []
         self.jobs: list[Job] = []
         self.dead: list[Output] = []
-        detect, journey = detect_config(rules), journey_config(context)
+        detect, journey = detect_config(rules, exact_idle=replay), journey_config(context, exact_idle=replay)
         self.detect = [
             Worker(lambda n=n: DetectTask(detect, n), (SHOP_SESSIONS, SHOP_CARTS), n)  # type: ignore[misc]
             for n in range(PARTITIONS)
@@ -122,17 +123,22 @@ class Pipeline:
     def run(self, arrivals: Sequence[ShopEvent]) -> Counter[str]:
         """All decisions on these arrivals, as a multiset of lines.
 
-        The clock is a replay's: up to it everything has arrived. After the last arrival it runs on in leaps.
+        A replay's clock says up to when everything has arrived, wall time is that of the latest arrival. After the last
+        arrival it runs on in leaps.
         """
         clock = 0
         rest = list(arrivals)
         earliest = earliest_from(rest)
         while rest:
             count = self.random.randint(1, 20)
+            latest = 0
             for event in rest[:count]:
                 self.arrive(event)
+                latest = max(latest, time_ms(event))
             del rest[:count]
-            clock = max(clock, earliest[-len(rest)] - 1 if rest else time_ms(arrivals[-1]))
+            if self.replay and rest:
+                latest = earliest[-len(rest)] - 1
+            clock = max(clock, latest)
             self.work(clock)
         for _ in range(60):
             clock += self.random.choice((60_000, 3_600_000, 86_400_000, 5 * 86_400_000))
@@ -224,8 +230,8 @@ def accepted(job: Job) -> Receipt:
     )
 
 
-def detect_config(rules: Rules) -> DetectConfig:
-    """DETECT as in a replay."""
+def detect_config(rules: Rules, *, exact_idle: bool) -> DetectConfig:
+    """DETECT under these rules."""
     return DetectConfig(
         rules=rules,
         decoders={
@@ -237,14 +243,14 @@ def detect_config(rules: Rules) -> DetectConfig:
         dead_topic=DEAD,
         partitions=PARTITIONS,
         disorder_ms=DISORDER_MS,
-        exact_idle=True,
+        exact_idle=exact_idle,
         clock_interval_ms=1,
         metrics=NoStageMetrics(),
     )
 
 
-def journey_config(context: Context) -> JourneyConfig:
-    """JOURNEY as in a replay."""
+def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
+    """JOURNEY with the context's campaign."""
     return JourneyConfig(
         context=context,
         topics=JourneyTopics(
@@ -268,7 +274,7 @@ def journey_config(context: Context) -> JourneyConfig:
         sealer=NoSealer(),
         partitions=PARTITIONS,
         disorder_ms=DISORDER_MS,
-        exact_idle=True,
+        exact_idle=exact_idle,
         real_ms=lambda: 0,
         progress_interval_ms=1 << 60,
         metrics=NoStageMetrics(),

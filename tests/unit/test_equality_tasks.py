@@ -1,5 +1,6 @@
 """DETECT's and JOURNEY's tasks decide like `simulate`, however records come and whenever a worker crashes."""
 
+import json
 from collections import Counter
 from random import Random
 from typing import Any
@@ -16,15 +17,19 @@ WAYS = (lambda events, _: events, shuffled, tripled)
 
 
 def check(seed: int) -> None:
-    """One history, arriving in one of three ways."""
+    """One history, arriving in one of three ways, live or as a replay."""
     campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
     events = random_history(seed, campaign=campaign)
     arrivals = WAYS[seed % len(WAYS)](events, Random(seed))
-    pipeline = Pipeline(context(campaign), Rules(seasons=campaign.peaks), Random(seed))
-    assert pipeline.run(typed(arrivals)) == simulated(events, campaign), seed
+    pipeline = Pipeline(context(campaign), Rules(seasons=campaign.peaks), Random(seed), replay=seed % 2 == 0)
+    decided = pipeline.run(typed(arrivals))
+    assert decided == simulated(events, campaign), seed
     assert pipeline.dead == [], seed
-    jobs = Counter(job.job_id for job in pipeline.jobs)
-    assert all(count == 1 for count in jobs.values()), seed
+    due = [line for line in map(json.loads, decided.elements()) if line["type"] == "due"]
+    jobs = Counter((job.episode_id, job.step, job.due_ms) for job in pipeline.jobs)
+    assert jobs == Counter((line["episode_id"], line["step"], line["at"]) for line in due), seed
+    assert len({job.job_id for job in pipeline.jobs}) == len(pipeline.jobs), seed
+    assert all(job.planned_ms <= job.due_ms <= job.not_after_ms for job in pipeline.jobs), seed
 
 
 @pytest.mark.parametrize("part", range(3))
