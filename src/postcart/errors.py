@@ -14,6 +14,7 @@ PostcartError
  ├─ Fenced                 this process no longer owns what it was about to write; the process must end
  ├─ StateError             stored state can't be read by this release; the process must end
  ├─ RenderError            a template failed on a job
+ ├─ ProcessEnded           a process of the demo ended by itself
  └─ DeliveryError          a provider did not take a message
      ├─ RecipientRejected  for good, because of the recipient or the message
      ├─ DeliveryDeferred   not now; trouble of this job
@@ -96,6 +97,12 @@ class RenderError(PostcartError):
     """A template failed on this job: unknown variable, forbidden access, malformed markup."""
 
     code = "render"
+
+
+class ProcessEnded(PostcartError):  # noqa: N818 -- names what happened
+    """A process that the demo had started ended by itself; the message has its log's tail."""
+
+    code = "process_ended"
 
 
 class DeliveryError(PostcartError):

@@ -4,29 +4,54 @@ Owns: the command. Must not: run it (wiring.demo).
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 
-from postcart.cli.setup import stopped_by_signal
+from postcart.cli.failures import say
+
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
+_FOLDER = Path("demo-output")
 
 
 def demo(
-    folder: Annotated[Path, typer.Option(file_okay=False, help="Where mails, logs and the page of mails go.")] = Path(
-        "demo-output"
-    ),
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Where mails, logs and the result page go.")] = _FOLDER,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the result page in a browser.")] = False,
 ) -> None:
     """See real shop events become mails, in about a minute.
 
     They are replayed through real workers, faster than real time, on an in-process mock broker with a local mail sink;
-    POSTCART_BROKER=kafka takes a real Kafka instead. Nothing leaves this machine. Exit code 1 if the outcome is not the
-    one that `simulate` has for the same events.
+    POSTCART_BROKER=kafka takes a real Kafka instead. Nothing leaves this machine. Ctrl-C ends it, and all it started.
+    Exit code 1 if the workers decided otherwise than `postcart simulate` does, or a mail that was due did not arrive.
     """
-    from postcart.wiring.demo.run import DemoOptions, run_demo  # noqa: PLC0415
+    from postcart.wiring.demo import DemoOptions, run_demo  # noqa: PLC0415
 
-    terminal = sys.stdout.isatty()
-    options = DemoOptions(folder=folder, terminal=terminal, color=terminal and not os.environ.get("NO_COLOR"))
-    code, _ = run_demo(os.environ, options, stopped_by_signal())
+    signal.signal(signal.SIGTERM, _interrupt)
+    options = DemoOptions(
+        folder=folder,
+        terminal=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+        color=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+    )
+    try:
+        code, page = run_demo(os.environ, options)
+    except KeyboardInterrupt:
+        say("stopped; all that the demo had started has been ended")
+        raise
+    if open_page:
+        typer.launch(str(page))
+    elif _on_desktop():
+        say("open it in a browser: " + ("open" if sys.platform == "darwin" else "xdg-open") + f" {page}")
     raise typer.Exit(code)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    """SIGTERM ends it as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def _on_desktop() -> bool:
+    return sys.platform == "darwin" or any(os.environ.get(name) for name in _DISPLAYS)

@@ -1,0 +1,8 @@
+"""The demo: real shop events, a broker, workers as processes, a mail server, and a page of what happened.
+
+Owns: putting these together for a minute. Must not: hold a rule, or be needed by anything else.
+"""
+
+from postcart.wiring.demo.run import DemoOptions, run_demo
+
+__all__ = ["DemoOptions", "run_demo"]

@@ -1,0 +1,43 @@
+"""What ``simulate`` decides on the demo's events.
+
+Owns: that. Must not: know what the pipeline decides.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import msgspec
+
+from postcart.domain.simulation import simulate
+from postcart.events.decisions import AbandonmentDecided, Decision, StepDue
+from postcart.events.times import HOUR_MS, to_ms
+from postcart.settings import Settings
+from postcart.wiring.demo.history import History, read_history
+from postcart.wiring.rules import active_campaign, decision_context, detect_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Decisions, and each as it would stand in the topic; ``until_ms``: an hour after the last one, event time."""
+
+    decisions: list[Decision]
+    lines: Counter[bytes]
+    until_ms: int
+
+    @property
+    def due(self) -> int:
+        """How many mails they ask for."""
+        return sum(isinstance(decision, StepDue) for decision in self.decisions)
+
+
+def history_and_expected(settings: Settings) -> tuple[History, Expected]:
+    """The demo's events, and what is to be decided on them.
+
+    Raises:
+        ConfigurationError: The campaign is wrong.
+    """
+    context, rules = decision_context(settings, active_campaign(settings)), detect_rules(settings)
+    history = read_history(settings, context, rules)
+    decisions = list(simulate(history.all, context, rules))
+    last_ms = max(to_ms(one.abandoned_at if isinstance(one, AbandonmentDecided) else one.at) for one in decisions)
+    return history, Expected(decisions, Counter(map(msgspec.json.encode, decisions)), last_ms + HOUR_MS)

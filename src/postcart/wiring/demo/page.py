@@ -1,0 +1,40 @@
+"""The page at the end of the demo: what happened and why, some persons' stories, and the mails.
+
+Owns: the page's files. Must not: count or choose (result, timelines); or fetch anything.
+"""
+
+from importlib.resources import files
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from postcart.content.gallery import write_gallery
+from postcart.wiring.demo.result import Result
+from postcart.wiring.demo.shop import Places
+from postcart.wiring.demo.timelines import timelines
+
+_FILES = files("postcart.wiring.demo") / "page_files"
+_GALLERY_FILE = "mails/{number:06d}.html"
+"""As ``postcart.content.gallery`` names them."""
+
+
+def write_page(result: Result, places: Places) -> None:
+    """Write the gallery of mails and, above it, the page of what happened."""
+    write_gallery(((mail.facts, mail.data) for mail in result.mails), places.gallery, title="Mails of the demo")
+    numbers = {(mail.due.episode_id, mail.due.step): number for number, mail in enumerate(result.mails, 1) if mail.due}
+
+    def mail_of(episode_id: str, step: int) -> str | None:
+        number = numbers.get((episode_id, step))
+        return None if number is None else f"{places.gallery.name}/{_GALLERY_FILE.format(number=number)}"
+
+    pages = Environment(
+        loader=DictLoader({"index.html.j2": (_FILES / "index.html.j2").read_text("utf-8")}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = Markup((_FILES / "style.css").read_text("utf-8"))  # noqa: S704 -- our own file
+    told = timelines(result.history, result.tally.decisions, mail_of)
+    page = pages.get_template("index.html.j2").render(result=result, tally=result.tally, told=told, style=style)
+    places.page.write_text(page, "utf-8")

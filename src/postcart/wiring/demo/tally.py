@@ -1,0 +1,85 @@
+"""What was decided and sent so far: counts over the records of decisions, receipts and signals.
+
+Owns: counting. Must not: read Kafka.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import msgspec
+
+from postcart.events.decisions import AbandonmentDecided, Decision, StepCancelled, StepDue, StepPlanned
+from postcart.events.jobs import Receipt
+from postcart.events.signals import AnySignal, TaskClock, VisitEnded, VisitStarted
+
+_decision = msgspec.json.Decoder(Decision).decode
+_receipt = msgspec.json.Decoder(Receipt).decode
+_signal = msgspec.json.Decoder(AnySignal).decode
+
+
+@dataclass
+class Tally:
+    """Everything read so far.
+
+    Attributes:
+        lines: Every decision as it stands in the topic, for the comparison.
+        outcomes: Job → its outcome; ``accepted`` overrides ``uncertain``, ``not_accepted`` is none yet.
+        in_visit: Visitors of known persons who are in the shop now.
+        clock_ms: The least clock of DETECT's tasks; None before all have told one.
+    """
+
+    lines: Counter[bytes] = field(default_factory=Counter)
+    decisions: list[Decision] = field(default_factory=list)
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    in_visit: set[str] = field(default_factory=set)
+    visits: int = 0
+    clocks: dict[int, int] = field(default_factory=dict)
+    anonymous: int = 0
+    known: int = 0
+    planned: int = 0
+    due: int = 0
+    cancelled: int = 0
+    episodes: set[str] = field(default_factory=set)
+
+    def add_decision(self, value: bytes) -> None:
+        """A record of the topic ``decisions``."""
+        decision = _decision(value)
+        self.lines[value] += 1
+        self.decisions.append(decision)
+        match decision:
+            case AbandonmentDecided(person_id=None):
+                self.anonymous += 1
+            case AbandonmentDecided():
+                self.known += 1
+            case StepPlanned(episode_id=episode):
+                self.planned += 1
+                self.episodes.add(episode)
+            case StepDue():
+                self.due += 1
+            case StepCancelled():
+                self.cancelled += 1
+
+    def add_receipt(self, value: bytes) -> None:
+        """A record of the topic ``receipts``."""
+        receipt = _receipt(value)
+        former = self.receipts.get(receipt.job_id)
+        if receipt.outcome != "not_accepted" and (former is None or former.outcome != "accepted"):
+            self.receipts[receipt.job_id] = receipt
+
+    def add_signal(self, value: bytes) -> None:
+        """A record of the topic ``signals``."""
+        match _signal(value):
+            case VisitStarted(visitor_id=visitor):
+                self.visits += 1
+                self.in_visit.add(visitor)
+            case VisitEnded(visitor_id=visitor):
+                self.in_visit.discard(visitor)
+            case TaskClock(task=task, clock_ms=clock_ms):
+                self.clocks[task] = max(clock_ms, self.clocks.get(task, 0))
+            case _:
+                pass
+
+    @property
+    def accepted(self) -> int:
+        """Mails that the server has accepted."""
+        return sum(receipt.outcome == "accepted" for receipt in self.receipts.values())
