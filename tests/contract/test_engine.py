@@ -1,6 +1,7 @@
 """The engine with real Faust workers inside the test, on the mock broker and on real Kafka."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from stream import copier
 
 
 def _tasks(app: StageApp) -> list[copier.CopierTask]:
-    return [slot.task for slot in app.engine._slots.values() if slot.phase == "running"]  # type: ignore[misc]
+    return [slot.task for slot in app.engine._roster.running()]  # type: ignore[misc]
 
 
 def test_everything_comes_out_once_and_lag_ends_at_zero(each_broker: Any) -> None:
@@ -299,3 +300,62 @@ def test_exit_codes() -> None:
     assert exit_code(Fenced("x")) == EXIT_FENCED
     assert exit_code(TopologyError("x")) == EXIT_CONFIGURATION
     assert exit_code(ValueError("x")) == EXIT_BUG
+
+
+def _pause_behind_its_back(app: StageApp) -> Any:
+    poller = app.engine._poller()
+    return asyncio.wrap_future(poller.call(lambda consumer: consumer.pause(consumer.assignment())))
+
+
+def test_a_partition_that_stands_still_is_sought_again(each_broker: Any) -> None:
+    """The watchdog: something to read, and no movement; a seek to the position sets it going."""
+    stage = Stage(each_broker)
+
+    async def run() -> None:
+        async with stage.worker(seek_after_ms=300) as app:
+            await until(lambda: app.engine.health.running == PARTITIONS, "all tasks run")
+            await _pause_behind_its_back(app)
+            stage.feed(400)
+            await stage.drained()
+
+    asyncio.run(run())
+    stage.assert_copied_once(400)
+
+
+def test_a_partition_that_cannot_be_set_going_ends_the_process(
+    each_broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silent fetcher is no state to stay in: another worker reads on from what was committed."""
+    stage = Stage(each_broker)
+
+    async def run() -> None:
+        app = stage.app(seek_after_ms=200, stalled_after_ms=800)
+        ending = asyncio.create_task(stage.failure_of(app))
+        await until(lambda: app.engine.health.running == PARTITIONS, "all tasks run")
+        await _pause_behind_its_back(app)
+        monkeypatch.setattr(app.engine._lookout, "_seek", lambda *_: None)
+        stage.feed(400)
+        failure = await ending
+        assert isinstance(failure, Fenced)
+        assert "stands still" in str(failure)
+        assert app.engine.health.failure is failure
+        assert not app.engine.health.live()
+        async with stage.worker():
+            await stage.drained()
+
+    asyncio.run(run())
+    stage.assert_copied_once(400)
+
+
+def test_a_worker_without_partitions_is_ready(kafka: Any) -> None:
+    """More workers than partitions: the spare one has joined, and may say so."""
+    stage = Stage(kafka)
+
+    async def run() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+            workers = [await stack.enter_async_context(stage.worker(f"w{number}")) for number in range(PARTITIONS + 1)]
+            healths = [worker.engine.health for worker in workers]
+            await until(lambda: sorted(health.running for health in healths) == [0, 1, 1, 1, 1], "all but one run")
+            await until(lambda: all(health.ready() for health in healths), "all are ready")
+
+    asyncio.run(run())

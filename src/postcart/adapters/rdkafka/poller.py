@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from postcart.adapters.rdkafka import listener as contract
 from postcart.adapters.rdkafka.grouping import group
 from postcart.adapters.rdkafka.handover import HandOver
+from postcart.adapters.rdkafka.partitions import names_of, partitions_of, seek, spoken
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import verdict
 from postcart.errors import Fenced
@@ -28,9 +29,8 @@ log = structlog.get_logger(__name__)
 
 _POLL_S = 0.02  # how long a request to the thread may wait at most; 50 idle wake-ups a second cost nothing measurable
 _PAUSE_AFTER_S = 0.5  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
-_SEEK_TRIES = 250
-_STATE = KafkaError._STATE  # noqa: SLF001 -- the client publishes its own codes with an underscore
-_ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+_ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 -- the client publishes its own codes with an underscore
+_STEADY = '"join_state": "steady"'  # in librdkafka's statistics: a member, perhaps with nothing to do
 
 Call = tuple[Callable[[Consumer], Any], concurrent.futures.Future[Any]]
 
@@ -80,6 +80,8 @@ class Poller:
         self._held = False
         self._fatal: KafkaError | None = None
         self._consumer: Consumer | None = None
+        self.joined = False
+        """Whether the group has taken this member in."""
         self.polled_at = time.monotonic()
         """When the thread last came round, on the monotonic clock, in seconds."""
         self._thread = threading.Thread(target=self._run, name="rdkafka-poller", daemon=True)
@@ -149,7 +151,8 @@ class Poller:
 
     def _run(self) -> None:
         try:
-            consumer = self._consumer = Consumer(self._config | {"error_cb": self._on_error})
+            config = self._config | {"error_cb": self._on_error, "stats_cb": self._on_statistics}
+            consumer = self._consumer = Consumer(config)
             consumer.subscribe(
                 self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
             )
@@ -218,14 +221,14 @@ class Poller:
             self._full_since = None
             if self._held:
                 self._held = False
-                consumer.resume(_partitions(self._positions))
+                consumer.resume(partitions_of(self._positions))
             return False
         now = time.monotonic()
         if self._full_since is None:
             self._full_since = now
         elif not self._held and now - self._full_since > _PAUSE_AFTER_S:
             self._held = True
-            consumer.pause(_partitions(self._positions))
+            consumer.pause(partitions_of(self._positions))
         return True
 
     def _judged(self, error: KafkaError, topic: str | None, partition: int | None) -> Exception | None:
@@ -237,17 +240,20 @@ class Poller:
         say = log.warning if error.code() == _ALL_DOWN else log.debug  # one line per outage, not per reconnect
         say("consumer_trouble", code=error.name(), detail=error.str())
 
+    def _on_statistics(self, statistics: str) -> None:
+        self.joined = self.joined or _STEADY in statistics
+
     def _start_at(self, consumer: Consumer, positions: dict[contract.TopicPartition, int]) -> None:
         for tp, position in positions.items():
             if tp in self._owned:
-                _seek(consumer, tp, position)
+                seek(consumer, tp, position)
                 self._positions[tp] = position
         if not self._held:
-            consumer.resume(_partitions(tp for tp in positions if tp in self._owned))
+            consumer.resume(partitions_of(tp for tp in positions if tp in self._owned))
 
     def _stop_reading(self, consumer: Consumer, partitions: Iterable[contract.TopicPartition]) -> None:
         mine = [tp for tp in partitions if tp in self._owned]
-        consumer.pause(_partitions(mine))
+        consumer.pause(partitions_of(mine))
         for tp in mine:
             self._positions.pop(tp, None)
 
@@ -257,9 +263,10 @@ class Poller:
         else:
             consumer.assign(partitions)
         consumer.pause(partitions)
-        taken = _names(partitions)
+        self.joined = True
+        taken = names_of(partitions)
         self._owned |= taken
-        log.info("partitions_assigned", partitions=_spoken(taken))
+        log.info("partitions_assigned", partitions=spoken(taken))
         self._consult(self._listener.assigned(taken))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -269,8 +276,8 @@ class Poller:
         self._give_up(consumer, partitions, lost=True)
 
     def _give_up(self, consumer: Consumer, partitions: list[TopicPartition], *, lost: bool) -> None:
-        given = _names(partitions)
-        log.info("partitions_lost" if lost else "partitions_revoked", partitions=_spoken(given))
+        given = names_of(partitions)
+        log.info("partitions_lost" if lost else "partitions_revoked", partitions=spoken(given))
         if lost:
             self._owned -= given  # before anybody can take metadata: a commit for these must not look legitimate
         self._consult(self._listener.lost(given) if lost else self._listener.revoking(given))
@@ -293,28 +300,3 @@ class Poller:
         if answer.done() and (error := answer.exception()) is not None:
             log.error("listener_failed", error=repr(error))
             self._fatal = self._fatal or KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001
-
-
-def _seek(consumer: Consumer, tp: contract.TopicPartition, position: int) -> None:
-    """Seek; right after an assignment librdkafka may not be ready to, for some milliseconds."""
-    for attempt in range(_SEEK_TRIES):
-        try:
-            consumer.seek(TopicPartition(*tp, position))
-        except KafkaException as error:
-            if error.args[0].code() != _STATE or attempt == _SEEK_TRIES - 1:
-                raise
-            time.sleep(_POLL_S / 2)
-        else:
-            return
-
-
-def _partitions(names: Iterable[contract.TopicPartition]) -> list[TopicPartition]:
-    return [TopicPartition(topic, partition) for topic, partition in names]
-
-
-def _names(partitions: Iterable[TopicPartition]) -> frozenset[contract.TopicPartition]:
-    return frozenset((tp.topic, tp.partition) for tp in partitions)
-
-
-def _spoken(partitions: Iterable[contract.TopicPartition]) -> list[str]:
-    return [f"{topic}[{partition}]" for topic, partition in sorted(partitions)]

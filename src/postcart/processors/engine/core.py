@@ -15,14 +15,16 @@ from postcart.adapters.rdkafka.listener import TopicPartition
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Transactor
-from postcart.errors import BrokerUnavailable, Fenced, PostcartError
+from postcart.errors import Fenced, PostcartError
 from postcart.processors.engine.health import Health
+from postcart.processors.engine.lookout import Lookout
 from postcart.processors.engine.metrics import EngineMetrics
+from postcart.processors.engine.preflight import check_topics
 from postcart.processors.engine.restorer import Restorer
+from postcart.processors.engine.roster import Roster
 from postcart.processors.engine.settings import EngineSettings
 from postcart.processors.engine.slot import Slot
 from postcart.processors.engine.task import Clock, StageSpec
-from postcart.processors.engine.watchdog import standing_still
 from postcart.processors.engine.writer import Writer
 
 log = structlog.get_logger(__name__)
@@ -76,7 +78,8 @@ class Engine:
             ready=self._run,
             metrics=metrics,
         )
-        self._slots: dict[int, Slot] = {}
+        self._lookout = Lookout(settings, offsets=self._offsets, clock=clock, metrics=metrics, seek=self._seek)
+        self._roster = Roster(spec.inputs)
         self._turn = asyncio.Lock()
         self._outputs_since: float | None = None
         self._committed_at = time.monotonic()
@@ -100,9 +103,7 @@ class Engine:
         await asyncio.gather(*self._background, return_exceptions=True)
         self._writer.stop()
         self._restorer.stop()
-        for slot in self._slots.values():
-            slot.close()
-        self._slots.clear()
+        self._roster.close()
 
     def failed(self, error: BaseException) -> None:
         """End the process by this error; the first one counts. May be called on any thread."""
@@ -152,7 +153,7 @@ class Engine:
                 self._fail(error)
 
     def _fold(self, batch: RecordBatch) -> None:
-        slot = self._slots.get(batch.partition)
+        slot = self._roster.get(batch.partition)
         if slot is None or slot.phase != "running":
             return
         tide = slot.tides[batch.topic]
@@ -197,8 +198,7 @@ class Engine:
     async def _commit(self) -> None:
         """Write everything that the tasks have to hand over. ``_turn`` is held."""
         self._outputs_since = None
-        running = [slot for slot in self._slots.values() if slot.phase == "running"]
-        harvests = [harvest for slot in running if (harvest := slot.harvest()) is not None]
+        harvests = [harvest for slot in self._roster.running() if (harvest := slot.harvest()) is not None]
         if harvests:
             await self._writer.write(harvests)
             for harvest in harvests:
@@ -213,11 +213,11 @@ class Engine:
             now = self.health.ticked_at = time.monotonic()
             poller = self._find_poller()
             if poller is not None:
-                self.health.polled_at = poller.polled_at
+                self.health.polled_at, self.health.joined = poller.polled_at, poller.joined
             if now - self._asked_at >= self._settings.watermark_interval_ms / 1000 and self._asking is None:
                 self._asked_at = now
                 self._asking = asyncio.create_task(self._guarded(self._look_around()))
-            if self._slots and self._commit_due():
+            if self._roster and self._commit_due():
                 async with self._turn:
                     if self.health.failure is None and self._commit_due():
                         await self._commit()
@@ -225,62 +225,25 @@ class Engine:
     async def _look_around(self) -> None:
         """Fetch high watermarks, so that idle partitions follow the clock; then let every task fire what is due."""
         try:
-            clock_ms = self._clock.now_ms()  # before the request: what is appended after it may lie after the clock
-            running = {number: slot for number, slot in self._slots.items() if slot.phase == "running"}
-            ends = await self._offsets.ends((topic, number) for number in running for topic in self.spec.inputs)
+            running = self._roster.running()
+            clock_ms, ends = await self._lookout.ask(running, self.spec.inputs)
             async with self._turn:
-                if self.health.failure is None:
-                    self._take_note(running, ends, clock_ms)
-            await self._watch()
+                for slot in running:
+                    if slot.phase == "running" and self.health.failure is None:
+                        self._lookout.take_note(slot, clock_ms, ends)
+                        self._advance(slot)
+            poller = self._find_poller()
+            if poller is not None:
+                await self._lookout.watch(self._roster, waiting=poller.handover.records)
         finally:
             self._asking = None
-
-    def _take_note(self, running: dict[int, Slot], ends: dict[TopicPartition, int], clock_ms: int | None) -> None:
-        now = time.monotonic()
-        for number, slot in running.items():
-            if slot.phase != "running":
-                continue
-            for topic, tide in slot.tides.items():
-                if (end := ends.get((topic, number))) is not None:
-                    tide.sample(clock_ms, end, now)
-                    self._metrics.lag(topic, number, tide.lag)
-            self._advance(slot)
-
-    async def _watch(self) -> None:
-        """Seek a partition that stands still to its position; if that does not help, end the process."""
-        poller = self._find_poller()
-        if poller is None or poller.handover.records:
-            return
-        now = time.monotonic()
-        still = standing_still(self._slots.values(), longer_than_s=self._settings.seek_after_ms / 1000, now_s=now)
-        if not still:
-            return
-        readable = await self._offsets.ends(still, stable=True)  # behind an open transaction there is nothing to read
-        for topic, number in still:
-            slot = self._slots.get(number)
-            if slot is None or slot.phase != "running":
-                continue
-            tide = slot.tides[topic]
-            if readable.get((topic, number), 0) <= tide.position:
-                tide.moved_at = time.monotonic()
-            elif now - tide.moved_at > self._settings.stalled_after_ms / 1000:
-                raise Fenced(f"{topic}[{number}] stands still at {tide.position}, before {tide.end}")
-            else:
-                log.warning("partition_stands_still", topic=topic, partition=number, position=tide.position)
-                self._seek(slot, topic)
 
     # -- assignments ----------------------------------------------------------------------------------------------
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Begin to restore every number that is now complete."""
-        self.health.joined = True
-        for topic, number in sorted(partitions):
-            slot = self._slots.get(number)
-            if slot is None:
-                slot = self._slots[number] = Slot(number, self.spec.inputs)
-            slot.owned.add(topic)
-            if slot.phase == "waiting" and slot.complete:
-                self._restorer.add(slot)
+        for slot in self._roster.own(partitions):
+            self._restorer.add(slot)
         self._count()
 
     async def revoking(self, partitions: frozenset[TopicPartition]) -> None:
@@ -308,18 +271,10 @@ class Engine:
         self._release(partitions)
 
     def _release(self, partitions: frozenset[TopicPartition]) -> None:
-        for number in {number for _, number in partitions}:
-            slot = self._slots.pop(number, None)
-            if slot is None:
-                continue
-            slot.close()
-            for topic in self.spec.inputs:
-                self._metrics.lag(topic, number, None)
-            kept = slot.owned - {topic for topic, partition in partitions if partition == number}
-            if kept:  # the other inputs stay: they wait, paused, until the number is complete again
-                self._poller().stop_reading([(topic, number) for topic in kept])
-                successor = self._slots[number] = Slot(number, self.spec.inputs)
-                successor.owned = kept
+        if left := self._roster.release(partitions):
+            self._poller().stop_reading(left)
+        for topic, number in partitions:
+            self._metrics.lag(topic, number, None)
         self._count()
 
     def _run(self, slot: Slot, positions: dict[str, int]) -> None:
@@ -328,28 +283,17 @@ class Engine:
         self._count()
 
     def _count(self) -> None:
-        phases = [slot.phase for slot in self._slots.values()]
-        self.health.running = phases.count("running")
-        self.health.restoring = len(phases) - self.health.running
+        self.health.running = len(self._roster.running())
+        self.health.restoring = len(self._roster) - self.health.running
         self._metrics.tasks(self.health.running, self.health.restoring)
 
-    async def _check_topics(self) -> bool:
-        """Check the topics, waiting for a broker for a while; returns whether it is the mock one."""
-        loop = asyncio.get_running_loop()
-        give_up_at = time.monotonic() + self._settings.connect_within_ms / 1000
-        topics = (*self.spec.inputs, self.spec.changelog)
-        while True:
-            try:
-                return await loop.run_in_executor(None, self._offsets.check, topics)
-            except BrokerUnavailable as error:
-                if time.monotonic() > give_up_at:
-                    raise BrokerUnavailable(
-                        f"no Kafka broker answers at {self._settings.clients.bootstrap}: is it running, and is the "
-                        f"address right? ({error})"
-                    ) from error
-                log.warning("broker_unreachable", bootstrap=self._settings.clients.bootstrap)
-
     async def _open_then_restore(self) -> None:
-        self._writer.forgetful_broker = await self._check_topics()
+        settings = self._settings
+        self._writer.forgetful_broker = await check_topics(
+            self._offsets,
+            (*self.spec.inputs, self.spec.changelog),
+            bootstrap=settings.clients.bootstrap,
+            within_s=settings.connect_within_ms / 1000,
+        )
         await self._writer.open()
         await self._restorer.run()

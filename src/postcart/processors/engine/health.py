@@ -16,7 +16,7 @@ class Health:
     polled_at: float = field(default_factory=time.monotonic)
     """When the polling thread last came round."""
     joined: bool = False
-    """Whether the group has given this worker anything yet."""
+    """Whether this worker is a member of the group, with or without partitions."""
     running: int = 0
     restoring: int = 0
     """Tasks that wait for, or are in, their restore."""

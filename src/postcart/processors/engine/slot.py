@@ -59,6 +59,11 @@ class Slot:
             self._task.close()
             self._task = None
 
+    def excuse(self, now_s: float) -> None:
+        """Don't count it as standing still that inputs have not moved up to now."""
+        for tide in self.tides.values():
+            tide.moved_at = now_s
+
     def advance(self, now_ms: int | None) -> None:
         """Let the task fire what is due."""
         idle = {topic: tide.idle_ms for topic, tide in self.tides.items() if tide.idle_ms is not None}
