@@ -32,6 +32,7 @@ class ChannelFigures:
         self._pending: dict[tuple[str, int], int] = {}
         self._send_time = instruments.histogram("send_duration_seconds", channel=channel, provider=provider)
         self._commit_time = instruments.histogram("transaction_duration_seconds", stage=channel)
+        self.channel_state("open")
 
     def jobs_received(self, purpose: str, count: int) -> None:
         """Records taken in."""

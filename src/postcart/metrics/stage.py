@@ -31,8 +31,6 @@ class StageFigures:
         self._committed = instruments.counter("transactions_total", stage=stage, outcome="committed")
         self._commit_time = instruments.histogram("transaction_duration_seconds", stage=stage)
         self._batch_time = instruments.histogram("batch_process_duration_seconds", stage=stage)
-        self._event_delay = instruments.histogram("event_delay_seconds", stage=stage)
-        self._fire_delay = instruments.histogram("deadline_fire_delay_seconds", stage=stage)
 
     # The engine's callbacks.
 
@@ -90,7 +88,7 @@ class StageFigures:
         """A batch took ``seconds``; its newest event was ``delay_s`` old (None: no clock yet)."""
         self._batch_time.observe(seconds)
         if delay_s is not None:
-            self._event_delay.observe(max(0.0, delay_s))
+            self._instruments.histogram("event_delay_seconds", stage=self._stage).observe(max(0.0, delay_s))
 
     def dead_letters(self, topic: str, reason: str, count: int = 1) -> None:
         """Records of ``topic`` were set aside."""
@@ -116,7 +114,7 @@ class StageFigures:
 
     def fired(self, delay_s: float) -> None:
         """A deadline fired so long after its time."""
-        self._fire_delay.observe(max(0.0, delay_s))
+        self._instruments.histogram("deadline_fire_delay_seconds", stage=self._stage).observe(max(0.0, delay_s))
 
     def decided(self, *, purpose: str, outcome: str, reason: str) -> None:
         """A step was planned, became due or was cancelled; ``reason`` is empty unless cancelled."""

@@ -69,7 +69,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
            "Clock less the deadline's time when it fired.", "stage", DELAY),
     Metric("decisions_total", "counter", ("purpose", "outcome", "reason"),
-           "Decided steps: planned, due or cancelled with the reason.", "journey"),
+           "Decisions: planned, due, cancelled (with the reason), abandonment (with its trigger).", "journey"),
     Metric("jobs_accepted_total", "counter", ("channel", "purpose"), "Jobs taken on: handed to a sender.", "journey"),
     Metric("jobs_finished_total", "counter", ("channel", "purpose", "outcome"),
            "Jobs that ended: accepted, rejected, uncertain or suppressed.", "sender"),
