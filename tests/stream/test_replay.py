@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from postcart.adapters.clock import ClockWriter, ReplayClock, last_told
 from postcart.adapters.replay import ReplayOptions, ReplayProgress, replay
 from postcart.codecs.rees46 import read_rees46
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS
-from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
+from postcart.errors import BrokerUnavailable, ConfigurationError, StateError, TopologyError
 from postcart.events.shop import ShopEvent, time_ms
 from postcart.events.times import HOUR_MS, MINUTE_MS
 
@@ -51,6 +51,8 @@ class Place:
         consumer = Consumer(
             {**self.client, "group.id": f"{self.prefix}reader", "isolation.level": "read_committed"}
             | {"enable.auto.commit": False, "auto.offset.reset": "earliest"}
+            # A broker answers a connection in turn: a fetch that waits would hold up the watermarks behind it.
+            | {"fetch.wait.max.ms": 10}
         )
         try:
             yield Reader(consumer, self.topics)
@@ -237,6 +239,17 @@ def test_nothing_to_replay(place: Place) -> None:
     """No events, no word of the clock."""
     assert place.run([]).sent == 0
     assert last_told(place.client, place.clock) is None
+
+
+def test_a_clock_topic_that_holds_something_else(place: Place) -> None:
+    """No time is guessed: the worker that reads it ends, and no replay begins."""
+    producer = Producer(place.client)
+    producer.produce(place.clock, b"noon", b"clock")
+    assert producer.flush(60) == 0
+    with ReplayClock(place.client, place.clock) as clock, pytest.raises(StateError, match="no clock record"):
+        clock.wait_for(1, timeout_s=60)
+    with pytest.raises(StateError, match="no clock record"):
+        place.run(history(1, seed=1))
 
 
 def test_missing_topics_are_named(kafka: Any) -> None:

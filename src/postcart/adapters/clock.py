@@ -147,10 +147,7 @@ class ReplayClock:
                     log.warning("clock_trouble", topic=self._topic, error=str(error))
 
     def _take(self, message: Message) -> None:
-        try:
-            at_ms = _decode(message.value() or b"").at_ms
-        except ValueError as error:
-            raise StateError(f"{self._topic}@{message.offset()}: no clock record: {error}") from error
+        at_ms = _told_by(message)
         with self._changed:
             if self._now is None or at_ms > self._now:
                 self._now = at_ms
@@ -223,12 +220,20 @@ class ClockWriter:
             self._failure = _mapped(error, self._topic)
 
 
+def _told_by(message: Message) -> int:
+    try:
+        return _decode(message.value() or b"").at_ms
+    except ValueError as error:
+        raise StateError(f"{message.topic()}@{message.offset()}: no clock record: {error}") from error
+
+
 def last_told(client: Mapping[str, Any], topic: str) -> int | None:
     """The last value of the clock's topic, milliseconds; None if it was never told.
 
     Raises:
         BrokerUnavailable: Kafka can't be asked.
         TopologyError: There is no such topic.
+        StateError: The topic holds something else.
     """
     found: list[int] = []
     consumer = Consumer({**client, "group.id": f"{topic}.reader", "enable.auto.commit": False})
@@ -240,7 +245,7 @@ def last_told(client: Mapping[str, Any], topic: str) -> int | None:
         deadline = time.monotonic() + _REQUEST_S
         while not found and time.monotonic() < deadline:
             messages = consumer.consume(num_messages=1, timeout=_POLL_S)
-            found += [_decode(message.value() or b"").at_ms for message in messages if message.error() is None]
+            found += [_told_by(message) for message in messages if message.error() is None]
     except KafkaException as error:
         raise _mapped(error.args[0], topic) from error
     finally:
