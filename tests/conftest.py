@@ -8,6 +8,7 @@ import itertools
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from time import monotonic
 
 import hypothesis
 import pytest
@@ -60,6 +61,9 @@ def _create_on_kafka(bootstrap: str) -> Create:
         wanted = [NewTopic(name, count, config=dict(config)) for name, count in topics.items()]
         for done in admin.create_topics(wanted, operation_timeout=_REQUEST_S).values():
             done.result(_REQUEST_S)
+        deadline = monotonic() + _REQUEST_S
+        while not topics.keys() <= admin.list_topics(timeout=_REQUEST_S).topics.keys():
+            assert monotonic() < deadline, "the broker does not hear of new topics"
 
     return create
 

@@ -3,7 +3,7 @@
 Owns: asking the broker, and saying clearly that it doesn't answer. Must not: know which topics there should be.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any
@@ -95,6 +95,16 @@ class Admin:
                 exists = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
                 outcomes[name] = None if exists else error.args[0]
         return outcomes
+
+    def await_topics(self, wanted: Set[str]) -> None:
+        """Wait until the brokers tell of these topics: they hear of new ones from the controller, a little later."""
+        deadline = monotonic() + _REQUEST_S
+        while True:
+            if wanted <= self.partition_counts().keys():
+                return
+            if monotonic() > deadline:
+                raise self.unreachable()
+            self._client.poll(_PAUSE_S)
 
     def configs(self, topics: Iterable[str]) -> dict[str, dict[str, str]]:
         """Return the configuration of topics that exist; nothing from a mock cluster."""

@@ -46,6 +46,7 @@ def create(settings: Settings) -> Created:
     refused = [f"{name} can't be created: {error.str()}" for name, error in outcomes.items() if error is not None]
     if refused:
         raise TopologyError(*refused)
+    admin.await_topics({topic.name for topic in missing})
     created = [topic.name for topic in missing]
     existing = [topic.name for topic in all_topics(settings) if topic.name in there]
     return Created(created, existing, commit_beginnings(settings, new=frozenset(created)))
