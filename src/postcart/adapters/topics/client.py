@@ -3,7 +3,8 @@
 Owns: asking the broker, and saying clearly that it doesn't answer. Must not: know which topics there should be.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from time import monotonic
 from typing import Any
@@ -96,7 +97,7 @@ class Admin:
                 outcomes[name] = None if exists else error.args[0]
         return outcomes
 
-    def await_topics(self, wanted: Set[str]) -> None:
+    def await_topics(self, wanted: AbstractSet[str]) -> None:
         """Wait until the brokers tell of these topics: they hear of new ones from the controller, a little later."""
         deadline = monotonic() + _REQUEST_S
         while True:
