@@ -93,6 +93,24 @@ def test_the_gate_holds(kafka: Any, tmp_path: Path) -> None:
         sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
 
 
+def test_a_replay_is_judged_by_event_time(kafka: Any, tmp_path: Path) -> None:
+    """Years later by the wall clock: due times decide about expiry and stops, not the moment of sending."""
+    due = 1_664_640_000_000  # 2022-10-01T16:00Z
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        times = {"armed_ms": due - 1000, "planned_ms": due, "due_ms": due, "not_after_ms": due + DAY_MS}
+        stops = {"before": due - 1000, "at": due, "after": due + 1}
+        jobs = {name: rig.job(rig.person(name, stops=[Stop("ordered", at)]), **times) for name, at in stops.items()}
+        rig.emit(*jobs.values())
+        rig.start(replay=True)
+        found = {r.job_id: r.outcome for r in rig.await_receipts(3)}
+        assert found == {
+            jobs["before"].job_id: "accepted",  # at the arming itself
+            jobs["at"].job_id: "suppressed",
+            jobs["after"].job_id: "accepted",
+        }
+
+
 def test_answers_of_the_server(kafka: Any, tmp_path: Path) -> None:
     """Deferred, rejected, lost after the dot, unreadable, unrenderable: each has its outcome, others go on."""
     lost: Counter[str] = Counter()

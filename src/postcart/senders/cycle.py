@@ -240,6 +240,7 @@ class Cycle:
 
     def _begin(self, desk: Desk, item: Item) -> None:
         if desk.leaving:
+            self._state.health.given_up()
             self._state.end(Ended(item, Release(), "left"))
             return
         task = asyncio.get_running_loop().create_task(self._send(desk, item))

@@ -127,6 +127,6 @@ def email_sender_config(settings: Settings, *, clock: Clock, metrics: SenderMetr
         adapter=adapter,
         clock=clock,
         rules=rules,
-        limits=SenderLimits(in_flight=settings.smtp.pool_size, send_timeout_s=2 * settings.smtp.timeout_s),
+        limits=SenderLimits(in_flight=settings.smtp.pool_size, send_timeout_s=4 * settings.smtp.timeout_s),
         metrics=metrics,
     )
