@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from msgspec.structs import replace
 
 from postcart.codecs.dead_letters import DeadLetter, Redriven, decode
 from postcart.errors import BrokerUnavailable, PostcartError, TopologyError, UnreadableRecord
@@ -71,16 +72,20 @@ class DeadGroup:
 
 
 def read_letters(
-    client: Mapping[str, Any], topic: str, *, only: LetterFilter = ALL, note: Callable[[str], None] | None = None
+    client: Mapping[str, Any],
+    topic: str,
+    *,
+    only: LetterFilter = ALL,
+    values: bool = False,
+    note: Callable[[str], None] | None = None,
 ) -> list[Found]:
     """All letters that match, each id once, by topic, partition and offset of the original.
-
-    Letters are held in memory, with their values: a filter keeps that small.
 
     Args:
         client: librdkafka's properties of a client.
         topic: Of the dead letters.
         only: Which ones.
+        values: Whether the letters keep their values: all of them are held in memory at once.
         note: Told of each record on the topic that is no dead letter.
 
     Raises:
@@ -89,19 +94,30 @@ def read_letters(
     """
     letters: dict[str, DeadLetter] = {}
     redriven: set[str] = set()
-    for value, place in _values(client, topic):
-        try:
-            record = decode(value)
-        except UnreadableRecord as error:
-            if note is not None:
-                note(f"{place}: no dead letter: {error.detail}")
-            continue
+    for record in records(client, topic, note=note):
         if isinstance(record, Redriven):
             redriven.add(record.id)
         elif only.matches(record):
-            letters[record.id] = record
+            letters[record.id] = record if values else replace(record, value=None)
     found = [Found(letter, letter.id in redriven) for letter in letters.values()]
     return sorted(found, key=lambda one: (one.letter.topic, one.letter.partition, one.letter.offset, one.letter.stage))
+
+
+def records(
+    client: Mapping[str, Any], topic: str, *, note: Callable[[str], None] | None = None
+) -> Iterator[DeadLetter | Redriven]:
+    """Everything on the topic up to where it ends now, in the order of each partition; one at a time in memory.
+
+    Raises:
+        BrokerUnavailable: Kafka can't be read.
+        TopologyError: There is no such topic.
+    """
+    for value, place in _values(client, topic):
+        try:
+            yield decode(value)
+        except UnreadableRecord as error:
+            if note is not None:
+                note(f"{place}: no dead letter: {error.detail}")
 
 
 def find_letter(client: Mapping[str, Any], topic: str, letter_id: str) -> Found | None:
@@ -111,7 +127,7 @@ def find_letter(client: Mapping[str, Any], topic: str, letter_id: str) -> Found 
         BrokerUnavailable: Kafka can't be read.
         TopologyError: There is no such topic.
     """
-    return next(iter(read_letters(client, topic, only=LetterFilter(ids=frozenset({letter_id})))), None)
+    return next(iter(read_letters(client, topic, only=LetterFilter(ids=frozenset({letter_id})), values=True)), None)
 
 
 def grouped(found: Iterable[Found]) -> list[DeadGroup]:
@@ -185,8 +201,8 @@ def _values(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes, str]
                 error, number = message.error(), message.partition()
                 position = message.offset() or 0
                 if error is None:
-                    moved_at = time.monotonic()
                     yield message.value() or b"", f"{topic}[{number}]@{position}"
+                    moved_at = time.monotonic()  # behind the yield: a slow taker is no silence of the broker
                 elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- librdkafka's public name for it
                     raise mapped(error, topic)
                 elif number is not None and position >= ends[number][1]:

@@ -8,13 +8,13 @@ simply run again. The transactional id is one per topic of dead letters: a secon
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from postcart.adapters.dead_letters.reading import ALL, LetterFilter, mapped, original_value, read_letters
+from postcart.adapters.dead_letters.reading import ALL, LetterFilter, mapped, original_value, read_letters, records
 from postcart.codecs.dead_letters import DeadLetter, Redriven, encode
 from postcart.errors import BrokerUnavailable, ConfigurationError, Fenced, PostcartError
 
@@ -36,7 +36,7 @@ class RedriveReport:
         redriven_before: Letters that match but were redriven by an earlier run.
         written: Letters written by this run; 0 in a dry run.
         gone: Letters that hold only a reference, to records that are no longer there.
-        samples: Some of the letters that match.
+        samples: Some of the letters that match, without their values.
     """
 
     executed: bool
@@ -86,7 +86,8 @@ def redrive(
     report.samples = waiting[:_SAMPLES]
     if producer is None:
         return report
-    for batch in _batches(waiting):
+    # Read once more, now with the values, a batch at a time: only the ids of all letters are held in memory.
+    for batch in _batches(records(client, topic), {letter.id for letter in waiting}):
         began = time.monotonic()
         _write(producer, topic, _with_originals(client, batch, report), now_ms=now_ms(), report=report)
         if on_progress is not None:
@@ -113,16 +114,21 @@ def _open(client: Mapping[str, Any], topic: str) -> Producer:
     return producer
 
 
-def _batches(letters: Sequence[DeadLetter]) -> list[list[DeadLetter]]:
-    batches: list[list[DeadLetter]] = []
+def _batches(found: Iterable[DeadLetter | Redriven], waiting: set[str]) -> Iterator[list[DeadLetter]]:
+    """The waiting letters, each once, as much as one transaction takes."""
+    batch: list[DeadLetter] = []
     size = 0
-    for letter in letters:
-        if not batches or len(batches[-1]) >= _BATCH or size + letter.size > _BATCH_BYTES:
-            batches.append([])
-            size = 0
-        batches[-1].append(letter)
+    for letter in found:
+        if not isinstance(letter, DeadLetter) or letter.id not in waiting:
+            continue
+        waiting.discard(letter.id)
+        if batch and (len(batch) >= _BATCH or size + letter.size > _BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(letter)
         size += letter.size
-    return batches
+    if batch:
+        yield batch
 
 
 def _with_originals(
@@ -140,13 +146,13 @@ def _with_originals(
 def _write(
     producer: Producer,
     topic: str,
-    records: Sequence[tuple[DeadLetter, bytes | None]],
+    letters: Sequence[tuple[DeadLetter, bytes | None]],
     *,
     now_ms: int,
     report: RedriveReport,
 ) -> None:
     """One transaction. After an error it is not known whether it was committed; its markers will tell."""
-    if not records:
+    if not letters:
         return
     trouble: list[PostcartError] = []
 
@@ -156,7 +162,7 @@ def _write(
 
     try:
         producer.begin_transaction()
-        for letter, value in records:
+        for letter, value in letters:
             headers: list[tuple[str, str | bytes | None]] = [*letter.headers, (HEADER, letter.id.encode())]
             producer.produce(letter.topic, value, letter.key, headers=headers, on_delivery=delivered)
             key, marker = encode(Redriven(id=letter.id, at_ms=now_ms))
@@ -168,7 +174,7 @@ def _write(
         if not isinstance(judged, Fenced):
             _abort(producer)
         raise judged from error
-    report.written += len(records)
+    report.written += len(letters)
 
 
 def _abort(producer: Producer) -> None:
