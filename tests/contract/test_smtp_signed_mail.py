@@ -33,7 +33,6 @@ def _renderer() -> EmailRenderer:
         UnsubscribeLinks("https://shop.example/u", "out@shop.example", SECRET),
         languages=Languages(ROOT / "locales"),
         envelope=EnvelopeSenders("bounce.lumen-leaf.example", SECRET),
-        incentives=sample.INCENTIVES,
     )
 
 

@@ -104,7 +104,6 @@ def real_renderer() -> EmailRenderer:
         UnsubscribeLinks("https://shop.example/u", "out@shop.example", secret),
         languages=Languages(ROOT / "locales"),
         envelope=EnvelopeSenders("bounce.shop.example", secret),
-        incentives=sample.INCENTIVES,
     )
 
 

@@ -32,7 +32,6 @@ def renderer() -> EmailRenderer:
         LINKS,
         languages=Languages(ROOT / "locales"),
         envelope=ENVELOPE,
-        incentives=sample.INCENTIVES,
     )
 
 
@@ -162,11 +161,11 @@ def test_unknown_template_is_told() -> None:
         render(sample.sample_job("cart-remainder"))
 
 
-def test_unknown_incentive_promises_nothing() -> None:
-    """Without configuration of the offer the last reminder makes none."""
-    mail = render(sample.sample_job("cart-reminder-incentive", incentive="unheard-of"))
+def test_only_the_campaigns_incentive_is_promised() -> None:
+    """Without an offer in the campaign the last reminder makes none."""
+    mail = render(sample.sample_job("cart-reminder-incentive", incentive=None))
     assert mail.subject == "Last reminder: your cart at Lumen & Leaf"
-    offered = render(sample.sample_job("cart-reminder-incentive", incentive="default"))
+    offered = render(sample.sample_job("cart-reminder-incentive", incentive=sample.INCENTIVES["default"]))
     assert offered.subject == "10% off your cart"
     assert "LEAF-10-7Q4K" in body(offered, "html")
 

@@ -42,7 +42,6 @@ def html(templates: Path, locale: str = "en") -> str:
         sample.SHOP,
         date_ms=sample.DATE_MS,
         unsubscribe_url=None,
-        incentives=sample.INCENTIVES,
     )
     return TemplateSet(templates).render("t", Languages(LOCALES).resolve(locale), context).html
 

@@ -6,14 +6,15 @@ Owns: the pydantic models and their messages. Must not: read files, or know line
 import re
 from datetime import date, time
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from postcart.domain.campaign import Campaign, HighValue, Journey, Peak, QuietHours, Step
-from postcart.events.jobs import Channel, Purpose
+from postcart.events.jobs import Channel, Incentive, Purpose
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
+MOST_COOL_OFF_MS = 31 * DAY_MS
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -52,6 +53,12 @@ def _positive(value: int) -> int:
     return value
 
 
+def _remembered(value: int) -> int:
+    if value > MOST_COOL_OFF_MS:
+        raise ValueError("what was sent is remembered for 31 days; write 31d or less")
+    return value
+
+
 def _currency(value: object) -> str:
     if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
         raise ValueError(f"{value!r} is no currency; write three capital letters, for example USD")
@@ -85,6 +92,36 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
+class IncentiveFile(Part):
+    """What a step offers: one of percent, amount, free_shipping."""
+
+    percent: Annotated[Decimal, Field(gt=0, le=100)] | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    free_shipping: bool = False
+    code: Annotated[str, StringConstraints(min_length=1, max_length=40)] | None = None
+    valid: PositiveDuration = 3 * DAY_MS
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if sum((self.percent is not None, self.amount is not None, self.free_shipping)) != 1:
+            raise ValueError("an incentive is one of percent: 10, amount: 5, free_shipping: true")
+        return self
+
+    def build(self) -> Incentive:
+        """The domain's incentive."""
+        kind: Literal["free_shipping", "percent", "amount"] = (
+            "percent" if self.percent is not None else "amount" if self.amount is not None else "free_shipping"
+        )
+        return Incentive(
+            kind=kind,
+            value=self.percent or self.amount or Decimal(0),
+            currency=self.currency,
+            code=self.code,
+            valid_ms=self.valid,
+        )
+
+
 class StepFile(Part):
     """One message."""
 
@@ -92,7 +129,7 @@ class StepFile(Part):
     template: str
     channel: Channel = "email"
     purpose: Purpose = "marketing"
-    incentive: str | None = None
+    incentive: IncentiveFile | None = None
 
     def build(self) -> Step:
         """The domain's step."""
@@ -101,7 +138,7 @@ class StepFile(Part):
             template=self.template,
             channel=self.channel,
             purpose=self.purpose,
-            incentive=self.incentive,
+            incentive=self.incentive.build() if self.incentive else None,
         )
 
 
@@ -169,7 +206,7 @@ class CampaignFile(Part):
     quiet_hours: Annotated[QuietHoursFile | None, BeforeValidator(_quiet_hours)] = QuietHoursFile.model_validate(
         {"start": "21:00", "end": "08:00"}
     )
-    cool_off: Duration = 7 * DAY_MS
+    cool_off: Annotated[Duration, AfterValidator(_remembered)] = 7 * DAY_MS
     last_step_until: PositiveDuration = DAY_MS
     priority: Annotated[int, Field(ge=0, le=100)] = 0
     high_value: HighValueFile | None = None
@@ -200,12 +237,15 @@ def known_keys(path: tuple[Any, ...]) -> tuple[str, ...]:
     models: dict[tuple[str, ...], type[Part]] = {
         (): CampaignFile,
         ("steps",): StepFile,
+        ("steps", "incentive"): IncentiveFile,
         ("quiet_hours",): QuietHoursFile,
         ("high_value",): HighValueFile,
         ("high_value", "steps"): StepFile,
+        ("high_value", "steps", "incentive"): IncentiveFile,
         ("peak",): PeakFile,
         ("peak", "seasons"): SeasonFile,
         ("peak", "steps"): StepFile,
+        ("peak", "steps", "incentive"): IncentiveFile,
     }
     model = models.get(names)
     return tuple(field.alias or key for key, field in model.model_fields.items()) if model else ()

@@ -7,10 +7,9 @@ The names are those of ``template_errors.CONTEXT_NAMES``; docs for marketers are
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 from postcart.content.formats import local
 from postcart.content.urls import web_url
@@ -18,7 +17,6 @@ from postcart.errors import RenderError
 from postcart.events.jobs import Job
 from postcart.events.shop import Product
 from postcart.events.signals import LineState
-from postcart.events.times import DAY_MS
 
 # Line breaks, control characters and directional overrides, as they might come from a shop's free-text fields. Marks
 # that scripts need (joiners, isolates) stay.
@@ -73,23 +71,6 @@ class Recipient:
     time_zone: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Incentive:
-    """What a step offers. Nothing is offered that is not configured here.
-
-    Attributes:
-        value: Per cent for ``percent``, money in ``currency`` for ``amount``; unused for ``free_shipping``.
-        code: To be entered at the checkout; None if the shop applies it by itself.
-        valid_ms: From the message's date on.
-    """
-
-    kind: Literal["free_shipping", "percent", "amount"]
-    value: Decimal = Decimal(0)
-    currency: str | None = None
-    code: str | None = None
-    valid_ms: int = 3 * DAY_MS
-
-
 def build_context(
     job: Job,
     recipient: Recipient,
@@ -97,7 +78,6 @@ def build_context(
     *,
     date_ms: int,
     unsubscribe_url: str | None,
-    incentives: Mapping[str, Incentive],
 ) -> dict[str, Any]:
     """The context of a job's message.
 
@@ -127,7 +107,7 @@ def build_context(
             "total": total,
             "left_on": local(job.armed_ms, zone, shop.time_zone),
         },
-        "incentive": _incentive(job, incentives, until_ms=date_ms, zone=zone, shop=shop),
+        "incentive": _incentive(job, until_ms=date_ms, zone=zone, shop=shop),
         "unsubscribe_url": unsubscribe_url,
     }
 
@@ -160,12 +140,10 @@ def _line(line: LineState) -> dict[str, Any]:
     }
 
 
-def _incentive(
-    job: Job, incentives: Mapping[str, Incentive], *, until_ms: int, zone: str | None, shop: ShopIdentity
-) -> dict[str, Any] | None:
-    offer = incentives.get(job.incentive) if job.incentive else None
+def _incentive(job: Job, *, until_ms: int, zone: str | None, shop: ShopIdentity) -> dict[str, Any] | None:
+    offer = job.incentive
     if offer is None:
-        return None  # what is not configured is not promised
+        return None
     return {
         "kind": offer.kind,
         "value": offer.value,

@@ -5,12 +5,10 @@ or decide whether to send.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from postcart.content.addresses import parse_address
-from postcart.content.context import Incentive, Recipient, ShopIdentity, build_context, one_line
+from postcart.content.context import Recipient, ShopIdentity, build_context, one_line
 from postcart.content.dkim import DkimSigner
 from postcart.content.languages import Language, Languages
 from postcart.content.mime import Heads, build_message
@@ -18,9 +16,8 @@ from postcart.content.templates import Content, TemplateSet
 from postcart.content.tokens import EnvelopeSenders, OptOut, UnsubscribeLinks
 from postcart.events.jobs import Job
 
-__all__ = ["EmailRenderer", "Incentive", "OutgoingEmail", "Recipient", "ShopIdentity"]
+__all__ = ["EmailRenderer", "OutgoingEmail", "Recipient", "ShopIdentity"]
 
-_NO_INCENTIVES: Mapping[str, Incentive] = MappingProxyType({})
 _FEEDBACK_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -49,7 +46,6 @@ class EmailRenderer:
         shop: Who sends.
         signer: Signs by DKIM; None leaves mails unsigned, for local use.
         unsubscribe: Makes opt-out links; ``envelope``: envelope senders.
-        incentives: What steps may offer, by name; an unknown name offers nothing.
     """
 
     def __init__(
@@ -61,7 +57,6 @@ class EmailRenderer:
         *,
         languages: Languages,
         envelope: EnvelopeSenders,
-        incentives: Mapping[str, Incentive] = _NO_INCENTIVES,
     ) -> None:
         self._templates = templates
         self._shop = shop
@@ -69,7 +64,6 @@ class EmailRenderer:
         self._unsubscribe = unsubscribe
         self._languages = languages
         self._envelope = envelope
-        self._incentives = incentives
 
     def render(self, job: Job, recipient: Recipient, *, date_ms: int) -> OutgoingEmail:
         """The mail of ``job``. The same arguments give the same bytes. CPU only, about a millisecond.
@@ -107,9 +101,7 @@ class EmailRenderer:
             if job.purpose == "marketing"
             else None
         )
-        context = build_context(
-            job, recipient, self._shop, date_ms=date_ms, unsubscribe_url=link, incentives=self._incentives
-        )
+        context = build_context(job, recipient, self._shop, date_ms=date_ms, unsubscribe_url=link)
         return self._templates.render(job.template, language, context)
 
     def _heads(

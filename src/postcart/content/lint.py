@@ -76,7 +76,6 @@ def _rendered(templates: TemplateSet, language: Language, name: str) -> Iterator
                 sample.SHOP,
                 date_ms=sample.DATE_MS,
                 unsubscribe_url=link,
-                incentives=sample.INCENTIVES,
             )
             try:
                 # Tags that come out of expressions are found here; those in the source have their line above.

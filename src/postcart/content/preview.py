@@ -76,7 +76,6 @@ def preview_renderer(templates: TemplateSet, languages: Languages, shop: ShopIde
         UnsubscribeLinks(f"https://{shop.domain}/u", f"unsubscribe@{shop.domain}", _SECRET),
         languages=languages,
         envelope=EnvelopeSenders(f"bounce.{shop.domain}", _SECRET),
-        incentives=sample.INCENTIVES,
     )
 
 

@@ -6,8 +6,8 @@ Owns: the samples of preview, lint and the marketers' page. Must not: be used fo
 from decimal import Decimal
 from typing import Any
 
-from postcart.content.context import Incentive, Recipient, ShopIdentity
-from postcart.events.jobs import Job
+from postcart.content.context import Recipient, ShopIdentity
+from postcart.events.jobs import Incentive, Job
 from postcart.events.shop import Product
 from postcart.events.signals import LineState
 from postcart.events.times import HOUR_MS
@@ -82,7 +82,7 @@ def sample_job(template: str, **changes: Any) -> Job:
         "planned_ms": DATE_MS,
         "due_ms": DATE_MS,
         "not_after_ms": ARMED_MS + 24 * HOUR_MS,
-        "incentive": "default" if template.endswith("incentive") else None,
+        "incentive": INCENTIVES["default"] if template.endswith("incentive") else None,
         "lines": LINES,
         "value": sum((line.unit_price * line.quantity for line in LINES), Decimal(0)),
         "currency": "EUR",
@@ -98,8 +98,8 @@ def sample_jobs(template: str) -> dict[str, Job]:
         "one line": sample_job(template, lines=LINES[:1], value=Decimal("49.80")),
         "many lines": sample_job(template, lines=many, value=None),
         "no incentive": sample_job(template, incentive=None),
-        "free shipping": sample_job(template, incentive="shipping"),
-        "amount": sample_job(template, incentive="amount"),
+        "free shipping": sample_job(template, incentive=INCENTIVES["shipping"]),
+        "amount": sample_job(template, incentive=INCENTIVES["amount"]),
         "bare": sample_job(template, lines=LINES[2:], value=None, currency=None),
         "transactional": sample_job(template, purpose="transactional"),
     }

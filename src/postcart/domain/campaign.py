@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from postcart.events.jobs import Channel, Purpose
+from postcart.events.jobs import Channel, Incentive, Purpose
 from postcart.events.times import DAY_MS, HOUR_MS, from_ms
 
 
@@ -19,7 +19,7 @@ class Step(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     template: str
     channel: Channel = "email"
     purpose: Purpose = "marketing"
-    incentive: str | None = None
+    incentive: Incentive | None = None
 
 
 class Journey(Struct, frozen=True, gc=False, kw_only=True):
@@ -94,7 +94,7 @@ DEFAULT = Campaign(
         steps=(
             Step(after_ms=HOUR_MS, template="cart-reminder"),
             Step(after_ms=24 * HOUR_MS, template="cart-reminder-2"),
-            Step(after_ms=72 * HOUR_MS, template="cart-reminder-incentive", incentive="default"),
+            Step(after_ms=72 * HOUR_MS, template="cart-reminder-incentive"),
         ),
     ),
 )

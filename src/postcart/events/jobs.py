@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 
 from postcart.events.signals import LineState
+from postcart.events.times import DAY_MS
 
 Channel = Literal["email", "sms", "push", "inapp", "webhook"]
 Purpose = Literal["marketing", "transactional"]
@@ -28,6 +29,22 @@ SuppressReason = Literal[
     "too_old",
 ]
 Outcome = Literal["accepted", "not_accepted", "rejected", "uncertain", "suppressed"]
+
+
+class Incentive(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a step offers, as its campaign said when the episode opened.
+
+    Attributes:
+        value: Per cent for ``percent``, money in ``currency`` for ``amount``; unused for ``free_shipping``.
+        code: To be entered at the checkout; None if the shop applies it by itself.
+        valid_ms: From the message's date on.
+    """
+
+    kind: Literal["free_shipping", "percent", "amount"]
+    value: Decimal = Decimal(0)
+    currency: str | None = None
+    code: str | None = None
+    valid_ms: int = 3 * DAY_MS
 
 
 class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
@@ -57,7 +74,7 @@ class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     not_after_ms: int
     attempt: int = 1
     priority: int = 0
-    incentive: str | None = None
+    incentive: Incentive | None = None
     lines: tuple[LineState, ...] = ()
     value: Decimal | None = None
     currency: str | None = None
