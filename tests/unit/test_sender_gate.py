@@ -150,6 +150,13 @@ def test_an_unread_gate_proves_no_absence() -> None:
     assert judge(transactional, known, moment_ms=NOON, rules=GateRules()) == Wait("person_unknown")
 
 
+def test_what_was_written_with_the_job_is_awaited() -> None:
+    """Job and gate record may come of one transaction: until the gate is read past it, nothing proves an absence."""
+    known = Known(None, has_key=False, freshness=FRESH, covers_job=False)
+    for purpose in ("transactional", "marketing"):
+        assert judge(job(purpose=purpose), known, moment_ms=NOON, rules=GateRules()) == Wait("gate_behind")
+
+
 def test_a_missing_key_means_wait() -> None:
     """Without an erasure the key is on its way."""
     assert verdict(has_key=False) == Wait("key_missing")

@@ -53,6 +53,8 @@ def test_freshness() -> None:
     assert view.freshness(now_s=12.0, real_ms=0).gate_age_s is None
     view.gate_position(7)
     assert view.freshness(now_s=12.0, real_ms=0).gate_age_s == 2.0
+    assert view.covers(9.9)
+    assert not view.covers(10.1)
     view.gate_record(b"!progress:0", encode(GateProgress(partition=0, orders_read_ms=5_000)))
     view.gate_position(8)
     assert view.freshness(now_s=12.0, real_ms=7_000) == Freshness(1.0, 2_000)
