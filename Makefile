@@ -33,13 +33,11 @@ test: $(STAMP) ## all tests; a real Kafka is started for them (or KAFKA_BOOTSTRA
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
 	$(PYTEST) -m "not slow and not kafka and not browser"
 
-check: $(STAMP) ## format, lint, types, layers, generated pages, schemas
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/python -m postcart.cli.docs --check
-	$(BIN)/python -m postcart.codecs.schema_files
+CHECKS := "ruff format --check ." "ruff check ." "mypy" "lint-imports" "python -m postcart.cli.docs --check"
+
+check: $(STAMP) ## format, lint, types, layers, generated pages; tells all that is wrong, not only the first
+	@failed=; for step in $(CHECKS); do echo "== $$step"; $(BIN)/$$step || failed="$$failed; $$step"; done; \
+	  test -z "$$failed" || { echo "failed$$failed" >&2; exit 1; }
 
 format: $(STAMP) ## write the code as the formatter wants it
 	$(BIN)/ruff format .
