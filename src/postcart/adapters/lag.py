@@ -19,7 +19,7 @@ from confluent_kafka import (
     KafkaException,
     TopicPartition,
 )
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # the package re-exports without saying so
+from confluent_kafka.admin import (
     AdminClient,
     ConsumerGroupDescription,
     OffsetSpec,
@@ -181,9 +181,7 @@ def _described(admin: AdminClient, groups: list[str], timeout_s: float) -> dict[
     return dict(_answers(admin.describe_consumer_groups(groups, request_timeout=timeout_s)))
 
 
-def _committed(
-    admin: AdminClient, group: str, places: Sequence[_Place], timeout_s: float
-) -> dict[_Place, int] | None:
+def _committed(admin: AdminClient, group: str, places: Sequence[_Place], timeout_s: float) -> dict[_Place, int] | None:
     """The group's next positions; None if the broker did not tell. Asked by name: a mock cluster knows no other way."""
     if not places:
         return {}
