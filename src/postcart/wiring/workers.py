@@ -66,10 +66,9 @@ def run_send_email(settings: Settings) -> int:
     with worker_clock(settings) as clock, ExitStack() as stack:
         config = email_sender_config(settings, clock=clock, metrics=figures)
         if settings.metrics_port:
-            facts: Facts = {"running": lambda: True}
-            stack.enter_context(
-                MetricsServer(instruments.registry, live=facts, ready=facts, port=settings.metrics_port)
-            )
+            live: Facts = {"loops": config.health.live}
+            ready: Facts = {"restored": config.health.ready}
+            stack.enter_context(MetricsServer(instruments.registry, live=live, ready=ready, port=settings.metrics_port))
         return run_sender(config)
 
 
