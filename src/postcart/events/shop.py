@@ -18,6 +18,8 @@ from postcart.events.times import to_ms
 Id = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(max_length=2_000)]
 Quantity = Annotated[int, Meta(ge=0, le=1_000_000)]
+Sequence = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What rows and Avro can hold: a larger one would end the worker that writes it."""
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
 
 
@@ -34,7 +36,7 @@ class Event(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
 
     id: Id
     time: int | datetime
-    sequence: int = 0
+    sequence: Sequence = 0
 
 
 class VisitorEvent(Event, frozen=True, gc=False, kw_only=True):
