@@ -16,6 +16,10 @@ from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "campaigns"
+ROOT_KEYS = (
+    "it must hold keys of its own: name, steps, quiet_hours, cool_off, last_step_until, priority, high_value, peak"
+)
+STEP_KEYS = "it must hold keys of its own: after, template, channel, purpose, incentive"
 MINIMAL = "name: mine\nsteps:\n  - {after: 1h, template: cart-reminder}\n"
 
 
@@ -174,8 +178,8 @@ peak:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "1: the file is empty; it must hold keys of its own"),
-        ("- 1\n", "1: the file is a list; it must hold keys of its own"),
+        ("", f"1: the file is empty; {ROOT_KEYS}"),
+        ("- 1\n", f"1: the file is a list; {ROOT_KEYS}"),
         ("a: [\n", "2: this is no YAML: expected the node content, but found '<stream end>'; mend the syntax"),
         (MINIMAL + "quiet_hours:\n", '4: quiet_hours: write "off" or {start: "21:00", end: "08:00"}'),
         (MINIMAL + "cool_off: 32d\n", "4: cool_off: what was sent is remembered for 31 days; write 31d or less"),
@@ -190,7 +194,7 @@ peak:
         ),
         ("steps: [{after: 1h, template: a}]\n", "1: 'name' is missing; add it"),
         ("? [a]\n: b\n" + MINIMAL, "1: a key must be a plain word"),
-        ("name: mine\nsteps: &s [*s]\n", "2: steps[1] is a list; it must hold keys of its own"),
+        ("name: mine\nsteps: &s [*s]\n", f"2: steps[1] is a list; {STEP_KEYS}"),
     ],
 )
 def test_what_is_no_campaign_at_all(tmp_path: Path, text: str, told: str) -> None:
@@ -239,3 +243,19 @@ def test_a_missing_templates_folder_is_told(tmp_path: Path) -> None:
     """It is a setting that is wrong then, not the campaign."""
     with pytest.raises(ConfigurationError, match="POSTCART_TEMPLATES_DIR"):
         load_campaign(write(tmp_path, MINIMAL), tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("default", "steps[1].incentive is 'default'; it must hold keys of its own: percent, amount, "),
+        ("{}", "steps[1].incentive: an incentive is one of percent: 10, amount: 5, free_shipping: true"),
+        ("{percent: 5, free_shipping: true}", "steps[1].incentive: an incentive is one of percent: 10, "),
+        ("{procent: 5}", "unknown key 'procent'; did you mean 'percent'?"),
+        ("{percent: 101}", "steps[1].incentive.percent is 101; input should be less than or equal to 100"),
+    ],
+)
+def test_an_incentive_is_exactly_one_thing(tmp_path: Path, text: str, told: str) -> None:
+    """Anything else is refused by its line."""
+    path = write(tmp_path, f"name: mine\nsteps:\n  - {{after: 1h, template: a, incentive: {text}}}\n")
+    assert any(problem.startswith(f"3: {told}") for problem in problems(path)), problems(path)

@@ -112,6 +112,7 @@ def unreached(nobody: str) -> Mapping[tuple[str, ...], subprocess.CompletedProce
         return {arguments: future.result() for arguments, future in ended.items()}
 
 
+@pytest.mark.slow  # each waits for seconds before it gives a broker up
 @pytest.mark.parametrize("arguments", ASKING_KAFKA, ids=" ".join)
 def test_an_unreachable_broker_is_3_with_the_address_and_what_to_check(
     unreached: Mapping[tuple[str, ...], subprocess.CompletedProcess[bytes]], nobody: str, arguments: tuple[str, ...]

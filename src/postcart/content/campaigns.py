@@ -24,7 +24,6 @@ VERSION_DIGITS = 12
 _SUBJECT = "subject.txt.j2"
 _MARKERS = frozenset({"[key]"})
 _FORMS = {
-    "model_type": "it must hold keys of its own",
     "dict_type": "it must hold keys of its own",
     "tuple_type": "it must be a list, each entry begun with '-'",
     "too_short": "add at least one entry",
@@ -121,6 +120,8 @@ def _explain(details: ErrorDetails, document: Positioned) -> Problem:
         text = f"{key} is {value!r}; {_nearest(str(value), _CLOSED_SETS[str(path[-1])])}"
     elif kind == "value_error":
         text = f"{key}: {details['ctx']['error']}"
+    elif kind == "model_type":
+        text = f"{key} is {_kind(value)}; it must hold keys of its own: {', '.join(known_keys(path))}"
     elif kind in _FORMS:
         text = f"{key} is {_kind(value)}; {_FORMS[kind]}"
     else:
