@@ -77,7 +77,8 @@ class Cycle:
         began_s = 0.0
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._state.wake.wait(), _IDLE_S)
+                async with asyncio.timeout(_IDLE_S):
+                    await self._state.wake.wait()
             await asyncio.sleep(max(0.0, began_s + self._config.limits.commit_every_s - elapsed_s()))
             began_s = elapsed_s()
             self._state.wake.clear()

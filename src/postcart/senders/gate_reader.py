@@ -26,6 +26,7 @@ _POLL_S = 0.05
 _BATCH = 2000
 _WATERMARK_EVERY_S = 0.25
 _LOADING_EVERY_S = 0.05
+_STOP_S = 2.0
 
 
 class GateReader:
@@ -89,9 +90,11 @@ class GateReader:
             await self._ask()
             await asyncio.sleep(_WATERMARK_EVERY_S if self._all_loaded() else _LOADING_EVERY_S)
 
-    def stop(self) -> None:
-        """Let the thread end."""
+    async def stop(self) -> None:
+        """Let the thread end, and wait for it a little: the interpreter must not end in the middle of its call."""
         self._stopped.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, _STOP_S)
 
     async def _ask(self) -> None:
         views = dict(self._views)

@@ -162,13 +162,15 @@ class Sender:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         self._poller.abandon()
-        self._gates.stop()
         self._ledger.stop()
         self._restorer.stop()
         self._dispatcher.stop()
         for task in tasks:
             task.cancel()
+        if self._state.failure.done():
+            return  # the process is to end at once: nothing that takes time
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._gates.stop()
         await self._config.adapter.close()
 
     def _thread_failed(self, error: BaseException) -> None:
