@@ -12,7 +12,7 @@ from postcart.settings import Settings
 from postcart.wiring.replays import run_replay
 
 _REAL_S: Final = 10.0
-_AFTERWARDS_S: Final = 42.0
+_AFTERWARDS_S: Final = 40.0
 """Seconds that each part takes: together with start and end about a minute."""
 
 

@@ -4,6 +4,7 @@ Owns: that. Must not: know what the pipeline decides.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -18,11 +19,15 @@ from postcart.wiring.rules import active_campaign, decision_context, detect_rule
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """Decisions, and each as it would stand in the topic; ``until_ms``: an hour after the last one, event time."""
+    """Decisions, and each as it would stand in the topic; ``until_ms``: an hour after the last one, event time.
+
+    ``offsets``: step → milliseconds after the cart was left, of ordinary carts.
+    """
 
     decisions: list[Decision]
     lines: Counter[bytes]
     until_ms: int
+    offsets: Mapping[int, int]
 
     @property
     def due(self) -> int:
@@ -37,7 +42,8 @@ def history_and_expected(settings: Settings) -> tuple[History, Expected]:
         ConfigurationError: The campaign is wrong.
     """
     context, rules = decision_context(settings, active_campaign(settings)), detect_rules(settings)
+    offsets = {number: step.after_ms for number, step in enumerate(context.campaign.journey.steps, 1)}
     history = read_history(settings, context, rules)
     decisions = list(simulate(history.all, context, rules))
     last_ms = max(to_ms(one.abandoned_at if isinstance(one, AbandonmentDecided) else one.at) for one in decisions)
-    return history, Expected(decisions, Counter(map(msgspec.json.encode, decisions)), last_ms + HOUR_MS)
+    return history, Expected(decisions, Counter(map(msgspec.json.encode, decisions)), last_ms + HOUR_MS, offsets)

@@ -35,6 +35,6 @@ def write_page(result: Result, places: Places) -> None:
         lstrip_blocks=True,
     )
     style = Markup((_FILES / "style.css").read_text("utf-8"))  # noqa: S704 -- our own file
-    told = timelines(result.history, result.tally.decisions, mail_of)
+    told = timelines(result.history, result.tally.decisions, mail_of=mail_of, offsets=result.offsets)
     page = pages.get_template("index.html.j2").render(result=result, tally=result.tally, told=told, style=style)
     places.page.write_text(page, "utf-8")

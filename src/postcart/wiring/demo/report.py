@@ -32,6 +32,7 @@ def report(progress: Progress, *, history: History, expected: Expected, places: 
         difference=compare(tally, expected.lines),
         mails=read_mails(places.inbox, tally, history.all),
         due=expected.due,
+        offsets=expected.offsets,
         broker=progress.broker,
     )
     write_page(result, places)

@@ -3,6 +3,7 @@
 Owns: whether all is well, and the sentences that say so. Must not: print.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from postcart.wiring.demo.history import History
@@ -22,6 +23,7 @@ class Result:
     difference: Difference
     mails: list[Mail]
     due: int
+    offsets: Mapping[int, int]
     broker: str
 
     @property

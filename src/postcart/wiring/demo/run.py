@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from postcart.adapters.replay import ReplayProgress
+from postcart.adapters.clock import ClockWriter
 from postcart.events.shop import time_ms
-from postcart.settings import load_settings
+from postcart.settings import Settings, load_settings
 from postcart.wiring.demo.clocked import replay_both
 from postcart.wiring.demo.expected import Expected, history_and_expected
 from postcart.wiring.demo.history import History
@@ -27,10 +28,10 @@ from postcart.wiring.demo.watching import Watcher
 from postcart.wiring.stages import client_settings
 
 DEFAULT_FOLDER: Final = Path("demo-output")
-_SINK_S: Final = 30.0
+_START_S: Final = 40.0
+_LOOK_S: Final = 0.05
 _STALLED_S: Final = 30.0
 """When nothing has changed for so long after the replay, nothing will."""
-_WORKERS: Final = {"detect": ("detect",), "journey": ("journey",), "email": ("send", "email")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,60 +99,70 @@ def _run(
         own = {**variables, "POSTCART_BOOTSTRAP": settings.bootstrap}
         visible = {name: value for name, value in environ.items() if not name.startswith("POSTCART_")}
         processes = stack.enter_context(Processes(places.logs, {**visible, **own}))
-        processes.start("mail-server", "postcart.adapters.mail_sink", ["--folder", str(places.inbox)])
-        for name, words in _WORKERS.items():
-            if name != "email":
-                processes.start(name, "postcart", ["worker", *words], POSTCART_WORKER_NAME=name)
-        address = processes.first_line("mail-server", timeout_s=_SINK_S)
-        port = address.rpartition(":")[2]
-        processes.start(
-            "email",
-            "postcart",
-            ["worker", *_WORKERS["email"]],
-            POSTCART_WORKER_NAME="email",
-            POSTCART_SMTP__PORT=port,
-        )
-        tally = progress.tally
-        client = client_settings(settings).client("demo")
-        sinks = {
-            settings.topic("decisions"): tally.add_decision,
-            settings.topic("receipts"): tally.add_receipt,
-            settings.topic("signals"): tally.add_signal,
-        }
-        watcher = stack.enter_context(Watcher(client, sinks))
+        _start(processes, places)
+        watcher = stack.enter_context(_watcher(settings, progress.tally))
         lag = stack.enter_context(LagWatch(settings))
 
         def stopped() -> bool:
             progress.lag = lag.latest
             screen.refresh()
+            watcher.check()
             return processes.ended()
 
-        def on_progress(replayed: ReplayProgress) -> None:
-            progress.replay = replayed
-
+        _await_workers(settings, progress, stopped=stopped)
         replay_both(
             history.real,
             history.added,
             until_ms=expected.until_ms,
             settings=settings,
-            on_progress=on_progress,
+            on_progress=partial(setattr, progress, "replay"),
             stopped=stopped,
             on_part=screen.phase,
         )
         screen.phase("waiting for the last mails")
-        _drain(tally, expected, stopped=stopped, watcher=watcher)
+        _drain(progress.tally, expected, stopped=stopped)
         processes.check()
         screen.phase("stopping the workers")
 
 
-def _drain(tally: Tally, expected: Expected, *, stopped: Callable[[], bool], watcher: Watcher) -> None:
+def _start(processes: Processes, places: Places) -> None:
+    """Mail server and workers; the sender last, as it has to know the server's port."""
+    processes.start("mail-server", "postcart.adapters.mail_sink", ["--folder", str(places.inbox)])
+    for name in ("detect", "journey"):
+        processes.start(name, "postcart", ["worker", name], POSTCART_WORKER_NAME=name)
+    port = processes.first_line("mail-server", timeout_s=_START_S).rpartition(":")[2]
+    processes.start(
+        "email", "postcart", ["worker", "send", "email"], POSTCART_WORKER_NAME="email", POSTCART_SMTP__PORT=port
+    )
+
+
+def _watcher(settings: Settings, tally: Tally) -> Watcher:
+    sinks = {
+        settings.topic("decisions"): tally.add_decision,
+        settings.topic("receipts"): tally.add_receipt,
+        settings.topic("signals"): tally.add_signal,
+        settings.topic("gate"): tally.add_gate,
+    }
+    return Watcher(client_settings(settings).client("demo"), sinks)
+
+
+def _await_workers(settings: Settings, progress: Progress, *, stopped: Callable[[], bool]) -> None:
+    """Wait until detect and journey have said something; for what is seen only: what they decide needs no waiting."""
+    clock = ClockWriter(client_settings(settings).client("demo-clock"), settings.topic("clock"))
+    clock.tell(progress.from_ms - 2)  # the replay itself begins a millisecond before its first event
+    clock.flush()
+    until = time.monotonic() + _START_S
+    while not progress.tally.runs(settings.partitions) and not stopped() and time.monotonic() < until:
+        time.sleep(_LOOK_S)
+
+
+def _drain(tally: Tally, expected: Expected, *, stopped: Callable[[], bool]) -> None:
     """Wait until all is decided and sent, or nothing changes any more."""
     seen, since = (0, 0), time.monotonic()
     while not stopped() and time.monotonic() - since < _STALLED_S:
-        watcher.check()
         now = (len(tally.decisions), len(tally.receipts))
         if tally.lines == expected.lines and len(tally.receipts) >= tally.due:
             return
         if now != seen:
             seen, since = now, time.monotonic()
-        time.sleep(0.05)
+        time.sleep(_LOOK_S)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import msgspec
 
 from postcart.events.decisions import AbandonmentDecided, Decision, StepCancelled, StepDue, StepPlanned
-from postcart.events.jobs import Receipt
+from postcart.events.jobs import GateProgress, GateRecord, Receipt
 from postcart.events.signals import AnySignal, TaskClock, VisitEnded, VisitStarted
 
 _decision = msgspec.json.Decoder(Decision).decode
 _receipt = msgspec.json.Decoder(Receipt).decode
+_gate = msgspec.json.Decoder(GateRecord).decode
 _signal = msgspec.json.Decoder(AnySignal).decode
 
 
@@ -25,7 +26,8 @@ class Tally:
         lines: Every decision as it stands in the topic, for the comparison.
         outcomes: Job → its outcome; ``accepted`` overrides ``uncertain``, ``not_accepted`` is none yet.
         in_visit: Visitors of known persons who are in the shop now.
-        clock_ms: The least clock of DETECT's tasks; None before all have told one.
+        clocks: DETECT's task → its clock, event time.
+        gates: Partitions of which JOURNEY has told how far it is.
     """
 
     lines: Counter[bytes] = field(default_factory=Counter)
@@ -34,6 +36,7 @@ class Tally:
     in_visit: set[str] = field(default_factory=set)
     visits: int = 0
     clocks: dict[int, int] = field(default_factory=dict)
+    gates: set[int] = field(default_factory=set)
     anonymous: int = 0
     known: int = 0
     planned: int = 0
@@ -78,6 +81,15 @@ class Tally:
                 self.clocks[task] = max(clock_ms, self.clocks.get(task, 0))
             case _:
                 pass
+
+    def add_gate(self, value: bytes) -> None:
+        """A record of the topic ``gate``; tombstones are passed over."""
+        if value and isinstance(record := _gate(value), GateProgress):
+            self.gates.add(record.partition)
+
+    def runs(self, partitions: int) -> bool:
+        """Whether every task of DETECT and JOURNEY has said that it is there."""
+        return len(self.clocks) == len(self.gates) == partitions
 
     @property
     def accepted(self) -> int:

@@ -4,12 +4,22 @@ Owns: which persons are told of, and how. Must not: decide, or know how a page l
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
-from postcart.events.decisions import AbandonmentDecided, Decision, StepCancelled, StepDue, StepPlanned
+from postcart.events.decisions import (
+    AbandonmentDecided,
+    CancelReason,
+    Decision,
+    StepCancelled,
+    StepDecision,
+    StepDue,
+    StepPlanned,
+)
 from postcart.events.shop import (
     CartCleared,
     Identified,
@@ -102,8 +112,13 @@ _TITLES: Final[tuple[tuple[str, Callable[[_Person], bool]], ...]] = (
 )
 
 
-def timelines(history: History, decisions: Iterable[Decision], mail_of: MailOf) -> list[Told]:
-    """Some persons' stories: one for each of the things that can happen, where somebody had it happen."""
+def timelines(
+    history: History, decisions: Iterable[Decision], *, mail_of: MailOf, offsets: Mapping[int, int]
+) -> list[Told]:
+    """Some persons' stories: one for each of the things that can happen, where somebody had it happen.
+
+    ``offsets`` says when a step is planned, milliseconds after the cart was left.
+    """
     persons = _persons(history.all, decisions)
     added = {event.id for event in history.added}
     told: list[Told] = []
@@ -112,7 +127,7 @@ def timelines(history: History, decisions: Iterable[Decision], mail_of: MailOf) 
         for person_id, person in persons.items():
             if person_id not in chosen and fits(person):
                 chosen.add(person_id)
-                told.append(_told(title, person, added=added, mail_of=mail_of))
+                told.append(_told(title, person, added=added, mail_of=mail_of, offsets=offsets))
                 break
     return told
 
@@ -143,8 +158,8 @@ def _persons(events: Sequence[ShopEvent], decisions: Iterable[Decision]) -> dict
     }
 
 
-def _told(title: str, person: _Person, *, added: set[str], mail_of: MailOf) -> Told:
-    moments = [*_did(person.events, added), *_decided(person.decisions, mail_of)]
+def _told(title: str, person: _Person, *, added: set[str], mail_of: MailOf, offsets: Mapping[int, int]) -> Told:
+    moments = [*_did(person.events, added), *_decided(person.decisions, mail_of, offsets)]
     moments.sort(key=lambda moment: moment.at_ms)
     profile = person.profile
     return Told(title, profile.name or "", profile.locale or "en", profile.time_zone or "UTC", tuple(moments))
@@ -186,7 +201,7 @@ def _summary(events: Sequence[VisitorEvent]) -> str:
     return ", ".join(parts or ["came by"]) + (f", {minutes} min" if minutes else "")
 
 
-def _decided(decisions: Sequence[Decision], mail_of: MailOf) -> Iterable[Moment]:
+def _decided(decisions: Sequence[Decision], mail_of: MailOf, offsets: Mapping[int, int]) -> Iterable[Moment]:
     planned: dict[tuple[str, int], int] = {}
     for one in decisions:
         match one:
@@ -204,8 +219,35 @@ def _decided(decisions: Sequence[Decision], mail_of: MailOf) -> Iterable[Moment]
                 link = mail_of(one.episode_id, one.step)
                 yield Moment(due_ms, "sent", f"Reminder {one.step} sent{night}", link=link)
             case StepCancelled():
-                why = WHY[one.reason] if one.reason else ""
-                yield Moment(to_ms(one.at), "stopped", f"Reminder {one.step} stopped: {why}")
+                pass  # told together, below
+    steps = [one for one in decisions if not isinstance(one, AbandonmentDecided)]
+    for (kind, _, at, reason), group in groupby(steps, key=_together):
+        found = list(group)
+        if kind is StepPlanned:
+            last = found[-1]
+            plan = _list([f"{one.step} for {_day(to_ms(one.at))}" for one in found])
+            at_ms = to_ms(last.at) - offsets.get(last.step, 0)
+            yield Moment(at_ms, "planned", f"{_reminders(found)} planned: {plan}")
+        elif kind is StepCancelled and at and reason:
+            numbers = _list([str(one.step) for one in found])
+            yield Moment(to_ms(at), "stopped", f"{_reminders(found)} {numbers} stopped: {WHY[reason]}")
+
+
+def _together(one: StepDecision) -> tuple[type[StepDecision], str, datetime | None, CancelReason | None]:
+    """Steps that are told in one sentence: planned at once, or stopped at one moment for one reason."""
+    return type(one), one.episode_id, one.at if isinstance(one, StepCancelled) else None, one.reason
+
+
+def _reminders(found: Sequence[StepDecision]) -> str:
+    return "Reminders" if len(found) > 1 else "Reminder"
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + (" and " if words[:-1] else "") + words[-1]
+
+
+def _day(at_ms: int) -> str:
+    return f"{from_ms(at_ms):%a %H:%M}"
 
 
 def _hours(span_ms: int) -> str:
