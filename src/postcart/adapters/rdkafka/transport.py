@@ -34,6 +34,9 @@ class RdkafkaApp(Protocol):
     rdkafka_group: str
     rdkafka_listener: Listener
 
+    async def rdkafka_may_join(self) -> None:
+        """Wait until membership makes sense: topics are there, and fit together."""
+
 
 class Consumer(FaustConsumer):
     """The group member as Faust knows it; the work is the poller's."""
@@ -46,7 +49,7 @@ class Consumer(FaustConsumer):
         self._telling = asyncio.Lock()
 
     async def subscribe(self, topics: Iterable[str]) -> None:
-        """Start polling; librdkafka joins the group by that."""
+        """Start polling, as soon as the app says so; librdkafka joins the group by that."""
         if self.poller is not None:
             return
         self.app.consumer_generation_id = _GENERATION
@@ -59,8 +62,13 @@ class Consumer(FaustConsumer):
             listener=_Relay(self, app.rdkafka_listener),
             loop=asyncio.get_running_loop(),
         )
-        self.poller.start()
         self.add_future(self.tell_faust())  # not awaited: it waits for this subscription; see ``tell_faust``
+        self.add_future(self._join(self.poller))
+
+    async def _join(self, poller: Poller) -> None:
+        await cast("RdkafkaApp", self.app).rdkafka_may_join()
+        if not poller.leaving:
+            poller.start()
 
     async def tell_faust(self) -> None:
         """Tell Faust what is assigned now, in the order in which it wants to hear it.

@@ -44,6 +44,10 @@ class StageApp(faust.App):
         consumer = cast("Consumer | None", self._consumer)
         return None if consumer is None else consumer.poller
 
+    async def rdkafka_may_join(self) -> None:
+        """Wait for the engine's checks: a member that then fails them would have disturbed the group for nothing."""
+        await self.engine.checked.wait()
+
     async def on_start(self) -> None:
         """Start the engine before Faust subscribes."""
         self.engine.start()

@@ -5,7 +5,7 @@ Owns: when a task is called and when a transaction is due. Must not: block the e
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
@@ -22,6 +22,7 @@ from postcart.processors.engine.metrics import EngineMetrics
 from postcart.processors.engine.preflight import check_topics
 from postcart.processors.engine.restorer import Restorer
 from postcart.processors.engine.roster import Roster
+from postcart.processors.engine.schedule import CommitSchedule
 from postcart.processors.engine.settings import EngineSettings
 from postcart.processors.engine.slot import Slot
 from postcart.processors.engine.task import Clock, StageSpec
@@ -57,6 +58,8 @@ class Engine:
         self.health = Health()
         self.ended = asyncio.Event()
         """Set when the engine has failed; ``health.failure`` says why."""
+        self.checked = asyncio.Event()
+        """Set when topics were found to be as they must."""
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -81,11 +84,10 @@ class Engine:
         self._lookout = Lookout(settings, offsets=self._offsets, clock=clock, metrics=metrics, seek=self._seek)
         self._roster = Roster(spec.inputs)
         self._turn = asyncio.Lock()
-        self._outputs_since: float | None = None
-        self._committed_at = time.monotonic()
+        self._schedule = CommitSchedule(settings, time.monotonic())
         self._asked_at = 0.0
-        self._asking: asyncio.Task[None] | None = None
-        self._background: list[asyncio.Task[None]] = []
+        self._asking = False
+        self._background: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # -- life -----------------------------------------------------------------------------------------------------
@@ -93,14 +95,15 @@ class Engine:
     def start(self) -> None:
         """Start the background work; call it on the running loop."""
         self._loop = asyncio.get_running_loop()
-        for work in (self._open_then_restore(), self._keep_time()):
-            self._background.append(self._loop.create_task(self._guarded(work)))
+        self._spawn(self._open_then_restore())
+        self._spawn(self._keep_time())
 
     async def stop(self) -> None:
         """Let go of threads and timers. Partitions must have been given up before, or are abandoned uncommitted."""
-        for task in (*self._background, *([self._asking] if self._asking else ())):
+        background = tuple(self._background)
+        for task in background:
             task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.gather(*background, return_exceptions=True)
         self._writer.stop()
         self._restorer.stop()
         self._roster.close()
@@ -124,11 +127,14 @@ class Engine:
             poller.abandon()
         self.ended.set()
 
-    async def _guarded(self, work: Any) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._guarded(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
-        except asyncio.CancelledError:
-            raise
         except Exception as error:  # noqa: BLE001 -- a bug ends the process, and must be told
             self._fail(error)
 
@@ -170,8 +176,8 @@ class Engine:
 
     def _advance(self, slot: Slot) -> None:
         slot.advance(self._clock.now_ms())
-        if self._outputs_since is None and slot.task.pending():
-            self._outputs_since = time.monotonic()
+        if slot.task.pending():
+            self._schedule.outputs_wait(time.monotonic())
 
     def _seek(self, slot: Slot, topic: str) -> None:
         tide = slot.tides[topic]
@@ -190,20 +196,17 @@ class Engine:
     # -- transactions ---------------------------------------------------------------------------------------------
 
     def _commit_due(self) -> bool:
-        now = time.monotonic()
-        if self._outputs_since is not None and now - self._outputs_since >= self._settings.commit_outputs_ms / 1000:
-            return True
-        return now - self._committed_at >= self._settings.commit_rows_ms / 1000
+        return self._schedule.due(time.monotonic())
 
     async def _commit(self) -> None:
         """Write everything that the tasks have to hand over. ``_turn`` is held."""
-        self._outputs_since = None
+        self._schedule.begin()
         harvests = [harvest for slot in self._roster.running() if (harvest := slot.harvest()) is not None]
         if harvests:
             await self._writer.write(harvests)
             for harvest in harvests:
                 harvest.slot.committed = harvest.positions
-        self._committed_at = time.monotonic()
+        self._schedule.done(time.monotonic())
 
     # -- time -----------------------------------------------------------------------------------------------------
 
@@ -211,16 +214,17 @@ class Engine:
         while True:
             await asyncio.sleep(self._settings.tick_ms / 1000)
             now = self.health.ticked_at = time.monotonic()
-            poller = self._find_poller()
-            if poller is not None:
-                self.health.polled_at, self.health.joined = poller.polled_at, poller.joined
-            if now - self._asked_at >= self._settings.watermark_interval_ms / 1000 and self._asking is None:
-                self._asked_at = now
-                self._asking = asyncio.create_task(self._guarded(self._look_around()))
-            if self._roster and self._commit_due():
-                async with self._turn:
-                    if self.health.failure is None and self._commit_due():
-                        await self._commit()
+            self.health.watch(self._find_poller())
+            if now - self._asked_at >= self._settings.watermark_interval_ms / 1000 and not self._asking:
+                self._asked_at, self._asking = now, True
+                self._spawn(self._look_around())
+            if self._roster and self._commit_due() and not self._turn.locked():
+                self._spawn(self._commit_in_silence())
+
+    async def _commit_in_silence(self) -> None:
+        async with self._turn:
+            if self.health.failure is None and self._commit_due():
+                await self._commit()
 
     async def _look_around(self) -> None:
         """Fetch high watermarks, so that idle partitions follow the clock; then let every task fire what is due."""
@@ -236,7 +240,7 @@ class Engine:
             if poller is not None:
                 await self._lookout.watch(self._roster, waiting=poller.handover.records)
         finally:
-            self._asking = None
+            self._asking = False
 
     # -- assignments ----------------------------------------------------------------------------------------------
 
@@ -295,5 +299,6 @@ class Engine:
             bootstrap=settings.clients.bootstrap,
             within_s=settings.connect_within_ms / 1000,
         )
+        self.checked.set()
         await self._writer.open()
         await self._restorer.run()

@@ -6,6 +6,8 @@ Owns: what is known about the worker's health. Must not: serve HTTP.
 import time
 from dataclasses import dataclass, field
 
+from postcart.adapters.rdkafka.poller import Poller
+
 
 @dataclass(slots=True)
 class Health:
@@ -21,6 +23,12 @@ class Health:
     restoring: int = 0
     """Tasks that wait for, or are in, their restore."""
     failure: BaseException | None = None
+
+    def watch(self, poller: Poller | None) -> None:
+        """Take over what the poller says of itself; before it runs nothing can be late."""
+        self.polled_at = time.monotonic()
+        if poller is not None and poller.alive:
+            self.polled_at, self.joined = poller.polled_at, poller.joined
 
     def live(self, within_s: float = 10.0) -> bool:
         """Whether loop and polling thread came round lately and nothing has failed."""
