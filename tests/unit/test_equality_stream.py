@@ -101,16 +101,6 @@ def as_they_come(events: list[Json], _: Random) -> list[Json]:
     return events
 
 
-@pytest.mark.parametrize("way", [as_they_come, shuffled, tripled])
-def test_a_stream_decides_like_the_whole_history(way: Callable[[list[Json], Random], list[Json]]) -> None:
-    """In order, shuffled within the allowed disorder, and with every event three times."""
-    for seed in range(150):
-        campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
-        events = random_history(seed, campaign=campaign)
-        arrivals = typed(way(events, Random(seed)))
-        assert Stream(campaign, Random(seed)).run(arrivals) == simulated(events, campaign), seed
-
-
 def repeated_late(events: list[Json], random: Random) -> list[Json]:
     """Half of the events again, long after everything about them was decided."""
     arrivals = [(number, event) for number, event in enumerate(events)]
@@ -118,10 +108,28 @@ def repeated_late(events: list[Json], random: Random) -> list[Json]:
     return [event for _, event in sorted(arrivals + again, key=lambda arrival: arrival[0])]
 
 
-def test_repeats_change_nothing_however_late_they_come() -> None:
-    """Logins, logouts, clears, exits and orders told again, hours or months later."""
-    for seed in range(300):
+def check(way: Callable[[list[Json], Random], list[Json]], seeds: Iterable[int]) -> None:
+    """The histories of these seeds, arriving this way."""
+    for seed in seeds:
         campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
         events = random_history(seed, campaign=campaign)
-        arrivals = typed(repeated_late(events, Random(seed)))
+        arrivals = typed(way(events, Random(seed)))
         assert Stream(campaign, Random(seed)).run(arrivals) == simulated(events, campaign), seed
+
+
+@pytest.mark.parametrize("way", [as_they_come, shuffled, tripled])
+def test_a_stream_decides_like_the_whole_history(way: Callable[[list[Json], Random], list[Json]]) -> None:
+    """In order, shuffled within the allowed disorder, and with every event three times."""
+    check(way, range(60))
+
+
+def test_repeats_change_nothing_however_late_they_come() -> None:
+    """Logins, logouts, clears, exits and orders told again, hours or months later."""
+    check(repeated_late, range(100))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [shuffled, tripled, repeated_late])
+def test_many_more(way: Callable[[list[Json], Random], list[Json]]) -> None:
+    """The same by the hundred."""
+    check(way, range(1_000, 1_600))
