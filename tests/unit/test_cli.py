@@ -227,6 +227,19 @@ def test_debug_adds_the_traceback(history: Path) -> None:
     assert "Traceback" not in run("simulate", str(history), POSTCART_CURRENCY="x").stderr
 
 
+def test_a_bug_is_told_in_full(history: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unlike an error: with its traceback, and with a code of its own."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("should not be")
+
+    monkeypatch.setattr("postcart.cli.simulate.shop_events", broken)
+    shown = run("simulate", str(history))
+    assert shown.exit_code == Exit.BUG
+    assert "RuntimeError: should not be" in shown.stderr
+    assert "this is a bug of Postcart" in shown.stderr
+
+
 @pytest.mark.parametrize(
     ("typed", "taken"),
     [

@@ -2,10 +2,12 @@
 
 import json
 import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -129,11 +131,46 @@ def test_an_unreachable_broker_is_3_with_the_address_and_what_to_check(
     assert len(told.splitlines()) <= 3
 
 
-def test_colours_are_for_terminals_that_want_them() -> None:
-    """In a pipe there are none, whatever TERM says."""
-    ended = postcart("config", "show", TERM="xterm-256color", FORCE_COLOR="")
-    assert ended.returncode == 0
-    assert b"\x1b" not in ended.stdout
+def on_a_terminal(*arguments: str, **more: str) -> str:
+    """What a command writes to a terminal of 60 columns."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 60))
+    with subprocess.Popen(  # noqa: S603 -- our own command
+        [*POSTCART, *arguments], stdout=theirs, stderr=subprocess.DEVNULL, cwd=ROOT,
+        env=environ(TERM="xterm-256color", **more),
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        written = bytearray()
+        try:
+            while chunk := os.read(ours, 65_536):
+                written += chunk
+        except OSError:
+            pass  # how Linux tells that the other end was closed
+        os.close(ours)
+        assert process.wait(60) == 0
+    return written.decode()
+
+
+def test_a_terminal_gets_a_table_whose_cells_are_whole() -> None:
+    """Headings stand out; long values are not broken, so that they can be copied."""
+    written = on_a_terminal("config", "show")
+    assert "\x1b[1m" in written
+    assert "0d9a4f4e-6b0f-5d2a-9a51-6f0f4f7a3c10" in written
+
+
+def test_a_terminal_gets_json_that_people_can_read() -> None:
+    """Indented there, one line elsewhere; the same document."""
+    shown = on_a_terminal("config", "show", "-o", "json")
+    assert len(shown.splitlines()) > 100
+    piped = postcart("config", "show", "-o", "json").stdout
+    assert len(piped.splitlines()) == 1
+    assert json.loads(shown) == json.loads(piped)
+
+
+def test_nothing_is_styled_where_nobody_wants_it() -> None:
+    """NO_COLOR on a terminal; in a pipe always."""
+    assert "\x1b" not in on_a_terminal("config", "show", NO_COLOR="1")
+    assert b"\x1b" not in postcart("config", "show", TERM="xterm-256color").stdout
 
 
 def test_help_answers_at_once() -> None:
