@@ -322,9 +322,7 @@ def test_a_partition_that_stands_still_is_sought_again(each_broker: Any) -> None
     stage.assert_copied_once(400)
 
 
-def test_a_partition_that_cannot_be_set_going_ends_the_process(
-    each_broker: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_partition_that_stays_still_ends_the_process(each_broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A silent fetcher is no state to stay in: another worker reads on from what was committed."""
     stage = Stage(each_broker)
 

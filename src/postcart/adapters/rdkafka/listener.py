@@ -3,9 +3,18 @@
 Owns: that contract. Must not: decide anything.
 """
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 TopicPartition = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The group's metadata, and what this member owned at that very moment."""
+
+    metadata: Any
+    owned: frozenset[TopicPartition]
 
 
 class Listener(Protocol):

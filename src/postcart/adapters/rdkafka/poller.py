@@ -7,11 +7,11 @@ for good. Must not: decode, decide, or commit.
 import asyncio
 import concurrent.futures
 import contextlib
+import json
 import queue
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -30,17 +30,9 @@ log = structlog.get_logger(__name__)
 _POLL_S = 0.02  # how long a request to the thread may wait at most; 50 idle wake-ups a second cost nothing measurable
 _PAUSE_AFTER_S = 0.5  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
 _ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 -- the client publishes its own codes with an underscore
-_STEADY = '"join_state": "steady"'  # in librdkafka's statistics: a member, perhaps with nothing to do
+_SETTLED_MS = 3000  # a member that got nothing in this time after it reached the coordinator has nothing to do
 
 Call = tuple[Callable[[Consumer], Any], concurrent.futures.Future[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """The group's metadata, and what this member owned at that very moment."""
-
-    metadata: Any
-    owned: frozenset[contract.TopicPartition]
 
 
 class Poller:
@@ -81,7 +73,7 @@ class Poller:
         self._fatal: KafkaError | None = None
         self._consumer: Consumer | None = None
         self.joined = False
-        """Whether the group has taken this member in."""
+        """Whether the group has taken this member in, as far as can be told: librdkafka reports assignments only."""
         self.polled_at = time.monotonic()
         """When the thread last came round, on the monotonic clock, in seconds."""
         self._thread = threading.Thread(target=self._run, name="rdkafka-poller", daemon=True)
@@ -118,9 +110,11 @@ class Poller:
             self._refuse_calls()
         return future
 
-    def membership(self) -> concurrent.futures.Future[Membership]:
+    def membership(self) -> concurrent.futures.Future[contract.Membership]:
         """Fresh group metadata for a transaction, with what is owned at that moment."""
-        return self.call(lambda consumer: Membership(consumer.consumer_group_metadata(), frozenset(self._owned)))
+        return self.call(
+            lambda consumer: contract.Membership(consumer.consumer_group_metadata(), frozenset(self._owned))
+        )
 
     def start_at(self, positions: dict[contract.TopicPartition, int]) -> concurrent.futures.Future[None]:
         """Read partitions from these positions on: the first batch of each starts exactly there.
@@ -241,7 +235,9 @@ class Poller:
         say("consumer_trouble", code=error.name(), detail=error.str())
 
     def _on_statistics(self, statistics: str) -> None:
-        self.joined = self.joined or _STEADY in statistics
+        if not self.joined:
+            group_state = json.loads(statistics).get("cgrp", {})
+            self.joined = group_state.get("state") == "up" and group_state["stateage"] > _SETTLED_MS
 
     def _start_at(self, consumer: Consumer, positions: dict[contract.TopicPartition, int]) -> None:
         for tp, position in positions.items():

@@ -52,7 +52,7 @@ class ClientSettings:
             "fetch.error.backoff.ms": 100,
             "reconnect.backoff.max.ms": 1000,
             "topic.metadata.refresh.interval.ms": 30_000,
-            "statistics.interval.ms": 2000,  # the only way to learn of a membership without partitions
+            "statistics.interval.ms": 2000,  # the only sign of a membership without partitions
         }
         if self.group_protocol == "consumer":
             return config | {"group.protocol": "consumer", "group.remote.assignor": "range"}

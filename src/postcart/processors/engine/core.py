@@ -90,8 +90,6 @@ class Engine:
         self._background: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    # -- life -----------------------------------------------------------------------------------------------------
-
     def start(self) -> None:
         """Start the background work; call it on the running loop."""
         self._loop = asyncio.get_running_loop()
@@ -144,8 +142,6 @@ class Engine:
             raise Fenced("there is no polling thread")
         return poller
 
-    # -- records --------------------------------------------------------------------------------------------------
-
     async def take(self, batch: RecordBatch) -> None:
         """Fold a batch into its task, and commit if that is due. Turns away what does not start where it should."""
         async with self._turn:
@@ -193,8 +189,6 @@ class Engine:
         if (error := future.exception()) is not None:
             self.failed(error)
 
-    # -- transactions ---------------------------------------------------------------------------------------------
-
     def _commit_due(self) -> bool:
         return self._schedule.due(time.monotonic())
 
@@ -207,8 +201,6 @@ class Engine:
             for harvest in harvests:
                 harvest.slot.committed = harvest.positions
         self._schedule.done(time.monotonic())
-
-    # -- time -----------------------------------------------------------------------------------------------------
 
     async def _keep_time(self) -> None:
         while True:
@@ -241,8 +233,6 @@ class Engine:
                 await self._lookout.watch(self._roster, waiting=poller.handover.records)
         finally:
             self._asking = False
-
-    # -- assignments ----------------------------------------------------------------------------------------------
 
     async def assigned(self, partitions: frozenset[TopicPartition]) -> None:
         """Begin to restore every number that is now complete."""
