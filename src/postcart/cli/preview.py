@@ -22,7 +22,7 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 
 
 def preview(
-    template: Annotated[str, typer.Argument(help="Its folder under templates/.")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its folder under templates/.")],
     locale: Annotated[str, typer.Option(metavar="TAG", help="BCP 47, for example de-DE.")] = "en",
     output: Annotated[
         Literal["html", "text", "json"], typer.Option("--output", "-o", help="Which part; json has all of it.")
