@@ -11,9 +11,8 @@ from postcart.events.shop import ShopEvent, time_ms
 from postcart.settings import Settings
 from postcart.wiring.replays import run_replay
 
-_REAL_S: Final = 10.0
-_AFTERWARDS_S: Final = 40.0
-"""Seconds that each part takes: together with start and end about a minute."""
+_REAL_SHARE: Final = 0.2
+"""Of the seconds, for the events of the file; the rest is for the days after."""
 
 
 def replay_both(
@@ -21,12 +20,13 @@ def replay_both(
     added: Sequence[ShopEvent],
     *,
     until_ms: int,
+    seconds: float,
     settings: Settings,
     on_progress: Callable[[ReplayProgress], None],
     on_part: Callable[[str], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Replay ``real``, then ``added`` and the time after them until ``until_ms``, event time.
+    """Replay ``real``, then ``added`` and the time after them until ``until_ms``, event time, in about ``seconds``.
 
     ``on_progress`` is told of both as of one, ``on_part`` what begins. Raises as ``run_replay``.
     """
@@ -35,7 +35,7 @@ def replay_both(
     done = run_replay(
         real,
         settings=settings,
-        speed=(last_ms - first_ms) / 1_000 / _REAL_S,
+        speed=(last_ms - first_ms) / 1_000 / (seconds * _REAL_SHARE),
         run_on_ms=0,
         on_progress=on_progress,
         stopped=stopped,
@@ -58,7 +58,7 @@ def replay_both(
     run_replay(
         added,
         settings=settings,
-        speed=(until_ms - last_ms) / 1_000 / _AFTERWARDS_S,
+        speed=(until_ms - last_ms) / 1_000 / (seconds * (1 - _REAL_SHARE)),
         run_on_ms=max(0, until_ms - max(map(time_ms, added))),
         on_progress=on_later_progress,
         stopped=stopped,

@@ -9,6 +9,9 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from postcart.content.gallery import write_gallery
+from postcart.events.decisions import AbandonmentDecided
+from postcart.events.shop import time_ms
+from postcart.events.times import DAY_MS, to_ms
 from postcart.wiring.demo.result import Result
 from postcart.wiring.demo.shop import Places
 from postcart.wiring.demo.timelines import timelines
@@ -36,5 +39,13 @@ def write_page(result: Result, places: Places) -> None:
     )
     style = Markup((_FILES / "style.css").read_text("utf-8"))  # noqa: S704 -- our own file
     told = timelines(result.history, result.tally.decisions, mail_of=mail_of, offsets=result.offsets)
-    page = pages.get_template("index.html.j2").render(result=result, tally=result.tally, told=told, style=style)
+    page = pages.get_template("index.html.j2").render(
+        result=result, tally=result.tally, told=told, days=_days(result), style=style
+    )
     places.page.write_text(page, "utf-8")
+
+
+def _days(result: Result) -> int:
+    """From the first event to the last decision, in whole days."""
+    steps = [to_ms(one.at) for one in result.tally.decisions if not isinstance(one, AbandonmentDecided)]
+    return round((max(steps, default=0) - time_ms(result.history.real[0])) / DAY_MS) if steps else 0

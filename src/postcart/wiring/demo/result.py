@@ -5,10 +5,12 @@ Owns: whether all is well, and the sentences that say so. Must not: print.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from postcart.wiring.demo.expected import Expected
 from postcart.wiring.demo.history import History
-from postcart.wiring.demo.mails import Mail
-from postcart.wiring.demo.story import Difference, Row
+from postcart.wiring.demo.mails import Mail, read_mails
+from postcart.wiring.demo.story import Difference, Row, compare, outcomes, rows
 from postcart.wiring.demo.tally import Tally
 
 
@@ -54,3 +56,18 @@ class Result:
         return (
             f"{self.due} mails were due; {len(jobs)} are in the mailbox, {twice or 'none'} twice; receipts: {answers}."
         )
+
+
+def result_of(tally: Tally, *, history: History, expected: Expected, inbox: Path, broker: str) -> Result:
+    """The result of a run, from what the pipeline wrote and the mail server has in ``inbox``."""
+    return Result(
+        history=history,
+        tally=tally,
+        table=rows(tally),
+        outcomes=outcomes(tally),
+        difference=compare(tally, expected.lines),
+        mails=read_mails(inbox, tally, history.all),
+        due=expected.due,
+        offsets=expected.offsets,
+        broker=broker,
+    )

@@ -18,9 +18,11 @@ from postcart.wiring.demo.clocked import replay_both
 from postcart.wiring.demo.expected import Expected, history_and_expected
 from postcart.wiring.demo.history import History
 from postcart.wiring.demo.lagging import LagWatch
+from postcart.wiring.demo.page import write_page
 from postcart.wiring.demo.processes import Processes
 from postcart.wiring.demo.progress import Progress
-from postcart.wiring.demo.report import report
+from postcart.wiring.demo.report import print_result
+from postcart.wiring.demo.result import result_of
 from postcart.wiring.demo.screen import Screen, open_screen
 from postcart.wiring.demo.shop import Places, demo_variables, opened_broker, write_dkim_key
 from postcart.wiring.demo.tally import Tally
@@ -28,6 +30,7 @@ from postcart.wiring.demo.watching import Watcher
 from postcart.wiring.stages import client_settings
 
 DEFAULT_FOLDER: Final = Path("demo-output")
+DEFAULT_SECONDS: Final = 50.0
 _START_S: Final = 40.0
 _LOOK_S: Final = 0.05
 _STALLED_S: Final = 30.0
@@ -40,11 +43,13 @@ class DemoOptions:
 
     Attributes:
         folder: Where mails, logs and the page go.
+        seconds: How long the replay takes, about; start and end come on top.
         terminal: Whether progress is drawn in place; else it is told in lines.
         color: Whether results are coloured.
     """
 
     folder: Path = DEFAULT_FOLDER
+    seconds: float = DEFAULT_SECONDS
     terminal: bool = False
     color: bool = False
 
@@ -77,9 +82,22 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Pat
         started_s=began_s,
     )
     with open_screen(progress, terminal=options.terminal) as screen:
-        _run(variables, environ, history=history, expected=expected, places=places, screen=screen)
-    equal = report(progress, history=history, expected=expected, places=places, color=options.color)
-    return (0 if equal else 1), places.page
+        _run(
+            variables,
+            environ,
+            history=history,
+            expected=expected,
+            places=places,
+            screen=screen,
+            seconds=options.seconds,
+        )
+        screen.phase("writing the page of what happened")
+        result = result_of(
+            progress.tally, history=history, expected=expected, inbox=places.inbox, broker=progress.broker
+        )
+        write_page(result, places)
+    print_result(result, places, color=options.color)
+    return (0 if result.well else 1), places.page
 
 
 def _run(
@@ -90,6 +108,7 @@ def _run(
     expected: Expected,
     places: Places,
     screen: Screen,
+    seconds: float,
 ) -> None:
     progress = screen.progress
     with ExitStack() as stack:
@@ -114,6 +133,7 @@ def _run(
             history.real,
             history.added,
             until_ms=expected.until_ms,
+            seconds=seconds,
             settings=settings,
             on_progress=partial(setattr, progress, "replay"),
             stopped=stopped,
@@ -122,7 +142,7 @@ def _run(
         screen.phase("waiting for the last mails")
         _drain(progress.tally, expected, stopped=stopped)
         processes.check()
-        screen.phase("stopping the workers")
+        screen.phase("ending the workers")
 
 
 def _start(processes: Processes, places: Places) -> None:

@@ -64,7 +64,7 @@ class Lines:
     def refresh(self) -> None:
         """Tell how far it is, now and then."""
         if self.progress.replay and time.monotonic() - self._told_s >= _LINE_EVERY_S:
-            self._tell("  " + ", ".join(f"{name} {value}" for name, value in _figures(self.progress)))
+            self._tell(_line(self.progress))
 
     def _tell(self, text: str) -> None:
         self._told_s = time.monotonic()
@@ -111,6 +111,18 @@ def _figures(progress: Progress) -> list[tuple[str, str]]:
         ("mails", f"{tally.accepted} accepted by the mail server"),
         ("lag", ", ".join(f"{stage} {_records(count)}" for stage, count in progress.lag.items()) or "not measured yet"),
     ]
+
+
+def _line(progress: Progress) -> str:
+    """The same, shorter."""
+    tally = progress.tally
+    acknowledged = progress.replay.acknowledged if progress.replay else 0
+    lag = "/".join(_records(count) for count in progress.lag.values()) or "?"
+    return (
+        f"  {from_ms(progress.clock_ms):%a %d %b %H:%M}  events {acknowledged:,}/{progress.events:,}  "
+        f"visits {len(tally.in_visit)}  abandoned {tally.known + tally.anonymous}  planned {tally.planned}  "
+        f"due {tally.due}  stopped {tally.cancelled}  mails {tally.accepted}  lag {lag}"
+    )
 
 
 def _records(count: int | None) -> str:
