@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from histories import CAMPAIGNS, DISORDER, random_history, shuffled, tripled
-from oracle import Campaign
+from histories import CAMPAIGNS, DAY, DISORDER, random_history, shuffled, tripled
+from oracle import Campaign, decide
+from oracle.basics import milliseconds
 from postcart.domain.detect import fold as detect
 from postcart.domain.detect.outcome import Detected
 from postcart.domain.detect.rules import Rules
@@ -126,6 +127,45 @@ def test_a_stream_decides_like_the_whole_history(way: Callable[[list[Json], Rand
 def test_repeats_change_nothing_however_late_they_come() -> None:
     """Logins, logouts, clears, exits and orders told again, hours or months later."""
     check(repeated_late, range(100))
+
+
+LATE = (
+    {"type": "viewed", "variant_id": "shirt"},
+    {"type": "checkout_step"},
+    {"type": "exit"},
+    {"type": "ended"},
+    {"type": "ended", "reason": "logout"},
+)
+
+
+def late_event(events: list[Json], campaign: Campaign, random: Random) -> Json | None:
+    """An event at or before an end that is decided by the time everything else has come, but not forgotten."""
+    latest = max(milliseconds(event["time"]) for event in events)
+    ends = [
+        (milliseconds(line["abandoned_at"]), line["visitor_id"])
+        for line in decide(events, campaign)
+        if line["type"] == "abandonment"
+    ]
+    decided = [end for end in ends if latest - 30 * DAY < end[0] < latest - DISORDER - 1]
+    if not decided:
+        return None
+    at, visitor = random.choice(decided)
+    at -= random.choice((0, 1, 60_000, 900_000, 1_200_000))
+    return random.choice(LATE) | {"id": "late", "time": at, "sequence": 5, "visitor_id": visitor, "session_id": "s1"}
+
+
+def test_what_comes_too_late_changes_no_session() -> None:
+    """Views, exits, checkout steps and logouts behind a decided end change no decision."""
+    found = 0
+    for seed in range(100):
+        campaign = CAMPAIGNS[seed % len(CAMPAIGNS)]
+        events = random_history(seed, campaign=campaign)
+        late = late_event(events, campaign, Random(seed))
+        if late is not None:
+            found += 1
+            arrivals = typed([*events, late])
+            assert Stream(campaign, Random(seed)).run(arrivals) == simulated(events, campaign), seed
+    assert found > 50
 
 
 @pytest.mark.slow
