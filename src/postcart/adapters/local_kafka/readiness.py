@@ -21,7 +21,6 @@ def quiet_admin(bootstrap: str) -> AdminClient:
     settings: dict[str, Any] = {
         "bootstrap.servers": bootstrap,
         "log_level": 0,
-        "error_cb": lambda _error: None,
         "reconnect.backoff.max.ms": 200,
         "socket.connection.setup.timeout.ms": 2000,
     }

@@ -45,12 +45,14 @@ class Admin:
 
     def __init__(self, settings: Settings) -> None:
         self._bootstrap = settings.bootstrap
-        self._reason = ""
+        self._reasons: list[str] = []
+        reasons = self._reasons  # not a method of self: a client in a reference cycle would be freed by the collector
+        # at any moment, in the middle of another client's call, which blocked for good
         config: dict[str, Any] = {
             "bootstrap.servers": settings.bootstrap,
             "client.id": "postcart.topics",
             "log_level": 0,  # what librdkafka would write to standard error stands in our message
-            "error_cb": self._note,
+            "error_cb": lambda error: reasons.append(error.str()),
             "socket.connection.setup.timeout.ms": 5000,
             **settings.kafka.properties(),
         }
@@ -59,12 +61,9 @@ class Admin:
         except KafkaException as error:
             raise BrokerUnavailable(f"the Kafka client can't be set up: {error.args[0].str()}") from error
 
-    def _note(self, error: KafkaError) -> None:
-        self._reason = error.str()
-
     def unreachable(self) -> BrokerUnavailable:
         """Return the error that says what to check."""
-        reason = f" ({self._reason})" if self._reason else ""
+        reason = f" ({self._reasons[-1]})" if self._reasons else ""
         return BrokerUnavailable(
             f"Kafka does not answer at {self._bootstrap}{reason}: check POSTCART_BOOTSTRAP, and that the broker runs;"
             " for a try, `make kafka` starts one"

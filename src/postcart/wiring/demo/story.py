@@ -91,8 +91,10 @@ def deferred(decisions: Iterable[Decision]) -> list[StepDue]:
     for one in decisions:
         if isinstance(one, StepPlanned):
             planned[one.episode_id, one.step] = one
-        elif isinstance(one, StepDue) and one.at > planned[one.episode_id, one.step].at:
-            found.append(one)
+        elif isinstance(one, StepDue):
+            plan = planned.get((one.episode_id, one.step))  # missing where this run differs from simulate
+            if plan is not None and one.at > plan.at:
+                found.append(one)
     return found
 
 

@@ -214,7 +214,7 @@ def _decided(decisions: Sequence[Decision], mail_of: MailOf, offsets: Mapping[in
                 planned[one.episode_id, one.step] = to_ms(one.at)
             case StepDue():
                 due_ms = to_ms(one.at)
-                late = due_ms - planned[one.episode_id, one.step]
+                late = due_ms - planned.get((one.episode_id, one.step), due_ms)
                 night = f", after the night ({_hours(late)} later than planned)" if late else ""
                 link = mail_of(one.episode_id, one.step)
                 yield Moment(due_ms, "sent", f"Reminder {one.step} sent{night}", link=link)

@@ -1,0 +1,112 @@
+"""What the demo shows: every reason occurs, and a difference is told."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from demo_result import demo_result, demo_settings
+from postcart.adapters.mail_sink import read_folder
+from postcart.errors import ConfigurationError
+from postcart.events.decisions import StepCancelled
+from postcart.events.shop import time_ms
+from postcart.wiring.demo.expected import history_and_expected
+from postcart.wiring.demo.page import write_page
+from postcart.wiring.demo.shop import Places, demo_variables
+from postcart.wiring.demo.timelines import _TITLES, timelines
+
+
+def test_the_history_is_the_same_each_time_and_in_order() -> None:
+    """Otherwise two runs could not be compared, and a replay refuses what goes back in time."""
+    first, expected = history_and_expected(demo_settings())
+    second, _ = history_and_expected(demo_settings())
+    assert (first.real, first.added) == (second.real, second.added)
+    times = list(map(time_ms, first.all))
+    assert times == sorted(times)
+    assert len({event.id for event in first.all}) == len(times)
+    assert expected.due > 50
+
+
+def test_every_reason_to_stop_is_seen() -> None:
+    """The table shows what it is for."""
+    _, expected = history_and_expected(demo_settings())
+    reasons = {one.reason for one in expected.decisions if isinstance(one, StepCancelled)}
+    assert reasons >= {"ordered", "returned", "cool_off", "no_consent", "collapsed"}
+
+
+def test_each_kind_of_story_is_told(tmp_path: Path) -> None:
+    """One person for each, and what was sent links to its mail."""
+    result = demo_result(tmp_path / "inbox")
+    told = timelines(
+        result.history, result.tally.decisions, mail_of=lambda _, step: f"mail-{step}", offsets=result.offsets
+    )
+    assert [one.title for one in told] == [title for title, _ in _TITLES]
+    for one in told:
+        assert [moment.at_ms for moment in one.moments] == sorted(moment.at_ms for moment in one.moments)
+        assert all(moment.link for moment in one.moments if moment.kind == "sent")
+
+
+def test_all_is_well_only_if_equal_and_each_mail_there_once(tmp_path: Path) -> None:
+    """A missing mail or one too many is not well, nor is a decision that differs."""
+    result = demo_result(tmp_path / "inbox")
+    assert result.well
+    assert result.verdict.startswith("Equal: all ")
+    assert not replace(result, mails=result.mails[1:]).well
+    doubled = replace(result, mails=[*result.mails, result.mails[0]])
+    assert not doubled.well
+    assert "1 twice" in doubled.delivery
+
+
+def test_differences_are_told(tmp_path: Path) -> None:
+    """How many, and some of them as they are."""
+    result = demo_result(tmp_path / "inbox", without=2)
+    assert not result.well
+    assert result.verdict.startswith("NOT equal")
+    assert "2 of its decisions are missing here, 0 are only here" in result.verdict
+    assert len(result.difference.examples) == 2
+
+
+def test_the_page_has_a_mail_for_each_that_was_due(tmp_path: Path) -> None:
+    """And its links lead somewhere; it loads nothing."""
+    places = Places(tmp_path / "out")
+    places.prepare()
+    write_page(demo_result(places.inbox), places)
+    page = places.page.read_text("utf-8")
+    links = set(re.findall(r'href="([^"#]+)"', page))
+    assert links
+    assert all((places.folder / link).is_file() for link in links)
+    assert len(list((places.gallery / "mails").glob("*.html"))) == len(read_folder(places.inbox))
+    assert not re.search(r"""(?:src|href)=["']?(?:https?:)?//""", page)
+    assert "default-src 'none'" in page
+
+
+def test_only_its_own_folder_is_emptied(tmp_path: Path) -> None:
+    """What somebody else has put there stays, and the demo says what to do."""
+    places = Places(tmp_path)
+    places.prepare()
+    places.page.write_text("old")
+    places.prepare()
+    assert not places.page.exists()
+    (tmp_path / ".postcart-demo").unlink()
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(ConfigurationError, match="--folder"):
+        places.prepare()
+    assert (tmp_path / "thesis.txt").read_text() == "mine"
+
+
+def test_nothing_leads_to_a_real_broker_or_mail_server() -> None:
+    """Settings of a production shell are left out; what mails look like is kept."""
+    environ = {
+        "POSTCART_BOOTSTRAP": "production:9092",
+        "POSTCART_SMTP__HOST": "smtp.production",
+        "POSTCART_SMTP__PASSWORD": "secret",
+        "POSTCART_CONFIG": "/etc/postcart.yaml",
+        "POSTCART_KAFKA__SASL_PASSWORD": "secret",
+        "POSTCART_SHOP__NAME": "My Shop",
+    }
+    variables = demo_variables(environ, Places(Path("out")))
+    assert not [value for value in variables.values() if "production" in value or "secret" in value]
+    assert "POSTCART_CONFIG" not in variables
+    assert variables["POSTCART_SMTP__HOST"] == "127.0.0.1"
+    assert variables["POSTCART_SHOP__NAME"] == "My Shop"
