@@ -36,7 +36,7 @@ class Mail:
         return {
             "Reminder": self.due.step,
             "Language": self.profile.locale or "-",
-            "Local time": f"{local:%a %H:%M}" + (", after the night" if self.waited else ""),
+            "There": f"{local:%a %H:%M}" + (", after the night" if self.waited else ""),
             "Zone": self.profile.time_zone or "-",
             "Job": self.job_id,
         }

@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -95,7 +96,7 @@ class Picture:
         seconds = time.monotonic() - progress.started_s
         head = Text.assemble(("Postcart demo", "bold"), f"  {seconds:.0f} s  ", (progress.phase, "cyan"))
         bar = ProgressBar(total=1.0, completed=progress.share, width=_NARROW * 2)
-        return Group(head, bar, table)
+        return Group(head, Padding(bar, (0, 0, 1, 0)), table)
 
 
 def _figures(progress: Progress) -> list[tuple[str, str]]:
