@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 if __package__:
     from stream import copier
@@ -158,12 +158,29 @@ class Feed:
         return self.sent
 
 
+def ends(bootstrap: str, names: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """High watermarks; asks again while a partition has no leader."""
+    consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "trial.ends"})
+    found: dict[tuple[str, int], int] = {}
+    give_up_at = time.monotonic() + _DEADLINE_S
+    try:
+        for name in names:
+            while name not in found:
+                try:
+                    found[name] = consumer.get_watermark_offsets(TopicPartition(*name), 10)[1]
+                except KafkaException as error:
+                    if not error.args[0].retriable() or time.monotonic() > give_up_at:
+                        raise
+                    time.sleep(0.2)
+    finally:
+        consumer.close()
+    return found
+
+
 def read_all(bootstrap: str, topic: str, partitions: int) -> Iterator[tuple[int, int, bytes, bytes]]:
     """Partition, append time, key and value of everything committed, as an independent reader sees it now."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    tps = [TopicPartition(topic, number) for number in range(partitions)]
-    asked = admin.list_offsets({tp: OffsetSpec.latest() for tp in tps})
-    missing = {tp.partition: future.result(10).offset for tp, future in asked.items()}
+    found = ends(bootstrap, [(topic, number) for number in range(partitions)])
+    missing = {number: end for (_, number), end in found.items()}
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -211,15 +228,22 @@ def judge(bootstrap: str, prefix: str, verdict: Verdict) -> Verdict:
 
 def lag(bootstrap: str, spec: copier.StageSpec) -> int:
     """Positions between the group's commits and the high watermarks."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    tps = [TopicPartition(topic, number) for topic in spec.inputs for number in range(PARTITIONS)]
-    ends = admin.list_offsets({tp: OffsetSpec.latest() for tp in tps})
+    names = [(topic, number) for topic in spec.inputs for number in range(PARTITIONS)]
+    tps = [TopicPartition(*name) for name in names]
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": spec.group})
     try:
         committed = {(tp.topic, tp.partition): tp.offset for tp in consumer.committed(tps, 10)}
     finally:
         consumer.close()
-    return sum(future.result(10).offset - committed[tp.topic, tp.partition] for tp, future in ends.items())
+    return sum(end - committed[name] for name, end in ends(bootstrap, names).items())
+
+
+def await_flow(bootstrap: str, topic: str) -> None:
+    """Wait until every partition has output: faults are to hit workers that work."""
+    give_up_at = time.monotonic() + _DEADLINE_S
+    while not all(ends(bootstrap, [(topic, number) for number in range(PARTITIONS)]).values()):
+        assert time.monotonic() < give_up_at, "the workers never began"
+        time.sleep(0.2)
 
 
 def run_trial(
@@ -240,6 +264,7 @@ def run_trial(
     workers = Workers(bootstrap, prefix, logs, verdict.exits)
     try:
         feed = Feed(bootstrap, prefix)
+        await_flow(bootstrap, f"{prefix}out")
         for kind in faults:
             time.sleep(chance.uniform(2.0, 5.0))  # the workers' good time between faults is part of the trial
             workers.fault(kind, chance.choice(sorted(workers.processes)))
