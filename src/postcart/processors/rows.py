@@ -167,5 +167,5 @@ class RowStore(Generic[R]):
     def _read(self, key: str, value: bytes) -> R:
         try:
             return self._decode(memoryview(value)[_HEAD:])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StateError(f"row {key!r} can't be read: {error}") from error

@@ -39,7 +39,7 @@ class TaskClocks:
             return False
         try:
             self._clocks = msgspec.json.decode(value or b"{}", type=dict[int, int])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StateError(f"the clocks in the changelog can't be read: {error}") from error
         return True
 

@@ -108,7 +108,7 @@ def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detec
         return
     out.applied += 1
     session = visitor.session
-    if session is not None:
+    if session is not None and session.leaving:
         _take_exits_back(session, at_ms, rules, behind=behind)
     if isinstance(event, Identified):
         if not (behind and is_outdated(visitor, event, at_ms)):
@@ -157,9 +157,12 @@ def _drop_anonymous(visitor: Visitor, at_ms: int) -> None:
 
 def _take_exits_back(session: Session, at_ms: int, rules: Rules, *, behind: bool) -> None:
     """An event within a page exit's grace makes that exit an event like any other."""
-    for session_id, (end_ms, trigger) in session.ends.items():
+    session.leaving = False
+    for session_id, (end_ms, trigger) in tuple(session.ends.items()):
         if trigger == EXIT and at_ms <= end_ms and not (behind and at_ms <= end_ms - rules.exit_ms):
-            session.ends[session_id] = (end_ms - rules.exit_ms + rules.inactivity_ms, INACTIVITY)
+            session.set_end(session_id, (end_ms - rules.exit_ms + rules.inactivity_ms, INACTIVITY))
+        elif trigger == EXIT:
+            session.leaving = True
 
 
 def _open(visitor: Visitor, event: Arrival, at_ms: int, out: Detected) -> Session:
@@ -181,12 +184,13 @@ def _join(session: Session, event: Arrival, at_ms: int, rules: Rules, *, behind:
         end = (at_ms, ENDED)
     elif isinstance(event, PageExited):
         end = (at_ms + rules.exit_ms, EXIT)
+        session.leaving = True
     else:
         end = (at_ms + rules.inactivity_ms, INACTIVITY)
     key = event.session_id or ""
     known = session.ends.get(key)
     if known is None or not behind or at_ms > _last_event_ms(known, rules):
-        session.ends[key] = end
+        session.set_end(key, end)
     if isinstance(event, CheckoutStep):
         if not behind or at_ms > session.cleared_ms:
             session.checkout_ms = max(session.checkout_ms, at_ms + rules.checkout_ms)

@@ -37,6 +37,8 @@ class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
 
     Attributes:
         ends: End of each session id ("" for none) and the trigger's place in TRIGGERS.
+        latest: The latest of them, ties in the order of TRIGGERS.
+        leaving: Whether an id may have ended by a page exit.
         checkout_ms: The end by checkout while one has begun, else 0.
         cleared_ms: The latest clear in this session, after which only later steps begin a checkout; else 0.
         last_ms, last_id, last_session_id: Of the session's last event, in the order of folding.
@@ -50,15 +52,25 @@ class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
     checkout_ms: int = 0
     cleared_ms: int = 0
     ends: dict[str, tuple[int, int]] = field(default_factory=dict)
+    latest: tuple[int, int] = (0, INACTIVITY)
+    leaving: bool = False
 
     def end(self) -> tuple[int, int]:
         """When the session ends as things stand, and the place of its trigger."""
-        if self.checkout_ms:
-            return self.checkout_ms, CHECKOUT
-        ends = self.ends.values()
-        if len(ends) == 1:
-            return next(iter(ends))
-        return max(ends, key=lambda end: (end[0], -end[1]))
+        return (self.checkout_ms, CHECKOUT) if self.checkout_ms else self.latest
+
+    def set_end(self, session_id: str, end: tuple[int, int]) -> None:
+        """The id ends then; also keeps the latest of all ends, as a visitor may have hundreds of ids."""
+        former = self.ends.get(session_id)
+        self.ends[session_id] = end
+        if _later(end) >= _later(self.latest):
+            self.latest = end
+        elif former == self.latest:
+            self.latest = max(self.ends.values(), key=_later)
+
+
+def _later(end: tuple[int, int]) -> tuple[int, int]:
+    return end[0], -end[1]
 
 
 class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
