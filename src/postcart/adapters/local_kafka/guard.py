@@ -18,7 +18,8 @@ import sys
 
 def main(folder: str) -> None:
     """Guard processes until standard input ends, then kill them and remove ``folder``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for polite in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # whoever ends all of us at once wants a clean end
+        signal.signal(polite, signal.SIG_IGN)
     guarded: dict[int, int] = {}
     for line in sys.stdin:
         pid = int(line[1:])
