@@ -39,6 +39,12 @@ def test_tasks_decide_like_simulate(part: int) -> None:
         check(seed)
 
 
+@pytest.mark.parametrize("seed", [21_608, 70_238])
+def test_found_before(seed: int) -> None:
+    """An event before the first pending one; a cart forgotten while the next event is there already."""
+    check(seed)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(4))
 def test_many_more(part: int) -> None:

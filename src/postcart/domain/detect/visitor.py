@@ -120,5 +120,6 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         if session:
             return min(session.end()[0], early)
         if self.person_id is not None:
-            return first_ms
+            # JOURNEY is also told, in time, that the cart was forgotten before the next event.
+            return min(first_ms, self.last_ms + rules.forget_ms)
         return min(first_ms + rules.inactivity_ms, early)
