@@ -22,7 +22,7 @@ def demo(
     folder: Annotated[Path, typer.Option(file_okay=False, help="Where mails, logs and the result page go.")] = _FOLDER,
     seconds: Annotated[
         float, typer.Option(min=5, max=3600, metavar="N", help="How long the replay takes; start and end come on top.")
-    ] = 50.0,
+    ] = 45.0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the result page in a browser.")] = False,
 ) -> None:
     """See real shop events become mails, in about a minute.

@@ -30,7 +30,7 @@ from postcart.wiring.demo.watching import Watcher
 from postcart.wiring.stages import client_settings
 
 DEFAULT_FOLDER: Final = Path("demo-output")
-DEFAULT_SECONDS: Final = 50.0
+DEFAULT_SECONDS: Final = 45.0
 _START_S: Final = 40.0
 _LOOK_S: Final = 0.05
 _STALLED_S: Final = 30.0
