@@ -152,8 +152,7 @@ def _report(records: int, results: dict[str, list[Run]]) -> None:
         wall = statistics.median(run.wall_s for run in runs)
         peak = max(run.peak_bytes for run in runs) / 2**20
         print(
-            f"{name:14}{records / median[name]:15,.0f}{records / wall:12,.0f}{peak:10,.0f}"
-            f"{decided[name].total():14,}"
+            f"{name:14}{records / median[name]:15,.0f}{records / wall:12,.0f}{peak:10,.0f}{decided[name].total():14,}"
         )
     print(f"\nthe same abandonments in all runs: {'yes' if same else 'NO'}")
     print(f"Postcart decides {ratio:.1f} times as many records per CPU second as plain Faust")
@@ -161,7 +160,7 @@ def _report(records: int, results: dict[str, list[Run]]) -> None:
     RESULTS.write_text(
         json.dumps(
             {
-                "date": datetime.now(UTC).date().isoformat(),  # noqa: TID251 -- the date belongs to the figures
+                "date": datetime.now(UTC).date().isoformat(),
                 "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
                 "records": records,
                 "runs": {

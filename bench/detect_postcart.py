@@ -48,7 +48,7 @@ class Stopwatch(NoMetrics):
 
 def main() -> int:
     """Run as the environment (POSTCART_*) says; argument: the number of records."""
-    settings = load_settings(os.environ, None)  # noqa: TID251 -- a script
+    settings = load_settings(os.environ, None)
     spec = detect_spec(settings, signal_partitions=settings.partitions, metrics=NoStageMetrics())
     app = build_app(spec, engine_settings(settings), clock=WallClock(), metrics=Stopwatch(int(sys.argv[1])))
     return run_worker(app)

@@ -59,14 +59,15 @@ codecs.register("row", RowCodec())
 RULES = Rules()
 PREFIX, PARTITIONS, RECORDS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 SESSIONS, CARTS = f"{PREFIX}shop.sessions", f"{PREFIX}shop.carts"
-RUN = os.environ["BENCH_RUN"]  # noqa: TID251 -- a script
+RUN = os.environ["BENCH_RUN"]
 
-app = faust.App(f"{PREFIX}{RUN}", broker=f"kafka://{os.environ['BENCH_BOOTSTRAP']}", **SETTINGS)  # noqa: TID251
+app = faust.App(f"{PREFIX}{RUN}", broker=f"kafka://{os.environ['BENCH_BOOTSTRAP']}", **SETTINGS)
 events = app.topic(SESSIONS, CARTS, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 signals = app.topic(f"{PREFIX}{RUN}.signals", key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
 decisions = app.topic(f"{PREFIX}{RUN}.decisions", key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
 visitors = app.Table("visitors", partitions=PARTITIONS)
-visitors.key_serializer, visitors.value_serializer = "raw", "row"  # the table's own argument for it does not reach these
+# The table's own arguments for this don't reach its changelog.
+visitors.key_serializer, visitors.value_serializer = "raw", "row"
 decode = msgspec.json.Decoder(SessionEvents | CartEvents).decode
 encode = msgspec.json.Encoder().encode
 
@@ -133,7 +134,8 @@ async def detect(stream: faust.StreamT) -> None:
             await app.consumer.commit()
             cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            os.write(1, (json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}) + "\n").encode())  # Faust redirects sys.stdout
+            # Faust redirects sys.stdout, so past it.
+            os.write(1, (json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}) + "\n").encode())
             os._exit(0)
 
 

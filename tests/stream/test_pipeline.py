@@ -107,10 +107,6 @@ def test_killed_worker_changes_no_decision_and_no_mail(kafka: Cluster, tmp_path:
         assert not kills
         shop.decided(wanted)
         wait_until(lambda: len(finished(shop)) >= due_of(wanted), lambda: f"{len(finished(shop))} jobs ended")
-        print(
-            Counter((r.outcome, r.reason) for r in shop.receipts()),
-            [r for r in shop.receipts() if r.outcome == "suppressed"][:3],
-        )
         outcomes = Counter(finished(shop).values())
         uncertain = outcomes.pop("uncertain", 0)
         assert uncertain <= (3 * shop.settings.smtp.pool_size if victim == "email" else 0)

@@ -103,8 +103,10 @@ class SinkProtocol(SMTP):
 
     def cut(self) -> None:
         """End the connection without a word."""
-        if isinstance(self.transport, asyncio.WriteTransport):
-            self.transport.abort()
+        transport = self.transport
+        # Python before 3.11.4 fails to abort a TLS transport that is closed already.
+        if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
+            transport.abort()
 
     async def handle_MAIL(self, _server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 -- aiosmtpd's name
         """The answer to MAIL FROM."""

@@ -116,9 +116,7 @@ def email_sender_config(settings: Settings, *, clock: Clock, metrics: SenderMetr
     adapter = EmailAdapter(
         email_renderer(settings), SmtpSender(smtp_config(settings)), Vault(settings.master_key_bytes, token_bytes)
     )
-    rules = GateRules(
-        quiet_hours={campaign.name: campaign.quiet_hours}, shop_country=settings.shop.country
-    )
+    rules = GateRules(quiet_hours={campaign.name: campaign.quiet_hours}, shop_country=settings.shop.country)
     return SenderConfig(
         client=client_settings(settings),
         group=settings.topic("email"),
