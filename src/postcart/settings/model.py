@@ -28,7 +28,8 @@ from postcart.settings.values import (
     master_key_bytes,
 )
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
+"""Names of this machine: what is only meant for it need not be secret."""
 _NAME = r"[a-zA-Z0-9._-]*"
 
 
@@ -96,7 +97,7 @@ class Smtp(Group):
     def _login_is_whole_and_safe(self) -> Self:
         if (self.username is None) != (self.password is None):
             raise ValueError("username and password go together: set both or none")
-        if self.username and self.tls == "none" and self.host not in _LOOPBACK:
+        if self.username and self.tls == "none" and self.host not in LOOPBACK:
             raise ValueError("a password is not sent in clear: set tls to starttls or tls")
         return self
 

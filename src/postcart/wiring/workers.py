@@ -17,7 +17,8 @@ from postcart.processors.engine.app import build_app
 from postcart.processors.engine.settings import EngineSettings
 from postcart.processors.engine.task import StageSpec
 from postcart.processors.engine.worker import run_worker
-from postcart.settings import Settings
+from postcart.settings import Settings, require
+from postcart.settings.model import LOOPBACK
 from postcart.wiring.email import email_sender_config, sender_topics
 from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec
 from postcart.wiring.worker_name import worker_name
@@ -43,6 +44,7 @@ def run_detect(settings: Settings) -> int:
 
 def run_journey(settings: Settings) -> int:
     """Run a JOURNEY worker until it is told to stop; returns the exit code. Raises as ``run_detect``."""
+    _require_own_keys(settings, "identity_key", "master_key")
     require_topics(settings, "journey")
     instruments = _instruments()
     figures = StageFigures(instruments, "journey")
@@ -54,6 +56,7 @@ def run_journey(settings: Settings) -> int:
 
 def run_send_email(settings: Settings) -> int:
     """Run an email sender until it is told to stop; returns the exit code. Raises as ``run_detect``."""
+    _require_own_keys(settings, "master_key", "unsubscribe.token_secret", "shop.from_address")
     require_topics(settings, "email")
     instruments = _instruments()
     topics = sender_topics(settings)
@@ -109,6 +112,17 @@ def _run_stage(
             )
             stack.enter_context(server)
         return run_worker(app)
+
+
+def _require_own_keys(settings: Settings, *paths: str) -> None:
+    """The defaults are known to everybody: they are for trials with a broker on this machine.
+
+    Raises:
+        ConfigurationError: Kafka is elsewhere, and these settings are still the defaults.
+    """
+    hosts = {address.strip().rpartition(":")[0] for address in settings.bootstrap.split(",")}
+    if not hosts <= LOOPBACK:
+        require(settings, *paths)
 
 
 def _instruments() -> Instruments:
