@@ -168,7 +168,7 @@ def test_workers_come_and_go(kafka: Any, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_broker_goes_away(kafka: Any, tmp_path: Path) -> None:
-    """For longer than a transaction may take: the process lives, and what was accepted meanwhile gets its receipt."""
+    """For longer than a transaction may take: it goes on by itself, and what was accepted meanwhile has its receipt."""
     conftest = sys.modules[type(kafka).__module__]
     with (
         LocalKafka(default_cache(conftest.ENVIRON)) as broker,
@@ -187,9 +187,11 @@ def test_broker_goes_away(kafka: Any, tmp_path: Path) -> None:
         sender_rig.wait_for(lambda: sender_rig.now_ms() > gone_ms + 15_000, what="an outage of 15 s")
         taken = len(sink.received)
         broker.start(0)
-        judge(rig, sink, jobs, kills=0)
-        assert taken < len(sink.received)
-        assert process.poll() is None, rig.log_of("one")
+        _await_mails(sink, taken + 20, rig)
+        ended = process.poll()
+        # Only where the broker went between a commit and its answer, and no offset tells, it starts afresh.
+        assert ended is None or "it can't be told" in rig.log_of("one"), rig.log_of("one")
+        judge(rig, sink, jobs, kills=0 if ended is None else 1)
 
 
 @pytest.mark.slow
@@ -217,8 +219,15 @@ def test_memory_is_bounded(kafka: Any, tmp_path: Path) -> None:
         _await_mails(sink, 300)
 
 
-def _await_mails(sink: MailSink, count: int) -> None:
-    sender_rig.wait_for(lambda: len(sink.received) >= count, what=f"{count} mails")
+def _await_mails(sink: MailSink, count: int, rig: Any = None) -> None:
+    """Wait for so many mails; of a rig, start a sender again that ended to be started again."""
+
+    def there() -> bool:
+        if rig is not None and rig.processes["one"].poll() == 75:
+            rig.start()
+        return len(sink.received) >= count
+
+    sender_rig.wait_for(there, what=f"{count} mails")
 
 
 def _memory_mb(pid: int) -> float:

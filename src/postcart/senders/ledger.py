@@ -5,7 +5,7 @@ Owns: repetition and fencing. Must not: know what the records say.
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -32,14 +32,21 @@ class Ledger:
 
     Args:
         make_transactor: Makes the transactional producer; once more where an outage outlived a transaction.
+        committed: Asked for the group's stable offsets, where an outage left open whether a transaction took place.
         poller: Gives fresh metadata; asked for each attempt.
         metrics: Told of commits.
     """
 
     def __init__(
-        self, make_transactor: Callable[[], Transactor], *, poller: Callable[[], Poller], metrics: SenderMetrics
+        self,
+        make_transactor: Callable[[], Transactor],
+        *,
+        committed: Callable[[Partitions], Awaitable[Mapping[tuple[str, int], int | None]]],
+        poller: Callable[[], Poller],
+        metrics: SenderMetrics,
     ) -> None:
         self._make_transactor = make_transactor
+        self._committed = committed
         self._transactor: Transactor | None = None
         self._poller = poller
         self._metrics = metrics
@@ -63,18 +70,17 @@ class Ledger:
         self._transactor = transactor = self._make_transactor()
         await self._lane.run(transactor.open)
 
-    async def write(self, records: Sequence[Record], offsets: Partitions) -> None:
+    async def write(self, records: Sequence[Record], offsets: Partitions, *, before: Partitions) -> None:
         """Commit; returns when the broker has confirmed it.
-
-        Where an outage leaves open whether a transaction took place, it is written once more: claims and receipts say
-        the same when said twice, and no socket opens before this returns.
 
         Args:
             records: To produce.
             offsets: What to commit, of every topic-partition that the records concern; may be lower than before.
+            before: What was committed last, of at least these.
 
         Raises:
-            Fenced: A partition was lost, or it was aborted too often: the process must end.
+            Fenced: A partition was lost, it was aborted too often, or an outage leaves open whether it took place and
+                the offsets don't tell: the process must end, and its claims will be settled by what the topic says.
         """
         began = time.monotonic()
         aborted = 0
@@ -90,6 +96,8 @@ class Ledger:
                 self._metrics.committed("failed", time.monotonic() - began)
                 log.warning("transaction_expired", reason=str(error), committing=error.committing)
                 await self.open()
+                if error.committing and await self._took_place(offsets, before):
+                    return
             else:
                 self._metrics.committed("committed", time.monotonic() - began)
                 if self.forgetful_broker:
@@ -117,6 +125,16 @@ class Ledger:
                 writing.add_done_callback(lambda future: future.cancelled() or future.exception())  # if ever
                 raise TransactionExpired("a call to the broker never came back", committing=transactor.committing)
         writing.result()
+
+    async def _took_place(self, offsets: Partitions, before: Partitions) -> bool:
+        """Whether a transaction of unknown outcome was committed: the offsets in it tell, if any moved."""
+        moved = {tp: offset for tp, offset in offsets.items() if before[tp] != offset}
+        found = dict(await self._committed(moved)) if moved else {}
+        if moved and found == moved:
+            return True
+        if moved and found == {tp: before[tp] for tp in moved}:
+            return False
+        raise Fenced("it can't be told whether the last transaction was committed")
 
     def _commit_plainly(self, offsets: Partitions) -> Future[Any]:
         positions = [TopicPartition(topic, number, position) for (topic, number), position in offsets.items()]

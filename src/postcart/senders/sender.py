@@ -75,6 +75,7 @@ class Sender:
         )
         self._ledger = Ledger(
             lambda: Transactor(client, client_id=f"{name}.ledger", transactional_id=name),
+            committed=lambda partitions: self._offsets.committed(config.group, partitions),
             poller=lambda: self._poller,
             metrics=config.metrics,
         )
