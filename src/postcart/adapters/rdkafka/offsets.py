@@ -9,7 +9,10 @@ partitions and nothing waits but the coroutine that asks.
 import asyncio
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
 
 import structlog
 from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -24,6 +27,7 @@ log = structlog.get_logger(__name__)
 
 _REQUEST_S = 5.0
 _AGAIN_S = 0.1  # between two tries, for a predecessor's transaction to be resolved or a broker to come back
+_PATIENT_TRIES = 30
 _NONE = -1001  # librdkafka's "no offset stored"
 _UNSTABLE = KafkaError.UNSTABLE_OFFSET_COMMIT
 _MOCK = "mockCluster"  # how librdkafka's in-process broker names its cluster
@@ -40,7 +44,8 @@ class Offsets:
     """
 
     def __init__(self, settings: ClientSettings, *, client_id: str) -> None:
-        self._admin = AdminClient(settings.client(client_id))
+        self._config = settings.client(client_id)
+        self._admin = AdminClient(self._config)
 
     async def ends(self, partitions: Iterable[tuple[str, int]], *, stable: bool = False) -> Positions:
         """High watermark per partition; with ``stable``, where a ``read_committed`` reader must stop now.
@@ -57,13 +62,28 @@ class Offsets:
         trouble: KafkaException | None = None
         for tp, future in futures.items():
             try:
-                found[tp.topic, tp.partition] = (await asyncio.wrap_future(future)).offset
+                found[tp.topic, tp.partition] = (await self._answer(future)).offset
             except KafkaException as error:
                 trouble = error
+            except TimeoutError:
+                return found
         if trouble is not None:
             log.warning("watermarks_unknown", partitions=len(asked) - len(found), code=trouble.args[0].name())
             await self._learn_leaders()
         return found
+
+    async def _answer(self, future: "Future[Any]") -> Any:
+        """Wait for an answer, but not for one that never comes: then a new client asks the next question.
+
+        Raises:
+            TimeoutError: The client did not keep its own time-out.
+        """
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(future), 2 * _REQUEST_S)
+        except TimeoutError:
+            log.warning("admin_client_replaced")
+            self._admin = AdminClient(self._config)
+            raise
 
     async def _learn_leaders(self) -> None:
         """Fetch all metadata: this client, other than a consumer, would go on asking former leaders."""
@@ -88,26 +108,27 @@ class Offsets:
         """
         wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
         request = ConsumerGroupTopicPartitions(group, wanted)
-        while True:
+        for tries in itertools.count(1):
             try:
                 futures = self._admin.list_consumer_group_offsets(
                     [request], require_stable=True, request_timeout=_REQUEST_S
                 )
-                answer = await asyncio.wrap_future(futures[group])
-            except KafkaException as error:
-                if error.args[0].code() != _UNSTABLE and unreachable(error.args[0]) is None:
-                    raise
-            else:
+                answer = await self._answer(futures[group])
                 troubles = [tp.error for tp in answer.topic_partitions if tp.error is not None]
-                if not troubles:
-                    return {
-                        (tp.topic, tp.partition): None if tp.offset == _NONE else tp.offset
-                        for tp in answer.topic_partitions
-                    }
-                for trouble in troubles:
-                    if trouble.code() != _UNSTABLE and not trouble.retriable():
-                        raise KafkaException(trouble)
+            except TimeoutError:
+                continue
+            except KafkaException as error:
+                troubles = [error.args[0]]
+            if not troubles:
+                break
+            for trouble in troubles:
+                if trouble.code() != _UNSTABLE and unreachable(trouble) is None:
+                    raise KafkaException(trouble)
+            if tries % _PATIENT_TRIES == 0:
+                log.warning("offsets_unknown", group=group, code=troubles[0].name(), tries=tries)
+                self._admin = AdminClient(self._config)  # it may be asking a former coordinator
             await asyncio.sleep(_AGAIN_S)
+        return {(tp.topic, tp.partition): None if tp.offset == _NONE else tp.offset for tp in answer.topic_partitions}
 
     def check(self, topics: Iterable[str]) -> bool:
         """Check that topics exist and have the same partition count. Blocks; not for the event loop.
