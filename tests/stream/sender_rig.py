@@ -13,6 +13,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from confluent_kafka.admin import AdminClient
 
 from postcart.adapters.vault import Vault
 from postcart.events.jobs import Claim, GateConsent, GatePerson, GateProgress, Job, Receipt, Stop
+from postcart.events.signals import LineState
 
 HERE = Path(__file__).parent
 MASTER_KEY = bytes(range(32))
@@ -111,6 +113,7 @@ class Rig:
             "planned_ms": now_ms(),
             "due_ms": now_ms(),
             "not_after_ms": now_ms() + 86_400_000,
+            "lines": (LineState(variant_id="5773203", quantity=1, changed_ms=0, unit_price=Decimal("2.62")),),
         }
         return Job(**(fields | changes))
 

@@ -1,6 +1,7 @@
 """The gate's verdicts, each rule by itself and as laws."""
 
 from datetime import time
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from postcart.domain.campaign import QuietHours
 from postcart.events.jobs import Channel, GateConsent, GatePerson, Job, Purpose, Stop, StopReason
+from postcart.events.signals import LineState
 from postcart.events.times import DAY_MS, HOUR_MS, parse_iso
 from postcart.senders.gate import (
     SEND,
@@ -52,6 +54,7 @@ def job(**changes: Any) -> Job:
         "planned_ms": NOON,
         "due_ms": NOON,
         "not_after_ms": NOON + DAY_MS,
+        "lines": (LineState(variant_id="v", quantity=1, changed_ms=0, unit_price=Decimal(1)),),
     }
     return Job(**(fields | changes))
 
@@ -64,6 +67,12 @@ def person(**changes: Any) -> GatePerson:
         "time_zone": "UTC",
     }
     return GatePerson(**(fields | changes))
+
+
+def test_an_empty_cart_is_not_reminded_of() -> None:
+    """Lines may have been forgotten between planning and sending; a parcel's message needs none."""
+    assert verdict(job(lines=())) == Suppress("emptied")
+    assert verdict(job(lines=(), purpose="transactional")) == SEND
 
 
 def verdict(

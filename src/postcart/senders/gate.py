@@ -109,6 +109,8 @@ def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules) -> Verdic
     if person is None:
         return Wait("person_unknown") if lacking == "gate_behind" else Suppress("no_contact")
     reason = _stopped(job, person, moment_ms) or _refused(job, person)
+    if reason is None and job.purpose == "marketing" and not job.lines:
+        reason = "emptied"  # its lines were forgotten since it was planned: there is nothing to remind of
     if reason is not None:
         return Suppress(reason)
     return _quiet(job, person, moment_ms, rules) or (SEND if known.has_key else Wait("key_missing"))
