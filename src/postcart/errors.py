@@ -23,7 +23,15 @@ PostcartError
      └─ DeliveryUncertain  it can't be known whether the provider accepted
 """
 
-from typing import ClassVar
+from typing import ClassVar, Final
+
+EXIT_OK: Final = 0
+EXIT_BUG: Final = 70
+"""EX_SOFTWARE."""
+EXIT_AGAIN: Final = 75
+"""EX_TEMPFAIL: start the process again."""
+EXIT_CONFIGURATION: Final = 78
+"""EX_CONFIG: don't, before something is changed."""
 
 
 class PostcartError(Exception):
@@ -155,3 +163,12 @@ class DeliveryUncertain(DeliveryError):  # noqa: N818 -- names what is known
     """The message went out whole, but no answer came: it may or may not have been accepted."""
 
     code = "uncertain"
+
+
+def exit_code(failure: BaseException | None) -> int:
+    """What a supervisor is to make of a worker's end: 0 as asked, 75 start again, 78 change something, 70 a bug."""
+    if failure is None:
+        return EXIT_OK
+    if isinstance(failure, Fenced | BrokerUnavailable):
+        return EXIT_AGAIN
+    return EXIT_CONFIGURATION if isinstance(failure, ConfigurationError) else EXIT_BUG

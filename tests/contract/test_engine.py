@@ -9,10 +9,18 @@ from typing import Any
 import pytest
 
 from contract.rig import PARTITIONS, Stage, commit_zero, produce, until
-from postcart.errors import BrokerUnavailable, Fenced, TopologyError
+from postcart.errors import (
+    EXIT_AGAIN,
+    EXIT_BUG,
+    EXIT_CONFIGURATION,
+    EXIT_OK,
+    BrokerUnavailable,
+    Fenced,
+    TopologyError,
+    exit_code,
+)
 from postcart.processors.engine.app import StageApp
 from postcart.processors.engine.task import Effects, RecordBatch
-from postcart.processors.engine.worker import EXIT_BUG, EXIT_CONFIGURATION, EXIT_FENCED, EXIT_OK, exit_code
 from stream import copier
 
 
@@ -247,7 +255,7 @@ def test_a_second_worker_of_the_same_name_ends_the_first(kafka: Any) -> None:
                 await asyncio.sleep(0.05)
             failure = await ending
             assert isinstance(failure, Fenced)
-            assert exit_code(failure) == EXIT_FENCED
+            assert exit_code(failure) == EXIT_AGAIN
 
     asyncio.run(run())
 
@@ -297,7 +305,7 @@ def test_an_unreachable_broker_is_named(mock_broker: Any) -> None:
 def test_exit_codes() -> None:
     """What a supervisor is told."""
     assert exit_code(None) == EXIT_OK
-    assert exit_code(Fenced("x")) == EXIT_FENCED
+    assert exit_code(Fenced("x")) == EXIT_AGAIN
     assert exit_code(TopologyError("x")) == EXIT_CONFIGURATION
     assert exit_code(ValueError("x")) == EXIT_BUG
 

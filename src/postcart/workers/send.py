@@ -10,16 +10,11 @@ import sys
 
 import structlog
 
-from postcart.errors import BrokerUnavailable, ConfigurationError, Fenced
+from postcart.errors import EXIT_OK, BrokerUnavailable, ConfigurationError, Fenced, exit_code
 from postcart.senders.config import SenderConfig
 from postcart.senders.sender import Sender
 
 log = structlog.get_logger(__name__)
-
-EXIT_OK = 0
-EXIT_BUG = 70  # EX_SOFTWARE
-EXIT_AGAIN = 75  # EX_TEMPFAIL: start it again
-EXIT_CONFIGURATION = 78  # EX_CONFIG: don't, before something is changed
 
 
 def run_sender(config: SenderConfig) -> int:
@@ -38,13 +33,6 @@ def run_sender(config: SenderConfig) -> int:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(exit_code(failure))
-
-
-def exit_code(failure: BaseException) -> int:
-    """What a supervisor is to make of it."""
-    if isinstance(failure, Fenced | BrokerUnavailable):
-        return EXIT_AGAIN
-    return EXIT_CONFIGURATION if isinstance(failure, ConfigurationError) else EXIT_BUG
 
 
 async def _until_signal(config: SenderConfig) -> BaseException | None:

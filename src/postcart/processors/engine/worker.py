@@ -12,15 +12,11 @@ import sys
 import faust
 import structlog
 
-from postcart.errors import BrokerUnavailable, ConfigurationError, Fenced
+from postcart.errors import EXIT_OK, exit_code
 from postcart.processors.engine.app import StageApp
 
 log = structlog.get_logger(__name__)
 
-EXIT_OK = 0
-EXIT_BUG = 70  # EX_SOFTWARE
-EXIT_FENCED = 75  # EX_TEMPFAIL: start it again
-EXIT_CONFIGURATION = 78  # EX_CONFIG: don't, before something is changed
 _STOP_S = 3.0
 
 
@@ -29,15 +25,6 @@ class _Worker(faust.Worker):
 
     def install_signal_handlers(self) -> None:
         """Nothing: ``run_worker`` has its own, which leave the group first."""
-
-
-def exit_code(failure: BaseException | None) -> int:
-    """What a supervisor is to make of it: 0 ended as asked, 75 start again, 78 mend the configuration, 70 a bug."""
-    if failure is None:
-        return EXIT_OK
-    if isinstance(failure, Fenced | BrokerUnavailable):
-        return EXIT_FENCED
-    return EXIT_CONFIGURATION if isinstance(failure, ConfigurationError) else EXIT_BUG
 
 
 def run_worker(app: StageApp) -> int:
