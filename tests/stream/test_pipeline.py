@@ -5,17 +5,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from conftest import Cluster
+from histories import random_history
 from postcart.adapters.mail_sink import Received
 from postcart.codecs.rees46 import read_rees46
 from postcart.domain.simulation import simulate
 from postcart.events.shop import ShopEvent, time_ms
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
+from side_by_side import typed
 from stream.shop import ROOT, WORKERS, Shop, sink, wait_until
 
 FILES = [ROOT / "tests/fixtures/rees46" / f"data_2022_{month}.csv" for month in ("oct", "nov", "dec")]
@@ -122,3 +125,25 @@ def finished(shop: Shop) -> dict[str, str]:
         if receipt.outcome != "not_accepted" and outcomes.get(receipt.job_id) != "accepted":
             outcomes[receipt.job_id] = receipt.outcome
     return outcomes
+
+
+def generated(count: int) -> list[dict[str, Any]]:
+    """Generated histories that reach every rule at its edges, side by side: each with people of its own."""
+    own = {"id", "visitor_id", "person_id", "session_id", "order_id"}
+    return [
+        {key: f"{seed}.{value}" if key in own and value else value for key, value in event.items()}
+        for seed in range(count)
+        for event in random_history(seed)
+    ]
+
+
+@pytest.mark.slow
+def test_generated_histories_decided_as_simulated(kafka: Cluster, tmp_path: Path) -> None:
+    """Several devices, exits, checkouts, logins, edges: tripled, shuffled, through real workers of two partitions."""
+    with opened(kafka, tmp_path, POSTCART_PARTITIONS="2") as (shop, _):
+        events = sorted(typed(generated(150)), key=time_ms)
+        wanted = wanted_of(shop, events)
+        for kind in ("detect", "journey"):
+            shop.start(kind)
+        shop.replay(arrivals(events, seed=2), run_on_ms=40 * DAY_MS)
+        shop.decided(wanted)
