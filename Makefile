@@ -27,7 +27,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## real shop events become mails, in about a minute (POSTCART_BROKER=kafka: on real Kafka)
 	$(BIN)/postcart demo
 
-test: $(STAMP) ## all tests; a real Kafka is started for them (or KAFKA_BOOTSTRAP)
+test: $(STAMP) ## all tests but the outage trial; a real Kafka is started for them (or KAFKA_BOOTSTRAP)
 	$(PYTEST) -m "not outage"
 
 test-outage: $(STAMP) ## workers whose only broker goes away and comes back; known not to resume in every run
