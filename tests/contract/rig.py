@@ -78,7 +78,8 @@ class Recorder:
 
     async def __aexit__(self, *_: object) -> None:
         self.poller.close()
-        await asyncio.wait_for(self.poller.ended(), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            await self.poller.ended()
 
     async def owning(self, count: int) -> Names:
         await until(lambda: len(self.poller.owned) == count, f"{count} partitions are owned")
@@ -91,7 +92,8 @@ class Recorder:
         """Take batches until they hold that many records."""
         found: list[RecordBatch] = []
         while sum(len(batch.records) for batch in found) < records:
-            found.append(await asyncio.wait_for(self.poller.handover.take(), PATIENCE_S))
+            async with asyncio.timeout(PATIENCE_S):
+                found.append(await self.poller.handover.take())
         return found
 
 
@@ -154,7 +156,8 @@ class Stage:
             yield app
         finally:
             stop.set()
-            failure = await asyncio.wait_for(running, PATIENCE_S)
+            async with asyncio.timeout(PATIENCE_S):
+                failure = await running
         if failure is not None:
             raise failure
 
@@ -167,7 +170,8 @@ class Stage:
 
     async def failure_of(self, app: StageApp) -> BaseException | None:
         """What ends this worker by itself."""
-        return await asyncio.wait_for(run_until_stopped(app, asyncio.Event()), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            return await run_until_stopped(app, asyncio.Event())
 
     async def drained(self) -> None:
         """Wait until the group stands at every high watermark: lag 0."""

@@ -72,7 +72,8 @@ def test_batches_chain_without_gaps_and_end_at_the_watermark(each_broker: Any) -
             await member.start_at({(topic, 0): 0})
             batches = await member.read(60)
             while batches[-1].next < end:
-                batches.append(await asyncio.wait_for(member.poller.handover.take(), 30))
+                async with asyncio.timeout(30):
+                    batches.append(await member.poller.handover.take())
         assert batches[0].start == 0
         assert [batch.start for batch in batches[1:]] == [batch.next for batch in batches[:-1]]
         assert batches[-1].next == end
@@ -221,7 +222,8 @@ def test_a_group_without_offsets_is_told_what_to_do(each_broker: Any) -> None:
             await until(lambda: member.failure, "the thread fails")
             assert isinstance(member.failure, TopologyError)
             assert "postcart topics create" in str(member.failure)
-            await asyncio.wait_for(member.poller.ended(), 30)
+            async with asyncio.timeout(30):
+                await member.poller.ended()
             with pytest.raises(Fenced):
                 await asyncio.wrap_future(member.poller.membership())
 

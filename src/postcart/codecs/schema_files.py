@@ -18,14 +18,14 @@ import msgspec
 from postcart.codecs.avro_schemas import RELEASED, avro_schema, released_files
 from postcart.codecs.compatibility import incompatibilities
 from postcart.codecs.shop_subjects import SUBJECTS
-from postcart.events.decisions import Decision
-from postcart.events.jobs import Job, Receipt
+from postcart.events.decisions import DecisionRecord
+from postcart.events.jobs import Job, ReceiptRecord
 
 HASHES: Final = "released.sha256"
 GENERATED: Final[Mapping[str, Any]] = {
     "postcart.jobs": Job,
-    "postcart.receipts": Receipt,
-    "postcart.decisions": Decision,
+    "postcart.receipts": ReceiptRecord,
+    "postcart.decisions": DecisionRecord,
 }
 """Records that others may want to read: their JSON Schemas come from the structs."""
 _COMMAND: Final = "python -m postcart.codecs.schema_files"

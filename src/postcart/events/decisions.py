@@ -72,6 +72,44 @@ class StepCancelled(StepDecision, frozen=True, gc=False, kw_only=True, omit_defa
     """The step does not go out, for ``reason``."""
 
 
+class RuleSaid(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One rule's word on one message.
+
+    Attributes:
+        rule: Its name, from a closed set (``consent``, ``quiet_hours``, ``stock`` …).
+        verdict: ``pass``, ``stop``, ``wait`` or ``change``.
+        inputs: What it judged by, as short texts; never a contact point or a body.
+    """
+
+    rule: str
+    verdict: Literal["pass", "stop", "wait", "change"]
+    inputs: dict[str, str] = {}
+
+
+class Judged(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="judged"):
+    """Why a message goes out, waits or does not: the rules that were asked, in their order (topic ``decisions``).
+
+    Attributes:
+        stage: Who judged: ``journey`` when a step was due, or the channel's gate just before the claim.
+        outcome: ``due``, ``deferred``, ``cancelled``, ``claimed``, ``suppressed`` or ``given_back``.
+        until: Of ``deferred`` and ``given_back``: when it is looked at again.
+    """
+
+    stage: str
+    person_id: str
+    episode_id: str
+    step: int
+    at: datetime
+    outcome: Literal["due", "deferred", "cancelled", "claimed", "suppressed", "given_back"]
+    rules: tuple[RuleSaid, ...]
+    job_id: str | None = None
+    reason: str | None = None
+    until: datetime | None = None
+
+
+DecisionRecord = AbandonmentDecided | StepPlanned | StepDue | StepCancelled | Judged
+"""Everything on the topic ``decisions``. ``simulate`` prints all but ``Judged``."""
+
 Decision = AbandonmentDecided | StepPlanned | StepDue | StepCancelled
 
 

@@ -33,6 +33,15 @@ def person_id(tenant: UUID, identity_key: bytes, natural_id: str) -> str:
     return uuid5(tenant, hmac.new(identity_key, natural_id.encode(), sha256).hexdigest())
 
 
+def contact_id(identity_key: bytes, channel: str, contact_point: str) -> str:
+    """Opaque id of a contact point: HMAC-SHA256 over channel and contact point (an address folded to lower case).
+
+    Half of the digest, 32 hex digits: it can't be turned back, and tells two contact points apart.
+    """
+    text = f"{channel}:{contact_point.strip().casefold()}"
+    return hmac.new(identity_key, text.encode(), sha256).hexdigest()[:32]
+
+
 def end_id(visitor_id: str, last_event_id: str) -> str:
     """Id of the end of a session, and of the abandonment if it is one."""
     return uuid5(namespace_of(visitor_id), last_event_id)

@@ -25,6 +25,7 @@ SuppressReason = Literal[
     "no_consent",
     "no_contact",
     "suppressed_address",
+    "out_of_stock",
     "not_after",
     "too_old",
 ]
@@ -53,6 +54,7 @@ class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     Attributes:
         job_id: uuid5 over episode, step, the end that armed it and the channel; Message-ID or idempotency key.
         attempt: From 1. Attempt n+1 exists only after ``not_accepted`` of attempt n.
+        revision: 0 as JOURNEY made it; an edited redrive counts on. Refused once the job was accepted or is uncertain.
         armed_ms: When the episode was armed: only stops after it concern this job.
         due_ms: When it was due, after deferral; ``not_after_ms``: it is never sent later than this.
         lines: The united lines, as to be shown.
@@ -73,6 +75,7 @@ class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     due_ms: int
     not_after_ms: int
     attempt: int = 1
+    revision: int = 0
     priority: int = 0
     incentive: Incentive | None = None
     lines: tuple[LineState, ...] = ()
@@ -100,6 +103,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
 
     Attributes:
         contacts: Contact point per channel, sealed for this person (see adapters.vault), base64 text.
+        contact_ids: Per channel the opaque id of that contact point (events.ids.contact_id): what suppressions name.
         name: Sealed like a contact point; None if unknown.
         stops: The latest stop of each reason; stops a cart job that was armed before it.
         cancelled: Stops of single jobs.
@@ -107,6 +111,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
 
     person_id: str
     contacts: dict[str, str] = {}
+    contact_ids: dict[str, str] = {}
     name: str | None = None
     locale: str | None = None
     time_zone: str | None = None
@@ -151,10 +156,11 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     resent: bool = False
 
 
-class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="receipt"):
     """What became of an attempt (topic ``receipts``, key: person_id). ``accepted`` overrides ``uncertain``.
 
     Attributes:
+        contact_id: Of the contact point that was used, where one was.
         reason: Of ``suppressed``.
         not_before_ms: Of ``not_accepted``: when the provider may be asked again.
         status: The provider's code, ``detail`` its text without addresses.
@@ -172,5 +178,35 @@ class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     reason: SuppressReason | None = None
     not_before_ms: int | None = None
     provider: str | None = None
+    contact_id: str | None = None
     status: str | None = None
     detail: str | None = None
+
+
+ReportKind = Literal["delivered", "hard", "soft", "policy", "complaint", "other"]
+
+
+class DeliveryReport(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="report"):
+    """What came back after a provider had accepted (topic ``receipts``, key: person_id): a bounce, a complaint.
+
+    Attributes:
+        report_id: uuid5 over the job and what was said: the same report read twice is one.
+        kind: ``hard`` suppresses the contact point at once, as ``complaint`` does for marketing; ``soft`` after five in
+            a row; ``policy`` is for operators alone.
+        source: Where it came from, for example ``dsn``, ``arf`` or a provider's name.
+        status: Enhanced status code (RFC 3463) or the provider's code; ``detail`` its text without addresses.
+    """
+
+    report_id: str
+    job_id: str
+    person_id: str
+    channel: Channel
+    kind: ReportKind
+    at_ms: int
+    source: str
+    status: str | None = None
+    detail: str | None = None
+
+
+ReceiptRecord = Receipt | DeliveryReport
+"""Everything on the topic ``receipts``."""

@@ -17,7 +17,7 @@ from postcart.domain.journey.person import Happening, Person
 from postcart.domain.journey.receipts import settle
 from postcart.events.consents import ConsentRecorded
 from postcart.events.decisions import AbandonmentDecided, StepDecision
-from postcart.events.jobs import Receipt
+from postcart.events.jobs import DeliveryReport, Receipt
 from postcart.events.shop import Event, ProfileUpdated
 from postcart.events.signals import Emptied, Returning, TaskClock
 from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
@@ -168,6 +168,8 @@ class JourneyTask:
             for record in group:
                 if isinstance(record, Receipt):
                     settle(person, record, out)
+                elif isinstance(record, DeliveryReport):
+                    continue
                 elif isinstance(record, Returning | Emptied):
                     fold.hint(person, record, out)
                 elif isinstance(record, ConsentRecorded):

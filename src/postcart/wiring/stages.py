@@ -11,7 +11,7 @@ from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.events.consents import ConsentRecorded
-from postcart.events.jobs import Receipt
+from postcart.events.jobs import ReceiptRecord
 from postcart.events.signals import AnySignal
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import StageSpec
@@ -96,7 +96,7 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
             topics.signals: RecordDecoder(AnySignal, stage="journey"),
             topics.orders: ShopEventDecoder("shop.orders", stage="journey", registry=registry),
             topics.profiles: ShopEventDecoder("shop.profiles", stage="journey", registry=registry),
-            topics.receipts: RecordDecoder(Receipt, stage="journey"),
+            topics.receipts: RecordDecoder(ReceiptRecord, stage="journey"),
             topics.consents: RecordDecoder(ConsentRecorded, stage="journey"),
         },
         sealer=Vault(settings.master_key_bytes, token_bytes),

@@ -10,7 +10,7 @@ import sys
 
 import structlog
 
-from postcart.errors import EXIT_OK, BrokerUnavailable, ConfigurationError, Fenced, exit_code
+from postcart.errors import EXIT_OK, exit_code
 from postcart.senders.config import SenderConfig
 from postcart.senders.sender import Sender
 
@@ -26,8 +26,12 @@ def run_sender(config: SenderConfig) -> int:
         0 after a signal. On a failure it does not return: threads that hang in a call to the broker can't be joined
         then, so the process ends hard, with 75 (start it again), 78 (mend the configuration) or 70 (a bug).
     """
-    failure = asyncio.run(_until_signal(config))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    failure = loop.run_until_complete(_until_signal(config))
     if failure is None:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
         return EXIT_OK
     log.error("sender_failed", error=getattr(failure, "code", type(failure).__name__), exc_info=failure)
     sys.stdout.flush()
@@ -42,5 +46,5 @@ async def _until_signal(config: SenderConfig) -> BaseException | None:
         loop.add_signal_handler(number, stop.set)
     try:
         return await Sender(config).run(stop)
-    except (BrokerUnavailable, ConfigurationError, Fenced) as error:
+    except Exception as error:  # noqa: BLE001 -- a bug, too, must end the process by its exit code
         return error

@@ -79,7 +79,8 @@ class Offsets:
             TimeoutError: The client did not keep its own time-out.
         """
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(future), 2 * _REQUEST_S)
+            async with asyncio.timeout(2 * _REQUEST_S):
+                return await asyncio.wrap_future(future)
         except TimeoutError:
             log.warning("admin_client_replaced")
             self._admin = AdminClient(self._config)

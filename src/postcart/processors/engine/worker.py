@@ -63,9 +63,11 @@ async def run_until_stopped(app: StageApp, stop: asyncio.Event | None = None) ->
     if asked.done() and app.engine.health.failure is None:
         log.info("worker_leaves")
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(app.leave(), app.leave_within_ms / 1000)
+            async with asyncio.timeout(app.leave_within_ms / 1000):
+                await app.leave()
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(worker.stop(), _STOP_S)
+        async with asyncio.timeout(_STOP_S):
+            await worker.stop()
     for task in (asked, failed, started):
         task.cancel()
     outcomes = await asyncio.gather(started, asked, failed, return_exceptions=True)
