@@ -32,6 +32,7 @@ from postcart.events.shop import (
     Product,
     ProfileUpdated,
     SessionStarted,
+    VariantUpdated,
     time_ms,
 )
 
@@ -95,13 +96,15 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "person_id": names.filter(lambda name: name.strip().lower() not in SENTINEL_KEYS),
     "session_id": optional,
     "device": optional,
-    "variant_id": names,
+    "variant_id": names.filter(lambda name: name.strip().lower() not in SENTINEL_KEYS),
     "order_id": names,
     "category": optional,
     "unit_price": st.none() | amounts,
     "total": st.none() | amounts,
     "amount": st.none() | amounts,
     "currency": currencies,
+    "stock": st.none() | st.integers(0, 1_000_000),
+    "product": products,
     "line": lines,
     "lines": st.lists(lines, max_size=3).map(tuple),
     "code": names,
@@ -127,6 +130,8 @@ def strategy(kind: type) -> st.SearchStrategy[Any]:
         else FIELDS.get(field.name, optional)
         for field in msgspec.structs.fields(kind)
     }
+    if kind is VariantUpdated:
+        fields["unit_price"] = amounts  # of a view it may be absent
     return st.builds(kind, **fields)
 
 

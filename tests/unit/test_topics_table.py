@@ -29,7 +29,7 @@ def test_state_is_compacted_and_records_are_not() -> None:
     cleanup = {topic.name: topic.cleanup for topic in all_topics(SETTINGS)}
     compacted = {name for name, policy in cleanup.items() if policy == "compact"}
     own = {"gate", "keys", "consents", "suppressions", "clock", "detect.changelog", "journey.changelog"}
-    assert compacted == {f"pc.{name}" for name in own} | {"s.profiles"}
+    assert compacted == {f"pc.{name}" for name in own} | {"s.profiles", "s.catalog"}
 
 
 def test_record_times_are_the_brokers() -> None:

@@ -21,6 +21,7 @@ from postcart.events.shop import (
     OrderRefunded,
     ProductViewed,
     ShopEvent,
+    VariantUpdated,
 )
 from postcart.events.times import EPOCH, to_ms
 
@@ -104,5 +105,6 @@ _MONEY: Final[dict[type, Callable[[Any], str | None]]] = {
     CartSnapshot: lambda event: _lines(event.lines),
     OrderPlaced: lambda event: _lines(event.lines) or _amount(event.total, "total"),
     OrderRefunded: lambda event: _amount(event.amount, "amount"),
+    VariantUpdated: lambda event: _amount(event.unit_price, "unit_price"),
 }
 _money_of: Final = _MONEY.get

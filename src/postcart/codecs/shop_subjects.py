@@ -9,9 +9,17 @@ from typing import Any, Final, Literal, cast
 
 import msgspec
 
-from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, SessionEvents, ShopEvent, time_ms
+from postcart.events.shop import (
+    CartEvents,
+    OrderEvents,
+    ProfileUpdated,
+    SessionEvents,
+    ShopEvent,
+    VariantUpdated,
+    time_ms,
+)
 
-Subject = Literal["shop.sessions", "shop.carts", "shop.orders", "shop.profiles"]
+Subject = Literal["shop.sessions", "shop.carts", "shop.orders", "shop.profiles", "shop.catalog"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +33,7 @@ class SubjectSpec:
     """
 
     events: Any
-    key_field: Literal["visitor_id", "person_id"]
+    key_field: Literal["visitor_id", "person_id", "variant_id"]
     compacted: bool = False
 
 
@@ -34,6 +42,7 @@ SUBJECTS: Final[Mapping[Subject, SubjectSpec]] = {
     "shop.carts": SubjectSpec(CartEvents, "visitor_id"),
     "shop.orders": SubjectSpec(OrderEvents, "person_id"),
     "shop.profiles": SubjectSpec(ProfileUpdated, "person_id", compacted=True),
+    "shop.catalog": SubjectSpec(VariantUpdated, "variant_id", compacted=True),
 }
 
 
@@ -57,6 +66,8 @@ _STRUCTS: Final = {
     }
     for subject, spec in SUBJECTS.items()
 }
+_ONLY: Final = {subject: next(iter(structs.values())) for subject, structs in _STRUCTS.items() if len(structs) == 1}
+"""Of subjects with one kind of event a record's name need not say it."""
 _RECORDS: Final = {
     _tag(struct): "".join(part.capitalize() for part in _tag(struct).split("_")) for struct in SUBJECT_OF
 }
@@ -90,9 +101,7 @@ def from_avro(subject: Subject, value: Any, name: str | None = None) -> ShopEven
         value.update(detail)
     structs = _STRUCTS[subject]
     # Of one struct msgspec remembers the fields; a union it would take apart again for every record.
-    struct = structs.get(value.pop("type", None) or _record(name) or "") or (
-        structs["profile"] if subject == "shop.profiles" else None
-    )
+    struct = structs.get(value.pop("type", None) or _record(name) or "") or _ONLY.get(subject)
     if struct is None:
         raise ValueError(f"{name or 'a record without a kind'} is no event of {subject}")
     return cast("ShopEvent", msgspec.convert(value, struct))
@@ -103,7 +112,7 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(event)
     value["time"] = time_ms(event)
     tag = value.pop("type")
-    if tag == "profile":
+    if SUBJECT_OF[type(event)] in _ONLY:
         return value
     common = {key: value.pop(key) for key in _COMMON & value.keys() if not (key == "person_id" and tag == "identified")}
     common["kind"] = (f"{_NAMESPACE}.{_RECORDS[tag]}", value)

@@ -1,4 +1,4 @@
-"""Events of the shop, as they come on shop.sessions, shop.carts, shop.orders and shop.profiles.
+"""Events of the shop, as they come on shop.sessions, shop.carts, shop.orders, shop.profiles and shop.catalog.
 
 Owns: their fields, their JSON form (``type`` names the kind) and their order within a visitor. Must not:
 know how a payload is framed, or what an event means for a session or a cart.
@@ -213,10 +213,25 @@ class ProfileUpdated(Event, frozen=True, gc=False, kw_only=True, tag="profile"):
     consents: tuple[Consent, ...] = ()
 
 
+class VariantUpdated(Event, frozen=True, gc=False, kw_only=True, tag="variant"):
+    """A variant as the shop sells it now (shop.catalog, compacted). Key: variant_id; the last record counts.
+
+    Attributes:
+        currency: Of ``unit_price``; None: the shop's own.
+        stock: Pieces that can be sold; 0 is sold out, None is unknown and counts as available.
+    """
+
+    variant_id: Id
+    unit_price: Decimal
+    currency: Currency | None = None
+    stock: Quantity | None = None
+    product: Product | None = None
+
+
 SessionEvents = Identified | SessionStarted | ProductViewed | CheckoutStep | Heartbeat | PageExited | SessionEnded
 CartEvents = LineAdded | LineChanged | CartSnapshot | LineRemoved | CouponApplied | CartCleared
 OrderEvents = OrderPlaced | OrderPaid | OrderCancelled | OrderRefunded
-ShopEvent = SessionEvents | CartEvents | OrderEvents | ProfileUpdated
+ShopEvent = SessionEvents | CartEvents | OrderEvents | ProfileUpdated | VariantUpdated
 """Every event of the shop: what the importer writes as JSON lines and ``simulate`` and ``replay`` read."""
 
 

@@ -11,7 +11,16 @@ from confluent_kafka import KafkaException
 from postcart.adapters.topics.client import Admin
 from postcart.adapters.topics.creation import has_state
 from postcart.adapters.topics.sampling import check_keys
-from postcart.adapters.topics.table import STAGES, Stage, all_topics, changelog, joined, stage_group, stage_inputs
+from postcart.adapters.topics.table import (
+    STAGES,
+    Stage,
+    all_topics,
+    changelog,
+    joined,
+    stage_group,
+    stage_inputs,
+    whole_copies,
+)
 from postcart.errors import TopologyError
 from postcart.settings import Settings
 
@@ -57,10 +66,11 @@ def require_topics(settings: Settings, stage: Stage) -> None:
 
 def _wanted(settings: Settings, stage: Stage | None) -> dict[str, str]:
     """Topics that must be there, with their clean-up policy. A worker also needs those that it writes to."""
-    shops = {settings.shop_topic(name) for name in ("sessions", "carts", "orders", "profiles")}
+    shops = {settings.shop_topic(name) for name in ("sessions", "carts", "orders", "profiles", "catalog")}
+    needed = () if stage is None else (*stage_inputs(settings, stage), *whole_copies(settings, stage))
     wanted = {}
     for topic in all_topics(settings):
-        foreign = topic.name in shops and stage is not None and topic.name not in stage_inputs(settings, stage)
+        foreign = topic.name in shops and stage is not None and topic.name not in needed
         if not foreign:
             wanted[topic.name] = topic.cleanup
     return wanted

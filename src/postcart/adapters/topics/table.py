@@ -46,6 +46,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         shop("carts"): _kept(7),
         shop("orders"): _kept(7),
         shop("profiles"): _compacted(),
+        shop("catalog"): _compacted(),
         own("signals"): _kept(7),
         own("gate"): _compacted(),
         own("jobs.email.marketing"): _kept(30),
@@ -80,6 +81,11 @@ def stage_inputs(settings: Settings, stage: Stage) -> tuple[str, ...]:
     if stage == "journey":
         return own("signals"), shop("orders"), shop("profiles"), own("receipts"), own("consents")
     return own("jobs.email.transactional"), own("jobs.email.marketing"), own("gate")
+
+
+def whole_copies(settings: Settings, stage: Stage) -> tuple[str, ...]:
+    """Return the compacted topics of which each of the stage's workers keeps all partitions."""
+    return (settings.shop_topic("catalog"), settings.topic("suppressions")) if stage == "email" else ()
 
 
 def stage_group(settings: Settings, stage: Stage) -> str:

@@ -30,6 +30,7 @@ from postcart.events.shop import (
     ProductViewed,
     ProfileUpdated,
     ShopEvent,
+    VariantUpdated,
     VisitorEvent,
     time_ms,
 )
@@ -141,6 +142,8 @@ def _persons(events: Sequence[ShopEvent], decisions: Iterable[Decision]) -> dict
         if isinstance(event, ProfileUpdated):
             profiles[event.person_id] = event
             continue
+        if isinstance(event, VariantUpdated):
+            continue  # the catalogue's, nobody's own
         person = event.person_id if isinstance(event, OrderEvents) else owner.get(event.visitor_id)
         if person:
             did[person].append(event)
