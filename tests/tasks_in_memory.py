@@ -7,6 +7,7 @@ know a rule.
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any, Final
 from zlib import crc32
@@ -18,13 +19,14 @@ from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
+from postcart.events.decisions import Decision, DecisionRecord
 from postcart.events.jobs import Job, Receipt
 from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent, time_ms
 from postcart.events.signals import AnySignal
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import Output, RecordBatch, Row, Task
 from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
-from postcart.processors.stage_metrics import NoStageMetrics
+from postcart.processors.stage_metrics import NoStageMetrics, StageMetrics
 from side_by_side import comparable
 
 PARTITIONS = 2
@@ -103,13 +105,22 @@ class Worker:
 class Pipeline:
     """Two partitions of both stages. ``replay``: the clock says what has arrived; else it is wall time."""
 
-    def __init__(self, context: Context, rules: Rules, random: Random, *, replay: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        rules: Rules,
+        random: Random,
+        *,
+        replay: bool,
+        metrics: Callable[[str], StageMetrics] = lambda _stage: NoStageMetrics(),
+    ) -> None:
         self.random = random
         self.replay = replay
         self.decisions: list[bytes] = []
         self.jobs: list[Job] = []
         self.dead: list[Output] = []
-        detect, journey = detect_config(rules, exact_idle=replay), journey_config(context, exact_idle=replay)
+        detect = replace(detect_config(rules, exact_idle=replay), metrics=metrics("detect"))
+        journey = replace(journey_config(context, exact_idle=replay), metrics=metrics("journey"))
         self.detect = [
             Worker(lambda n=n: DetectTask(detect, n), (SHOP_SESSIONS, SHOP_CARTS), n)  # type: ignore[misc]
             for n in range(PARTITIONS)
@@ -190,7 +201,8 @@ class Pipeline:
             if output.topic == SIGNALS:
                 append(self.journey, SIGNALS, key, value, partition=output.partition)
             elif output.topic == DECISIONS:
-                self.decisions.append(value)
+                if isinstance(msgspec.json.decode(value, type=DecisionRecord), Decision):
+                    self.decisions.append(value)
             elif output.topic == JOBS:
                 job = msgspec.json.decode(value, type=Job)
                 self.jobs.append(job)

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -16,7 +16,7 @@ from postcart.metrics.sending import ChannelFigures
 from postcart.metrics.server import MetricsServer
 from postcart.metrics.stage import StageFigures
 from postcart.metrics.table import METRICS
-from postcart.processors.engine.metrics import EngineMetrics
+from postcart.processors.engine.metrics import AbortReason, EngineMetrics
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.senders.metrics import SenderMetrics
 
@@ -99,8 +99,11 @@ def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageFi
     stage.aborted("rebalance")
     stage.tasks(3, 1)
     stage.rebalanced()
-    stage.batch(0.01, 2.0)
+    stage.batch(0.01)
+    stage.delayed(2.0)
     stage.fired(-1.0)
+    stage.aborted("outage")
+    stage.reported("email", "hard")
     stage.decided(purpose="marketing", outcome="cancelled", reason="ordered")
     stage.jobs_emitted("email", "marketing", 4)
     assert value(instruments, "records_received_total", stage="detect", topic="shop.carts") == 500
@@ -108,6 +111,8 @@ def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageFi
     assert value(instruments, "dead_letters_total", topic="shop.carts", reason="decode") == 1
     assert value(instruments, "transactions_total", stage="detect", outcome="committed") == 1
     assert value(instruments, "transactions_total", stage="detect", outcome="aborted_rebalance") == 1
+    assert value(instruments, "transactions_total", stage="detect", outcome="failed") == 1
+    assert value(instruments, "delivery_reports_total", channel="email", kind="hard") == 1
     assert value(instruments, "worker_partitions", stage="detect", state="restoring") == 1
     assert value(instruments, "rebalances_total", stage="detect") == 1
     assert value(instruments, "event_delay_seconds_sum", stage="detect") == 2
@@ -121,10 +126,9 @@ def test_series_of_a_partition_end_with_it(instruments: Instruments, stage: Stag
     for partition in (0, 1):
         stage.restoring(partition, 10, 30)
         stage.restored(partition, 30, 0.1)
-        stage.rows(partition, 5)
-        stage.state_size(partition, 500)
+        stage.state(partition, rows=5, size=500, waiting={"session_end": 4, "forget": 1})
+        stage.state(partition, rows=5, size=500, waiting={"session_end": 3, "forget": 2})
         stage.clock(partition, 1_500)
-        stage.deadlines(partition, {"session_end": 3})
     assert value(instruments, "watermark_timestamp_seconds", stage="detect", partition="1") == 1.5
     assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 6
     stage.lag("shop.carts", 1, 7)
@@ -140,6 +144,21 @@ def test_series_of_a_partition_end_with_it(instruments: Instruments, stage: Stag
     assert partitions == {"0"}
     assert value(instruments, "restore_remaining_records", stage="detect", partition="0") == 0
     assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 3
+    stage.closed(0)
+    assert value(instruments, "deadlines_pending", stage="detect", kind="session_end") == 0
+
+
+@pytest.mark.parametrize("reason", get_args(AbortReason))
+def test_every_reason_of_an_abort_is_counted(instruments: Instruments, stage: StageFigures, reason: Any) -> None:
+    """One that is not known would end the worker at the very moment when it recovers."""
+    stage.aborted(reason)
+    counted = [
+        sample.value
+        for family in instruments.registry.collect()
+        for sample in family.samples
+        if sample.name == "postcart_transactions_total" and sample.labels["outcome"] != "committed"
+    ]
+    assert counted == [1]
 
 
 def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: ChannelFigures) -> None:
@@ -152,7 +171,9 @@ def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: Chan
     channel.waiting("quiet_hours")
     channel.committed("committed", 0.01)
     channel.partitions("running", 4)
-    channel.dead_letters(1)
+    channel.dead_letter("transactional", "decode")
+    channel.dead_letter("marketing", "render")
+    channel.rebalanced()
     email = {"channel": "email"}
     assert value(instruments, "records_received_total", stage="email", topic=TOPICS["marketing"]) == 3
     assert value(instruments, "send_attempts_total", **email, provider="smtp", result="accepted") == 1
@@ -161,6 +182,13 @@ def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: Chan
     assert value(instruments, "jobs_finished_total", **email, purpose="marketing", outcome="not_accepted") is None
     assert value(instruments, "jobs_waited_total", **email, reason="quiet_hours") == 1
     assert value(instruments, "worker_partitions", stage="email", state="running") == 4
+    assert value(instruments, "rebalances_total", stage="email") == 1
+    transactional = TOPICS["transactional"]
+    assert value(instruments, "dead_letters_total", topic=transactional, reason="decode") == 1
+    assert value(instruments, "dead_letters_total", topic=TOPICS["marketing"], reason="render") == 1
+    dead = {"stage": "email", "outcome": "dead"}
+    assert value(instruments, "records_processed_total", topic=transactional, **dead) == 1
+    assert value(instruments, "records_processed_total", topic=TOPICS["marketing"], **dead) is None, "it has a receipt"
 
 
 def test_pending_jobs_are_summed_and_end_with_the_partition(instruments: Instruments, channel: ChannelFigures) -> None:

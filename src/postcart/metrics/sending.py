@@ -10,6 +10,9 @@ from postcart.metrics.instruments import Instruments
 FINAL = frozenset({"accepted", "rejected", "uncertain", "suppressed"})
 """Receipts that end a job; ``not_accepted`` does not."""
 
+UNRENDERED = "render"
+"""Why a job is dead that was read, and rejected."""
+
 _CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open"}
 """A channel that is open for mail is a closed circuit."""
 
@@ -42,10 +45,11 @@ class ChannelFigures:
         """Records of jobs that are claimed or spent already."""
         self._processed(purpose, "repeated", count)
 
-    def dead_letters(self, count: int) -> None:
-        """Records that can't be read, and jobs whose template failed."""
-        topic = self._topics["marketing"]
-        self._instruments.counter("dead_letters_total", topic=topic, reason="unreadable").inc(count)
+    def dead_letter(self, purpose: str, reason: str) -> None:
+        """A record that can't be read; or a job whose template failed, which also has a receipt."""
+        self._instruments.counter("dead_letters_total", topic=self._topics[purpose], reason=reason).inc()
+        if reason != UNRENDERED:
+            self._processed(purpose, "dead", 1)
 
     def waiting(self, reason: str) -> None:
         """A job was judged and has to wait."""
@@ -90,6 +94,10 @@ class ChannelFigures:
     def partitions(self, state: str, count: int) -> None:
         """Partitions in that state, now."""
         self._instruments.gauge("worker_partitions", stage=self._channel, state=state).set(count)
+
+    def rebalanced(self) -> None:
+        """Partitions were given, taken or lost."""
+        self._instruments.counter("rebalances_total", stage=self._channel).inc()
 
     def partition_closed(self, partition: int) -> None:
         """The partition went elsewhere: its series end."""

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 from postcart.metrics.instruments import Instruments, PerPartition
 
-_ABORTED = {"rebalance": "aborted_rebalance", "other": "aborted"}
+_ABORTED = {"rebalance": "aborted_rebalance", "other": "aborted", "outage": "failed"}
+"""``failed``: the broker was away for so long that only the group's offsets told what became of the transaction."""
 
 
 class StageFigures:
@@ -27,10 +28,13 @@ class StageFigures:
         self._instruments = instruments
         self._stage = stage
         self._partitions = PerPartition(instruments, stage=stage)
-        self._deadlines: dict[tuple[int, str], int] = {}
+        self._waiting: dict[int, Mapping[str, int]] = {}
+        self._deadlines: Counts[str] = Counts()
         self._committed = instruments.counter("transactions_total", stage=stage, outcome="committed")
         self._commit_time = instruments.histogram("transaction_duration_seconds", stage=stage)
         self._batch_time = instruments.histogram("batch_process_duration_seconds", stage=stage)
+        self._event_delay = instruments.histogram("event_delay_seconds", stage=stage)
+        self._fire_delay = instruments.histogram("deadline_fire_delay_seconds", stage=stage)
 
     # The engine's callbacks.
 
@@ -84,37 +88,31 @@ class StageFigures:
                     "records_processed_total", stage=self._stage, topic=topic, outcome=outcome
                 ).inc(count)
 
-    def batch(self, seconds: float, delay_s: float | None) -> None:
-        """A batch took ``seconds``; its newest event was ``delay_s`` old (None: no clock yet)."""
+    def batch(self, seconds: float) -> None:
+        """A batch took ``seconds``."""
         self._batch_time.observe(seconds)
-        if delay_s is not None:
-            self._instruments.histogram("event_delay_seconds", stage=self._stage).observe(max(0.0, delay_s))
+
+    def delayed(self, delay_s: float) -> None:
+        """The newest event of a batch was ``delay_s`` old when it was processed."""
+        self._event_delay.observe(max(0.0, delay_s))
 
     def dead_letters(self, topic: str, reason: str, count: int = 1) -> None:
         """Records of ``topic`` were set aside."""
         self._instruments.counter("dead_letters_total", topic=topic, reason=reason).inc(count)
 
-    def rows(self, partition: int, count: int) -> None:
-        """Rows that the partition holds."""
-        self._partitions.set("state_rows", partition, count)
-
-    def state_size(self, partition: int, size: int) -> None:
-        """Their encoded size in bytes, estimated."""
+    def state(self, partition: int, *, rows: int, size: int, waiting: Mapping[str, int]) -> None:
+        """Rows that the partition holds, their encoded size in bytes, and the deadlines that wait, by kind."""
+        self._partitions.set("state_rows", partition, rows)
         self._partitions.set("state_bytes", partition, size)
+        self._show_deadlines(partition, waiting)
 
     def clock(self, partition: int, clock_ms: int) -> None:
         """The partition has decided up to this event time (ms)."""
         self._partitions.set("watermark_timestamp_seconds", partition, clock_ms / 1_000)
 
-    def deadlines(self, partition: int, pending: Mapping[str, int]) -> None:
-        """Deadlines of the partition that wait, by kind."""
-        for kind, count in pending.items():
-            self._deadlines[partition, kind] = count
-        self._show_deadlines(set(pending))
-
     def fired(self, delay_s: float) -> None:
         """A deadline fired so long after its time."""
-        self._instruments.histogram("deadline_fire_delay_seconds", stage=self._stage).observe(max(0.0, delay_s))
+        self._fire_delay.observe(max(0.0, delay_s))
 
     def decided(self, *, purpose: str, outcome: str, reason: str) -> None:
         """A step was planned, became due or was cancelled; ``reason`` is empty unless cancelled."""
@@ -124,18 +122,22 @@ class StageFigures:
         """Jobs were handed to the senders of a channel: from here on they must come to an end."""
         self._instruments.counter("jobs_accepted_total", channel=channel, purpose=purpose).inc(count)
 
+    def reported(self, channel: str, kind: str) -> None:
+        """A bounce, a complaint or a delivery was read."""
+        self._instruments.counter("delivery_reports_total", channel=channel, kind=kind).inc()
+
     def closed(self, partition: int) -> None:
         """The partition went elsewhere: its series end."""
         self._partitions.close(partition)
-        gone = [key for key in self._deadlines if key[0] == partition]
-        for key in gone:
-            del self._deadlines[key]
-        self._show_deadlines({kind for _, kind in gone})
+        self._show_deadlines(partition, {})
 
-    def _show_deadlines(self, kinds: set[str]) -> None:
+    def _show_deadlines(self, partition: int, waiting: Mapping[str, int]) -> None:
         """Sums over the partitions; they carry no partition, as their number is of interest, not their place."""
-        sums: Counts[str] = Counts()
-        for (_, kind), count in self._deadlines.items():
-            sums[kind] += count
-        for kind in kinds:
-            self._instruments.gauge("deadlines_pending", stage=self._stage, kind=kind).set(sums[kind])
+        former = self._waiting.pop(partition, {})
+        if waiting:
+            self._waiting[partition] = waiting
+        for kind in former.keys() | waiting.keys():
+            change = waiting.get(kind, 0) - former.get(kind, 0)
+            if change or kind not in self._deadlines:
+                self._deadlines[kind] += change
+                self._instruments.gauge("deadlines_pending", stage=self._stage, kind=kind).set(self._deadlines[kind])

@@ -17,6 +17,7 @@ from postcart.domain.detect.visitor import Visitor
 from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
+from postcart.processors.outlines import visitor_kind, waiting_visitors
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.watermark import Watermark
@@ -59,11 +60,13 @@ class DetectTask:
             version=ROW_VERSION,
             deadline=lambda visitor: visitor.deadline_ms(config.rules),
             stays_decoded=lambda visitor: visitor.session is not None or bool(visitor.pending),
+            waiting=waiting_visitors(),
         )
         self._watermark = Watermark(config.decoders, disorder_ms=config.disorder_ms, exact_idle=config.exact_idle)
         self._outputs: list[Output] = []
         self._fired_ms = -1
         self._told_ms = -1
+        self._newest_ms = 0
         self._encode = msgspec.json.Encoder().encode
 
     def restore(self, rows: Sequence[Row]) -> None:
@@ -81,7 +84,8 @@ class DetectTask:
         self._outputs += dead_outputs(config.dead_topic, letters, config.metrics)
         out = Detected()
         if events:
-            self._watermark.saw(batch.topic, append_bound_ms(batch, latest_ms(events)))
+            self._newest_ms = latest_ms(events)
+            self._watermark.saw(batch.topic, append_bound_ms(batch, self._newest_ms))
             self._take_in(events, out)
         self._collect(out)
         config.metrics.processed(
@@ -92,10 +96,13 @@ class DetectTask:
             repeated=out.repeated,
             dead=len(letters),
         )
-        config.metrics.batch(monotonic() - began, None)
+        config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:  # noqa: ARG002 -- the clock decides, not now
-        """See Task."""
+    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+        """See Task. The clock decides, not now, by which only delays are measured."""
+        if self._newest_ms and now_ms is not None:
+            self._config.metrics.delayed((now_ms - self._newest_ms) / 1_000)
+            self._newest_ms = 0
         self._watermark.idle(idle)
         clock_ms = self._watermark.clock_ms
         if clock_ms is None or clock_ms <= self._fired_ms:
@@ -104,6 +111,8 @@ class DetectTask:
         limit = _FIRE_LIMIT
         for key, visitor in rows.due(clock_ms, limit):
             limit -= 1
+            if now_ms is not None and visitor_kind(visitor) is not None:
+                self._config.metrics.fired((now_ms - rows.fired_ms) / 1_000)
             if fold.advance(visitor, clock_ms, rules, out):
                 rows.save(key, visitor)
             else:
@@ -127,7 +136,9 @@ class DetectTask:
             outputs += [Output(topic, None, clock, number) for number in range(self._config.partitions)]
             self._told_ms = self._fired_ms
         rows = self._rows.take_changed()
-        self._config.metrics.rows(self._partition, len(self._rows))
+        self._config.metrics.state(
+            self._partition, rows=len(self._rows), size=self._rows.size_estimate, waiting=self._rows.waiting()
+        )
         return Effects(outputs, rows)
 
     def close(self) -> None:

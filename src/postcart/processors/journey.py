@@ -23,6 +23,7 @@ from postcart.events.signals import Emptied, Returning, TaskClock
 from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
 from postcart.processors.gate import ContactSealer, GateWriter
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
+from postcart.processors.outlines import person_kind, waiting_persons
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.task_clocks import TaskClocks
@@ -78,7 +79,11 @@ class JourneyTask:
         self._config = config
         self._partition = partition
         self._rows = RowStore(
-            Person, version=ROW_VERSION, deadline=Person.deadline_ms, stays_decoded=lambda person: bool(person.pending)
+            Person,
+            version=ROW_VERSION,
+            deadline=Person.deadline_ms,
+            stays_decoded=lambda person: bool(person.pending),
+            waiting=waiting_persons(),
         )
         topics = config.topics
         self._watermark = Watermark(
@@ -88,6 +93,7 @@ class JourneyTask:
         self._gate = GateWriter(topics.gate, topics.keys, config.sealer, partition, config.progress_interval_ms)
         self._outputs: list[Output] = []
         self._fired_ms = -1
+        self._newest_ms = 0
         self._encode = msgspec.json.Encoder().encode
 
     def restore(self, rows: Sequence[Row]) -> None:
@@ -104,19 +110,27 @@ class JourneyTask:
         records, letters = config.decoders[batch.topic].decode_batch(batch.records)
         self._outputs += dead_outputs(config.topics.dead, letters, config.metrics)
         if batch.topic in {config.topics.orders, config.topics.profiles}:
-            youngest = latest_ms(records)
+            self._newest_ms = youngest = latest_ms(records)
             if youngest:
                 self._watermark.saw(batch.topic, append_bound_ms(batch, youngest))
         out = Decided()
         self._take_in(records, out)
         self._collect(out)
         config.metrics.processed(
-            batch.topic, received=len(batch.records), applied=len(records), late=0, repeated=0, dead=len(letters)
+            batch.topic,
+            received=len(batch.records),
+            applied=len(records) - out.repeated,
+            late=0,
+            repeated=out.repeated,
+            dead=len(letters),
         )
-        config.metrics.batch(monotonic() - began, None)
+        config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:  # noqa: ARG002 -- the clock decides, not now
-        """See Task."""
+    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+        """See Task. The clock decides, not now, by which only delays are measured."""
+        if self._newest_ms and now_ms is not None:
+            self._config.metrics.delayed((now_ms - self._newest_ms) / 1_000)
+            self._newest_ms = 0
         self._watermark.idle(idle)
         if self._config.topics.orders in idle:
             self._gate.orders_read(self._config.real_ms())
@@ -126,6 +140,8 @@ class JourneyTask:
         out, limit = Decided(), _FIRE_LIMIT
         for key, person in self._rows.due(clock_ms, limit):
             limit -= 1
+            if now_ms is not None and person_kind(person) is not None:
+                self._config.metrics.fired((now_ms - self._rows.fired_ms) / 1_000)
             self._advance(key, person, clock_ms, out)
         self._collect(out)
         if limit > 0:
@@ -141,7 +157,9 @@ class JourneyTask:
         outputs, self._outputs = self._outputs, []
         outputs += self._gate.drain()
         rows = self._rows.take_changed() + self._clocks.take_changed()
-        self._config.metrics.rows(self._partition, len(self._rows))
+        self._config.metrics.state(
+            self._partition, rows=len(self._rows), size=self._rows.size_estimate, waiting=self._rows.waiting()
+        )
         return Effects(outputs, rows)
 
     def close(self) -> None:
@@ -169,7 +187,7 @@ class JourneyTask:
                 if isinstance(record, Receipt):
                     settle(person, record, out)
                 elif isinstance(record, DeliveryReport):
-                    continue
+                    self._config.metrics.reported(record.channel, record.kind)
                 elif isinstance(record, Returning | Emptied):
                     fold.hint(person, record, out)
                 elif isinstance(record, ConsentRecorded):

@@ -6,13 +6,14 @@ A row at rest is ``version (1 byte) | deadline (8 bytes, big endian) | msgpack``
 is rebuilt without decoding a row. Rows that will be touched again soon stay decoded.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from postcart.errors import StateError
+from postcart.processors.outlines import Waiting
 
 _HEAD = 9
 _READABLE_AHEAD = 1
@@ -36,6 +37,10 @@ class RowStore(Generic[R]):
         version: The version that this release writes; it reads one more.
         deadline: The row's next deadline in milliseconds, event time.
         stays_decoded: Whether a row is likely to be touched again soon.
+        waiting: Counts what rows wait for; without it that is not counted.
+
+    Attributes:
+        fired_ms: The deadline of the row that ``due`` gave last.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class RowStore(Generic[R]):
         version: int,
         deadline: Callable[[R], int],
         stays_decoded: Callable[[R], bool],
+        waiting: Waiting | None = None,
     ) -> None:
         self._rows: dict[str, R | bytes] = {}
         self._touched: dict[str, R | None] = {}
@@ -55,6 +61,18 @@ class RowStore(Generic[R]):
         self._prefix = bytes([version])
         self._deadline = deadline
         self._stays_decoded = stays_decoded
+        self._waiting = waiting
+        self._encoded_rows = self._encoded_bytes = 0
+        self.fired_ms = 0
+
+    @property
+    def size_estimate(self) -> int:
+        """Encoded size of all rows in bytes: their number by the mean of all that were written or restored here."""
+        return len(self._rows) * self._encoded_bytes // self._encoded_rows if self._encoded_rows else 0
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many rows wait for a deadline, by its kind."""
+        return self._waiting.counts(len(self._rows)) if self._waiting else {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -109,6 +127,7 @@ class RowStore(Generic[R]):
                 heappush(heap, (deadline, key))
                 continue
             limit -= 1
+            self.fired_ms = deadline
             yield key, row
 
     def next_deadline_ms(self) -> int | None:
@@ -119,12 +138,17 @@ class RowStore(Generic[R]):
         """Changelog records of what changed since the last call, each row once; rows come to rest."""
         changed: list[tuple[bytes, bytes | None]] = []
         rows, encode, prefix, stays = self._rows, self._encode, self._prefix, self._stays_decoded
+        waiting = self._waiting
         for key, row in self._touched.items():
+            if waiting is not None:
+                waiting.saw(key, row)
             if row is None:
                 changed.append((key.encode(), None))
                 continue
             value = prefix + row.indexed_ms.to_bytes(8, "big") + encode(row)
             changed.append((key.encode(), value))
+            self._encoded_rows += 1
+            self._encoded_bytes += len(value)
             if not stays(row):
                 rows[key] = value
         self._touched.clear()
@@ -159,6 +183,12 @@ class RowStore(Generic[R]):
             (int.from_bytes(value[1:_HEAD], "big"), key) for key, value in self._rows.items() if type(value) is bytes
         ]
         heapify(self._heap)
+        self._encoded_rows, self._encoded_bytes = len(self._heap), 0
+        for key, value in self._rows.items():
+            if type(value) is bytes:
+                self._encoded_bytes += len(value)
+                if self._waiting is not None:
+                    self._waiting.saw_at_rest(key, memoryview(value)[_HEAD:])
 
     def keys(self) -> Iterable[str]:
         """Keys of all rows."""

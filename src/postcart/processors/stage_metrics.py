@@ -3,6 +3,7 @@
 Owns: the facts' names. Must not: know how they are exposed (metrics does).
 """
 
+from collections.abc import Mapping
 from typing import Protocol
 
 
@@ -13,8 +14,12 @@ class StageMetrics(Protocol):
         """A batch of ``received`` records was processed; the others say what became of its events."""
         ...
 
-    def batch(self, seconds: float, delay_s: float | None) -> None:
-        """A batch took ``seconds``; its newest event was ``delay_s`` old (None: no clock yet)."""
+    def batch(self, seconds: float) -> None:
+        """A batch took ``seconds``."""
+        ...
+
+    def delayed(self, delay_s: float) -> None:
+        """The newest event of a batch was ``delay_s`` old when it was processed."""
         ...
 
     def dead_letters(self, topic: str, reason: str, count: int = 1) -> None:
@@ -25,8 +30,12 @@ class StageMetrics(Protocol):
         """The task's clock, event time."""
         ...
 
-    def rows(self, partition: int, count: int) -> None:
-        """Rows held."""
+    def state(self, partition: int, *, rows: int, size: int, waiting: Mapping[str, int]) -> None:
+        """Rows held, their encoded size in bytes, and what they wait for."""
+        ...
+
+    def fired(self, delay_s: float) -> None:
+        """A session's end, a step or a retry fell due so long ago. Once per such deadline: each is a decision."""
         ...
 
     def decided(self, *, purpose: str, outcome: str, reason: str) -> None:
@@ -35,6 +44,10 @@ class StageMetrics(Protocol):
 
     def jobs_emitted(self, channel: str, purpose: str, count: int) -> None:
         """Jobs were handed to the senders of a channel."""
+        ...
+
+    def reported(self, channel: str, kind: str) -> None:
+        """A provider or a mailbox said something about a message that had been accepted."""
         ...
 
     def closed(self, partition: int) -> None:
@@ -48,7 +61,10 @@ class NoStageMetrics:
     def processed(self, topic: str, *, received: int, applied: int, late: int, repeated: int, dead: int) -> None:
         """See StageMetrics."""
 
-    def batch(self, seconds: float, delay_s: float | None) -> None:
+    def batch(self, seconds: float) -> None:
+        """See StageMetrics."""
+
+    def delayed(self, delay_s: float) -> None:
         """See StageMetrics."""
 
     def dead_letters(self, topic: str, reason: str, count: int = 1) -> None:
@@ -57,13 +73,19 @@ class NoStageMetrics:
     def clock(self, partition: int, clock_ms: int) -> None:
         """See StageMetrics."""
 
-    def rows(self, partition: int, count: int) -> None:
+    def state(self, partition: int, *, rows: int, size: int, waiting: Mapping[str, int]) -> None:
+        """See StageMetrics."""
+
+    def fired(self, delay_s: float) -> None:
         """See StageMetrics."""
 
     def decided(self, *, purpose: str, outcome: str, reason: str) -> None:
         """See StageMetrics."""
 
     def jobs_emitted(self, channel: str, purpose: str, count: int) -> None:
+        """See StageMetrics."""
+
+    def reported(self, channel: str, kind: str) -> None:
         """See StageMetrics."""
 
     def closed(self, partition: int) -> None:

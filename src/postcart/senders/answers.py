@@ -58,7 +58,8 @@ def of_error(error: DeliveryError | RenderError, job: Job, *, now_ms: int, resen
     if isinstance(error, RenderError):
         return Meaning(Settle("rejected", status="render", detail=detail, dead=detail), "render", None)
     if isinstance(error, RecipientRejected):
-        return Meaning(Settle("rejected", status=error.status, detail=detail), "rejected", "works")
+        result: SendResult = "policy" if is_policy(error.status) else "rejected"
+        return Meaning(Settle("rejected", status=error.status, detail=detail), result, "works")
     if isinstance(error, DeliveryUncertain):
         return _uncertain(job.purpose, status=error.status, detail=detail, resent=resent)
     if isinstance(error, CredentialsRejected):
@@ -69,6 +70,11 @@ def of_error(error: DeliveryError | RenderError, job: Job, *, now_ms: int, resen
     asked_ms = error.retry_after_ms or 0 if isinstance(error, DeliveryDeferred) else 0
     not_before_ms = now_ms + max(asked_ms, job_backoff_ms(job.job_id, job.attempt))
     return Meaning(GiveBack(not_before_ms, status=error.status, detail=detail), "deferred", "works")
+
+
+def is_policy(status: str | None) -> bool:
+    """Whether a refusal is about us, not about the recipient: an enhanced code of 5.7.x (RFC 3463, 3.8)."""
+    return any(code.startswith("5.7.") for code in (status or "").split())
 
 
 def of_silence(purpose: Purpose, *, resent: bool) -> Ending:

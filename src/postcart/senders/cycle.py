@@ -222,7 +222,7 @@ class Cycle:
         if entry.receipt is not None:
             metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason)
         if isinstance(end.ending, Settle) and end.ending.dead is not None:
-            metrics.dead_letters(1)
+            metrics.dead_letter(end.item.job.purpose, "render")
             log.error("job_not_rendered", job=end.item.job.job_id, detail=end.ending.dead)
 
     def _answered(self, silent: Silent, ending: Ending, entry: Entry) -> None:

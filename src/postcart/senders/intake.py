@@ -89,7 +89,7 @@ class Intake:
             record, error, stage=self._config.adapter.channel, topic=self._config.topics.dead
         )
         self._state.dead.append(letter)
-        self._config.metrics.dead_letters(1)
+        self._config.metrics.dead_letter(self._config.topics.purpose_of(record.topic() or ""), error.reason)
         log.warning("job_unreadable", reason=error.reason, topic=record.topic(), partition=record.partition())
 
 

@@ -10,7 +10,17 @@ from postcart.senders.channel import State
 from postcart.senders.gate import WaitReason
 
 SendResult = Literal[
-    "accepted", "rejected", "deferred", "unavailable", "credentials", "uncertain", "render", "key", "stale", "left"
+    "accepted",
+    "rejected",
+    "policy",
+    "deferred",
+    "unavailable",
+    "credentials",
+    "uncertain",
+    "render",
+    "key",
+    "stale",
+    "left",
 ]
 
 
@@ -23,8 +33,8 @@ class SenderMetrics(Protocol):
     def jobs_repeated(self, purpose: Purpose, count: int) -> None:
         """Records of jobs that are claimed or spent already (records_processed_total)."""
 
-    def dead_letters(self, count: int) -> None:
-        """Records that can't be read, and jobs whose template failed (dead_letters_total)."""
+    def dead_letter(self, purpose: Purpose, reason: str) -> None:
+        """A record that can't be read, or a job whose template failed: ``render`` (dead_letters_total)."""
 
     def waiting(self, reason: WaitReason) -> None:
         """A job was judged and has to wait."""
@@ -50,6 +60,9 @@ class SenderMetrics(Protocol):
     def partition_closed(self, partition: int) -> None:
         """The partition went elsewhere: its series end."""
 
+    def rebalanced(self) -> None:
+        """Partitions were given, taken or lost (rebalances_total)."""
+
 
 class NoMetrics:
     """Counts nothing."""
@@ -60,7 +73,7 @@ class NoMetrics:
     def jobs_repeated(self, purpose: Purpose, count: int) -> None:
         """Do nothing."""
 
-    def dead_letters(self, count: int) -> None:
+    def dead_letter(self, purpose: Purpose, reason: str) -> None:
         """Do nothing."""
 
     def waiting(self, reason: WaitReason) -> None:
@@ -85,4 +98,7 @@ class NoMetrics:
         """Do nothing."""
 
     def partition_closed(self, partition: int) -> None:
+        """Do nothing."""
+
+    def rebalanced(self) -> None:
         """Do nothing."""

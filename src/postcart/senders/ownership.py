@@ -58,6 +58,7 @@ class Ownership:
             complete = all((topic, number) in owned for topic in self._config.topics.jobs)
             if complete and number not in self._restores and number not in self._state.desks:
                 self._restores[number] = self._loop.create_task(self._restore(number))
+        self._config.metrics.rebalanced()
         self._count()
 
     async def revoking(self, partitions: frozenset[TopicPartition]) -> None:
@@ -78,6 +79,7 @@ class Ownership:
         self.poller.stop_reading(kept)
         for number in numbers:
             self._drop(number)
+        self._config.metrics.rebalanced()
         self._count()
 
     async def lost(self, partitions: frozenset[TopicPartition]) -> None:
@@ -89,6 +91,7 @@ class Ownership:
             if desk is not None and desk.busy:
                 self._state.fail(Fenced(f"partition {number} was lost with work under way"))
             self._drop(number)
+        self._config.metrics.rebalanced()
         self._count()
 
     def failed(self, error: BaseException) -> None:

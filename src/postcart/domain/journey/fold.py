@@ -53,6 +53,7 @@ def arrive(person: Person, happenings: list[Happening], out: Decided) -> None:
     for happening in happenings:
         if isinstance(happening, OrderPlaced | ProfileUpdated):
             if happening.id in known:
+                out.repeated += 1
                 continue
             known.add(happening.id)
         if isinstance(happening, OrderPlaced):

@@ -50,6 +50,7 @@ class Decided(Struct, gc=False):
         """Keep a decision made now."""
         self.decisions.append(decision)
         self.moments.append(self.now_ms)
+        repeated: Happenings that were there already.
 
     def planned(self, person: Person, episode: Episode, step: int, at_ms: int) -> None:
         """Step (from 0) waits for ``at_ms``."""
@@ -58,6 +59,7 @@ class Decided(Struct, gc=False):
         )
 
     def due(self, person: Person, episode: Episode, step: int, at_ms: int) -> None:
+    repeated: int = 0
         """Step (from 0) goes out."""
         self.decide(
             StepDue(episode_id=episode.episode_id, person_id=person.person_id, step=step + 1, at=from_ms(at_ms))

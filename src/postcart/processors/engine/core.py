@@ -238,6 +238,7 @@ class Engine:
         """Begin to restore every number that is now complete."""
         for slot in self._roster.own(partitions):
             self._restorer.add(slot)
+        self._metrics.rebalanced()
         self._count()
 
     async def revoking(self, partitions: frozenset[TopicPartition]) -> None:
@@ -269,6 +270,7 @@ class Engine:
             self._poller().stop_reading(left)
         for topic, number in partitions:
             self._metrics.lag(topic, number, None)
+        self._metrics.rebalanced()
         self._count()
 
     def _run(self, slot: Slot, positions: dict[str, int]) -> None:

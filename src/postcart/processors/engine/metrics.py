@@ -39,6 +39,10 @@ class EngineMetrics(Protocol):
         """How many tasks this worker has."""
         ...
 
+    def rebalanced(self) -> None:
+        """Partitions were given, taken or lost."""
+        ...
+
 
 class NoMetrics:
     """Counts nothing."""
@@ -62,4 +66,7 @@ class NoMetrics:
         """Nothing."""
 
     def tasks(self, running: int, restoring: int) -> None:
+        """Nothing."""
+
+    def rebalanced(self) -> None:
         """Nothing."""

@@ -87,6 +87,8 @@ class Restorer:
                 raise no_position(topic, partition, self._spec.group)
             positions[topic] = position
         end = await self._offsets.end(self._spec.changelog, slot.number)
+        if not self._closed(slot):
+            self._metrics.restoring(slot.number, 0, end)
         rows = await self._read(slot, reader, end)
         if self._closed(slot):
             log.info("restore_given_up", partition=slot.number)

@@ -1,0 +1,116 @@
+"""What a row waits for, told from little of it: of a row at rest nothing else is decoded.
+
+Owns: the kinds of deadlines, a closed set, and which kind a row has. Must not: decide when anything falls due.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import Struct
+
+from postcart.domain.detect.visitor import Visitor
+from postcart.domain.journey.person import Person
+
+Kind = Literal["session_end", "step", "retry"]
+FORGET: Final = "forget"
+"""The kind of rows that wait for nothing but to be forgotten."""
+
+
+class _Part(Struct, gc=False):
+    """Something of which only the presence counts."""
+
+
+class VisitorOutline(Struct, gc=False):
+    """Those fields of a visitor that tell its kind."""
+
+    session: _Part | None = None
+    pending: list[_Part] = []
+
+
+class _Step(Struct, gc=False):
+    planned_ms: int = 0
+    job_id: str | None = None
+
+    @property
+    def pending(self) -> bool:
+        return self.planned_ms != 0 and self.job_id is None
+
+
+class _Episode(Struct, gc=False):
+    steps: list[_Step]
+
+
+class _Outstanding(Struct, gc=False):
+    retry_ms: int = 0
+
+
+class PersonOutline(Struct, gc=False):
+    """Those fields of a person that tell its kind."""
+
+    episode: _Episode | None = None
+    outstanding: dict[str, _Outstanding] = {}
+
+
+def visitor_kind(visitor: Visitor | VisitorOutline) -> Kind | None:
+    """A session that is to end, or events that may yet open one; else None."""
+    return "session_end" if visitor.session is not None or visitor.pending else None
+
+
+def person_kind(person: Person | PersonOutline) -> Kind | None:
+    """A planned step, else a job that is to be sent again; else None."""
+    episode = person.episode
+    if episode is not None and any(step.pending for step in episode.steps):
+        return "step"
+    if person.outstanding and any(item.retry_ms for item in person.outstanding.values()):
+        return "retry"
+    return None
+
+
+class Waiting:
+    """How many rows wait, by kind. Keeps keys only of those that wait for more than to be forgotten.
+
+    Args:
+        kind: Of a row, or of its outline.
+        outline: Struct of the fields that ``kind`` looks at.
+    """
+
+    def __init__(self, kind: Callable[[Any], Kind | None], outline: type[Struct], kinds: tuple[Kind, ...]) -> None:
+        self._kind = kind
+        self._decode = msgspec.msgpack.Decoder(outline).decode
+        self._kinds: dict[str, Kind] = {}
+        self._counts: dict[Kind, int] = dict.fromkeys(kinds, 0)
+
+    def saw(self, key: str, row: Any) -> None:
+        """The row as it is now; None: it is gone."""
+        self._keep(key, None if row is None else self._kind(row))
+
+    def saw_at_rest(self, key: str, encoded: memoryview) -> None:
+        """The row as it rests."""
+        self._keep(key, self._kind(self._decode(encoded)))
+
+    def counts(self, rows: int) -> Mapping[str, int]:
+        """Of ``rows`` in all, by kind."""
+        return {**{str(kind): count for kind, count in self._counts.items()}, FORGET: rows - len(self._kinds)}
+
+    def _keep(self, key: str, kind: Kind | None) -> None:
+        former = self._kinds.get(key)
+        if kind == former:
+            return
+        if former is not None:
+            self._counts[former] -= 1
+        if kind is None:
+            del self._kinds[key]
+        else:
+            self._kinds[key] = kind
+            self._counts[kind] += 1
+
+
+def waiting_visitors() -> Waiting:
+    """For DETECT's rows."""
+    return Waiting(visitor_kind, VisitorOutline, ("session_end",))
+
+
+def waiting_persons() -> Waiting:
+    """For JOURNEY's rows."""
+    return Waiting(person_kind, PersonOutline, ("step", "retry"))
