@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
 
 from postcart.events.times import to_ms
 
@@ -239,6 +240,16 @@ def time_ms(event: Event) -> int:
     """The event's time in milliseconds since the epoch, UTC."""
     time = event.time
     return time if type(time) is int else to_ms(time)  # type: ignore[arg-type]  # int or datetime, nothing else
+
+
+def settle_time(event: Event) -> int:
+    """Make the event's time whole milliseconds, the same moment; returns it. Idempotent.
+
+    What is folded many times is compared many times: hot paths settle a time once and read ``event.time`` from then on.
+    """
+    time = time_ms(event)
+    force_setattr(event, "time", time)
+    return time
 
 
 def order_key(event: Event) -> tuple[int, int, int, str]:

@@ -7,14 +7,33 @@ disorder; then they are folded in the order (time, sequence, kind, id). So the o
 of arrival. What is due at T comes after the events at T: a clock of T says that all events up to T are there.
 """
 
+from operator import attrgetter
+
 from postcart.domain.detect import cart
 from postcart.domain.detect.ends import finish, forget
 from postcart.domain.detect.identity import identify, is_outdated, leave
 from postcart.domain.detect.outcome import Arrival, Detected, caused, take_unsent, tell_lines
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import CAN_END_EARLY, ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
-from postcart.events.shop import CartCleared, CheckoutStep, Identified, PageExited, SessionEnded, order_key, time_ms
+from postcart.events.shop import (
+    CartCleared,
+    CheckoutStep,
+    Identified,
+    LineAdded,
+    LineRemoved,
+    PageExited,
+    SessionEnded,
+    settle_time,
+)
 from postcart.events.signals import Emptied, Returning, VisitStarted
+
+_place = attrgetter("time", "sequence", "RANK", "id")
+"""The order of folding (as events.shop.order_key), of events whose times are settled."""
+_CLEARED, _ENDED = CartCleared.RANK, SessionEnded.RANK
+_MOVES_ENDS = frozenset({CheckoutStep.RANK, _CLEARED, PageExited.RANK, _ENDED})
+"""Ranks of the kinds after which a session ends otherwise than by inactivity."""
+_TOUCHES_CART = frozenset({LineAdded.RANK, LineRemoved.RANK, _CLEARED})
+"""Ranks of the kinds that may change lines."""
 
 
 def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms: int = -1) -> bool:
@@ -26,30 +45,33 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
         Whether the row's deadline may now be sooner than the one it is indexed under.
     """
     pending = visitor.pending
+    known_person = visitor.person_id is not None
     idle = visitor.session is None and not pending
     sooner = idle
-    known = {event.id for event in pending} if pending else set()
-    last_ms = time_ms(pending[-1]) if pending else 0
+    known = {event.id for event in pending}
+    last_ms: int = pending[-1].time if pending else 0  # type: ignore[assignment]  # settled when it arrived
     ordered = True
     for event in events:
         if event.id in known:
             out.repeated += 1
             continue
-        at_ms = time_ms(event)
+        time = event.time
+        at_ms: int = time if time.__class__ is int else settle_time(event)
         if at_ms <= too_old_ms:
             out.late += 1
             continue
         known.add(event.id)
         if at_ms <= last_ms and ordered:
-            ordered = at_ms == last_ms and order_key(event) > order_key(pending[-1])
+            ordered = at_ms == last_ms and _place(event) > _place(pending[-1])
         last_ms = at_ms
         pending.append(event)
-        if event.RANK in CAN_END_EARLY:
+        rank = event.RANK
+        if rank in CAN_END_EARLY:
             sooner = True
-        if visitor.person_id is not None:
-            idle = _hint(visitor, event, out, idle=idle)
+        if known_person and (idle or rank == _CLEARED):
+            idle = _hint(visitor, event, at_ms, out, idle=idle)
     if not ordered:
-        pending.sort(key=order_key)
+        pending.sort(key=_place)
     # Out of order an event may have come before the first one, for whose time the row is indexed.
     return sooner or not ordered
 
@@ -63,11 +85,13 @@ def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> boo
     pending = visitor.pending
     folded = 0
     for event in pending:
-        at_ms = time_ms(event)
+        at_ms: int = event.time  # type: ignore[assignment]  # settled when it arrived
         if at_ms > clock_ms:
             break
         folded += 1
-        _due_before(visitor, at_ms, rules, out)
+        session = visitor.session
+        if session is None or (session.checkout_ms or session.latest[0]) < at_ms:
+            _due_before(visitor, at_ms, rules, out)
         _fold(visitor, event, at_ms, rules, out)
     if folded:
         del pending[:folded]
@@ -75,9 +99,9 @@ def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> boo
     return bool(pending) or visitor.session is not None or visitor.last_ms + rules.forget_ms > clock_ms
 
 
-def _hint(visitor: Visitor, event: Arrival, out: Detected, *, idle: bool) -> bool:
+def _hint(visitor: Visitor, event: Arrival, at_ms: int, out: Detected, *, idle: bool) -> bool:
     """Tell the gate of a return or a clear ahead of its place in event time; returns whether still idle."""
-    person, at_ms = visitor.person_id or "", time_ms(event)
+    person = visitor.person_id or ""
     if isinstance(event, Identified):
         return idle
     if isinstance(event, CartCleared) and event.reason == "emptied":
@@ -107,7 +131,7 @@ def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detec
         _fold_late(visitor, event, at_ms, rules, out)
         return
     out.applied += 1
-    session = visitor.session
+    session, rank = visitor.session, event.RANK
     if session is not None and session.leaving:
         _take_exits_back(session, at_ms, rules, behind=behind)
     if isinstance(event, Identified):
@@ -116,13 +140,17 @@ def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detec
     else:
         if session is None:
             session = _open(visitor, event, at_ms, out)
-        _join(session, event, at_ms, rules, behind=behind)
-        cart.apply(visitor, event, at_ms, behind=behind)
-        if isinstance(event, CartCleared):
-            _drop_anonymous(visitor, at_ms)
+        if behind or rank in _MOVES_ENDS:
+            _join(session, event, at_ms, rules, behind=behind)
+        else:
+            _go_on(session, event, at_ms, rules)
+        if rank in _TOUCHES_CART:
+            cart.apply(visitor, event, at_ms, behind=behind)
+            if rank == _CLEARED:
+                _drop_anonymous(visitor, at_ms)
     if not behind:
-        visitor.last_ms, visitor.last_seq, visitor.last_rank = at_ms, event.sequence, event.RANK
-    if isinstance(event, SessionEnded) and event.reason == "logout":
+        visitor.last_ms, visitor.last_seq, visitor.last_rank = at_ms, event.sequence, rank
+    if rank == _ENDED and isinstance(event, SessionEnded) and event.reason == "logout":
         leave(visitor, event, at_ms, rules, out)
 
 
@@ -172,6 +200,19 @@ def _open(visitor: Visitor, event: Arrival, at_ms: int, out: Detected) -> Sessio
             VisitStarted(person_id=visitor.person_id, visitor_id=visitor.visitor_id, at_ms=at_ms, order=caused(event))
         )
     return session
+
+
+def _go_on(session: Session, event: Arrival, at_ms: int, rules: Rules) -> None:
+    """``_join`` for what most events are: in order, and without a meaning of their own for the session's end."""
+    session_id = event.session_id
+    session.last_ms, session.last_id, session.last_session_id = at_ms, event.id, session_id or None
+    if event.device:
+        session.device = event.device
+    end = (at_ms + rules.inactivity_ms, INACTIVITY)
+    if end[0] > session.latest[0]:
+        session.ends[session_id or ""] = session.latest = end
+    else:
+        session.set_end(session_id or "", end)
 
 
 def _join(session: Session, event: Arrival, at_ms: int, rules: Rules, *, behind: bool) -> None:

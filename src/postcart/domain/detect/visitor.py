@@ -16,7 +16,6 @@ from postcart.events.shop import (
     PageExited,
     SessionEnded,
     SessionEvents,
-    time_ms,
 )
 from postcart.events.signals import Abandonment, LineState, Trigger
 
@@ -84,7 +83,7 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         known_ms, known_seq: The latest change of person, logouts included: what identified it earlier is outdated.
         decided_ms, decided_seq: The latest end decided; events before it are late.
         anonymous: The latest abandonment without a person.
-        pending: Events not yet folded, in the order of folding.
+        pending: Events not yet folded, in the order of folding; their times are settled (whole milliseconds).
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
     """
 
@@ -115,8 +114,12 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         pending, session = self.pending, self.session
         if not pending:
             return session.end()[0] if session else self.last_ms + rules.forget_ms
-        first_ms = time_ms(pending[0])
-        early = min((time_ms(event) for event in pending if event.RANK in CAN_END_EARLY), default=FOR_EVER)
+        first_ms: int = pending[0].time  # type: ignore[assignment]  # settled when it arrived
+        early: int = FOR_EVER
+        for event in pending:
+            if event.RANK in CAN_END_EARLY:  # the first of them, as pending events are in order
+                early = event.time  # type: ignore[assignment]
+                break
         if session:
             return min(session.end()[0], early)
         if self.person_id is not None:
