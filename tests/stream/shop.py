@@ -22,6 +22,7 @@ from postcart.adapters.clock import ClockWriter
 from postcart.adapters.mail_sink import Received, SinkOptions, running_sink
 from postcart.adapters.replay import ReplayOptions, replay
 from postcart.adapters.topics import create
+from postcart.events.decisions import Decision, DecisionRecord
 from postcart.events.jobs import Receipt
 from postcart.events.shop import ShopEvent
 from postcart.settings import Settings, load_settings
@@ -138,8 +139,9 @@ class Shop:
         return list(read_all(self.settings.bootstrap, self.settings.topic(topic)))
 
     def decisions(self) -> Counter[bytes]:
-        """Every decision so far."""
-        return Counter(self.read("decisions"))
+        """Every decision so far; what only says why is left out."""
+        decode = msgspec.json.Decoder(DecisionRecord).decode
+        return Counter(value for value in self.read("decisions") if isinstance(decode(value), Decision))
 
     def receipts(self) -> list[Receipt]:
         """Every receipt so far."""

@@ -107,8 +107,29 @@ class Judged(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
     until: datetime | None = None
 
 
-DecisionRecord = AbandonmentDecided | StepPlanned | StepDue | StepCancelled | Judged
-"""Everything on the topic ``decisions``. ``simulate`` prints all but ``Judged``."""
+class EpisodeTold(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="episode"):
+    """Why an episode opened, was armed, interrupted or closed (topic ``decisions``); decides nothing.
+
+    Attributes:
+        change: ``pinned``: its journey is chosen for good, after other devices told their lines; ``merged``: a
+            recovered abandonment joined it, or replaced it.
+        by: What brought it about: ids by kind (``abandonment``, ``visitor``, ``end``, ``episode``, ``order``,
+            ``event``), the ``trigger`` of an end, when a visitor was ``identified``.
+        rules: Of ``opened`` and ``pinned``: the cool-off and the choice of the journey.
+        reason: Of ``interrupted``, ``merged`` and ``closed``; ``completed`` if every step had its end.
+    """
+
+    person_id: str
+    episode_id: str
+    at: datetime
+    change: Literal["opened", "pinned", "armed", "interrupted", "merged", "closed"]
+    by: dict[str, str] = {}
+    rules: tuple[RuleSaid, ...] = ()
+    reason: CancelReason | Literal["completed"] | None = None
+
+
+DecisionRecord = AbandonmentDecided | StepPlanned | StepDue | StepCancelled | Judged | EpisodeTold
+"""Everything on the topic ``decisions``. ``simulate`` prints all but ``Judged`` and ``EpisodeTold``."""
 
 Decision = AbandonmentDecided | StepPlanned | StepDue | StepCancelled
 

@@ -207,7 +207,7 @@ class JourneyTask:
 
     def _collect(self, out: Decided) -> None:
         topics, encode, outputs = self._config.topics, self._encode, self._outputs
-        for decision in out.decisions:
+        for decision in out.records:
             key = decision.person_id or ""
             outputs.append(Output(topics.decisions, key.encode(), encode(decision)))
             if isinstance(decision, StepDecision):

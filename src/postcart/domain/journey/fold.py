@@ -10,9 +10,9 @@ from postcart.domain.journey import lines
 from postcart.domain.journey.episode import (
     arm,
     arm_recovered,
-    cancel_pending,
     close,
     close_if_used_up,
+    interrupt,
     merge_recovered,
     open_episode,
     visit_told,
@@ -121,7 +121,7 @@ def _fire_until(person: Person, until_ms: int, context: Context, out: Decided) -
         if number is not None:
             judge(person, episode, number, context, out)
         elif episode.opened_ms + EPISODE_LIFE_MS <= due_ms:
-            close(person, out, at_ms=due_ms, reason="expired")
+            close(person, out, at_ms=due_ms, reason="expired", by={})
 
 
 def _fold(person: Person, happening: Happening, context: Context, out: Decided) -> None:
@@ -136,7 +136,7 @@ def _fold(person: Person, happening: Happening, context: Context, out: Decided) 
     elif isinstance(happening, VisitorForgotten):
         person.devices.pop(happening.visitor_id, None)
     elif isinstance(happening, OrderPlaced):
-        _ordered(person, time_ms(happening), out)
+        _ordered(person, happening, out)
     elif isinstance(happening, ProfileUpdated) and (
         person.profile is None or time_ms(happening) >= time_ms(person.profile)
     ):
@@ -151,7 +151,7 @@ def _visit_started(person: Person, signal: VisitStarted, out: Decided) -> None:
     lines.merge(person, device, signal.lines)
     stop(person, "returned", signal.at_ms, out)
     if person.episode is not None:
-        cancel_pending(person, person.episode, out, at_ms=signal.at_ms, reason="returned")
+        interrupt(person, person.episode, out, at_ms=signal.at_ms, reason="returned", by={"visitor": signal.visitor_id})
 
 
 def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Decided) -> None:
@@ -166,12 +166,13 @@ def _visit_ended(person: Person, signal: VisitEnded, context: Context, out: Deci
     episode = person.episode
     if episode is None or person.in_session:
         return
+    by = {"end": signal.end_id, "visitor": signal.visitor_id, "trigger": signal.trigger}
     if lines.united(person):
-        arm(person, episode, out, end_ms=signal.at_ms, end_id=signal.end_id)
-        close_if_used_up(person)
+        arm(person, episode, out, end_ms=signal.at_ms, end_id=signal.end_id, by=by)
+        close_if_used_up(person, out, at_ms=signal.at_ms)
     else:
         stop(person, "emptied", signal.at_ms, out)
-        close(person, out, at_ms=signal.at_ms, reason="emptied")
+        close(person, out, at_ms=signal.at_ms, reason="emptied", by=by)
 
 
 def _abandoned(person: Person, device: Device, signal: VisitEnded, context: Context, out: Decided) -> None:
@@ -209,7 +210,7 @@ def _lines_changed(person: Person, signal: LinesChanged, out: Decided) -> None:
         lines.keep_former(person, signal.visitor_id, signal.at_ms)
     episode = person.episode
     if signal.lines and episode is not None and not person.in_session and not lines.united(person):
-        close(person, out, at_ms=signal.at_ms, reason="emptied")
+        close(person, out, at_ms=signal.at_ms, reason="emptied", by={"visitor": signal.visitor_id})
 
 
 def _recovered(person: Person, signal: AbandonmentRecovered, context: Context, out: Decided) -> None:
@@ -229,14 +230,15 @@ def _recovered(person: Person, signal: AbandonmentRecovered, context: Context, o
         return
     if lines.united(person):
         episode.armed_ms, episode.armed_by = abandonment.abandoned_ms, abandonment.abandonment_id
-        arm_recovered(person, episode, out, at_ms=signal.at_ms)
-        close_if_used_up(person)
+        arm_recovered(person, episode, out, signal=signal)
+        close_if_used_up(person, out, at_ms=signal.at_ms)
     else:
-        close(person, out, at_ms=signal.at_ms, reason="emptied")
+        close(person, out, at_ms=signal.at_ms, reason="emptied", by={"visitor": signal.visitor_id})
 
 
-def _ordered(person: Person, at_ms: int, out: Decided) -> None:
+def _ordered(person: Person, order: OrderPlaced, out: Decided) -> None:
     """An order takes the lines of its time from every device and closes the episode that they opened."""
+    at_ms = time_ms(order)
     person.known = True
     person.ordered_ms = max(person.ordered_ms, at_ms)
     lines.order_takes(person, at_ms)
@@ -244,7 +246,7 @@ def _ordered(person: Person, at_ms: int, out: Decided) -> None:
     if episode is None:
         return
     if at_ms >= episode.opened_ms or not lines.united(person):
-        close(person, out, at_ms=at_ms, reason="ordered")
+        close(person, out, at_ms=at_ms, reason="ordered", by={"order": order.order_id, "event": order.id})
 
 
 def _fade(person: Person, clock_ms: int) -> bool:

@@ -6,12 +6,23 @@ decide.
 
 from collections.abc import Callable
 from datetime import tzinfo
+from typing import Literal
 
 from msgspec import Struct, field
 
 from postcart.domain.campaign import Campaign
 from postcart.domain.journey.person import Episode, Person
-from postcart.events.decisions import CancelReason, Decision, StepCancelled, StepDue, StepPlanned
+from postcart.events.decisions import (
+    CancelReason,
+    Decision,
+    DecisionRecord,
+    EpisodeTold,
+    Judged,
+    RuleSaid,
+    StepCancelled,
+    StepDue,
+    StepPlanned,
+)
 from postcart.events.jobs import Job
 from postcart.events.shop import ProfileUpdated
 from postcart.events.times import from_ms
@@ -36,21 +47,25 @@ class Decided(Struct, gc=False):
 
     Attributes:
         decisions: In the order in which they were made; ``moments`` holds the event time at which each was.
+        records: The same, and between them why: everything for the topic ``decisions``.
         now_ms: The event time at which decisions are being made.
         gate: Persons whose gate record changed.
+        repeated: Happenings that were there already.
     """
 
     decisions: list[Decision] = field(default_factory=list)
     moments: list[int] = field(default_factory=list)
+    records: list[DecisionRecord] = field(default_factory=list)
     now_ms: int = 0
     jobs: list[Job] = field(default_factory=list)
     gate: dict[str, Person] = field(default_factory=dict)
+    repeated: int = 0
 
     def decide(self, decision: Decision) -> None:
         """Keep a decision made now."""
         self.decisions.append(decision)
         self.moments.append(self.now_ms)
-        repeated: Happenings that were there already.
+        self.records.append(decision)
 
     def planned(self, person: Person, episode: Episode, step: int, at_ms: int) -> None:
         """Step (from 0) waits for ``at_ms``."""
@@ -59,7 +74,6 @@ class Decided(Struct, gc=False):
         )
 
     def due(self, person: Person, episode: Episode, step: int, at_ms: int) -> None:
-    repeated: int = 0
         """Step (from 0) goes out."""
         self.decide(
             StepDue(episode_id=episode.episode_id, person_id=person.person_id, step=step + 1, at=from_ms(at_ms))
@@ -73,6 +87,58 @@ class Decided(Struct, gc=False):
                 person_id=person.person_id,
                 step=step + 1,
                 at=from_ms(at_ms),
+                reason=reason,
+            )
+        )
+
+    def judged(
+        self,
+        person: Person,
+        episode: Episode,
+        step: int,
+        *,
+        outcome: Literal["due", "deferred", "cancelled"],
+        rules: tuple[RuleSaid, ...],
+        job_id: str | None = None,
+        reason: CancelReason | None = None,
+        until_ms: int | None = None,
+    ) -> None:
+        """Why step (from 0) was due, deferred or cancelled when its time had come."""
+        self.records.append(
+            Judged(
+                stage="journey",
+                person_id=person.person_id,
+                episode_id=episode.episode_id,
+                step=step + 1,
+                at=from_ms(episode.steps[step].next_ms),
+                outcome=outcome,
+                rules=rules,
+                job_id=job_id,
+                reason=reason,
+                until=None if until_ms is None else from_ms(until_ms),
+            )
+        )
+
+    def episode(
+        self,
+        person: Person,
+        episode: Episode,
+        change: Literal["opened", "pinned", "armed", "interrupted", "merged", "closed"],
+        *,
+        at_ms: int,
+        by: dict[str, str] | None = None,
+        rules: tuple[RuleSaid, ...] = (),
+        reason: CancelReason | Literal["completed"] | None = None,
+    ) -> None:
+        """Why an episode changed."""
+        self.records.append(
+            EpisodeTold(
+                person_id=person.person_id,
+                episode_id=episode.episode_id,
+                at=from_ms(at_ms),
+                change=change,
+                by=by or {},
+                rules=rules,
                 reason=reason,
             )
         )

@@ -4,12 +4,13 @@ Owns: quiet hours, expiry and consent of a step, and the job that it becomes. Mu
 """
 
 from postcart.domain.detect.abandonment import value_of
+from postcart.domain.journey import reasons
 from postcart.domain.journey.episode import close_if_used_up
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Episode, Outstanding, Person
 from postcart.domain.quiet_hours import defer
-from postcart.events.decisions import CancelReason
+from postcart.events.decisions import CancelReason, RuleSaid
 from postcart.events.ids import job_id
 from postcart.events.jobs import Channel, Job, Purpose
 from postcart.events.shop import ProfileUpdated
@@ -17,22 +18,42 @@ from postcart.events.shop import ProfileUpdated
 
 def judge(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
     """Step ``number`` (from 0) has come to its time ``next_ms``."""
-    state, step = episode.steps[number], episode.journey.steps[number]
+    state = episode.steps[number]
     at_ms = state.next_ms
     not_after = not_after_ms(episode, number)
-    deferred_ms = defer(at_ms, context.zones(person.profile), episode.quiet_hours)
+    zones = context.zones(person.profile)
+    deferred_ms = defer(at_ms, zones, episode.quiet_hours)
+    said = [
+        reasons.quiet_hours(at_ms, deferred_ms, zones, episode.quiet_hours, person.profile),
+        reasons.not_after(deferred_ms, not_after),
+    ]
     if deferred_ms > not_after:
-        _cancel(person, episode, number, out, reason="not_after")
+        _cancel(person, episode, number, out, reason="not_after", rules=said)
     elif deferred_ms > at_ms:
+        out.judged(person, episode, number, outcome="deferred", rules=tuple(said), until_ms=deferred_ms)
         state.next_ms = deferred_ms
-    elif not has_consent(person, step.channel, step.purpose):
-        _cancel(person, episode, number, out, reason="no_consent")
-    elif not has_contact(person.profile, step.channel):
-        _cancel(person, episode, number, out, reason="no_contact")
     else:
-        _emit(person, episode, number, context, out)
+        _judge_person(person, episode, number, context, out, said=said)
     if not state.pending:
-        close_if_used_up(person)
+        close_if_used_up(person, out, at_ms=at_ms)
+
+
+def _judge_person(
+    person: Person, episode: Episode, number: int, context: Context, out: Decided, *, said: list[RuleSaid]
+) -> None:
+    """Its time is right: may it, and can it, be sent to this person?"""
+    step = episode.journey.steps[number]
+    consented = has_consent(person, step.channel, step.purpose)
+    said.append(reasons.consent(person, step.channel, step.purpose, given=consented))
+    if not consented:
+        _cancel(person, episode, number, out, reason="no_consent", rules=said)
+        return
+    reachable = has_contact(person.profile, step.channel)
+    said.append(reasons.contact(step.channel, known=reachable))
+    if reachable:
+        _emit(person, episode, number, context, out, rules=said)
+    else:
+        _cancel(person, episode, number, out, reason="no_contact", rules=said)
 
 
 def not_after_ms(episode: Episode, number: int) -> int:
@@ -62,13 +83,18 @@ def has_contact(profile: ProfileUpdated | None, channel: Channel) -> bool:
     return bool({"email": profile.email, "sms": profile.phone}.get(channel))
 
 
-def _cancel(person: Person, episode: Episode, number: int, out: Decided, *, reason: CancelReason) -> None:
+def _cancel(
+    person: Person, episode: Episode, number: int, out: Decided, *, reason: CancelReason, rules: list[RuleSaid]
+) -> None:
     state = episode.steps[number]
+    out.judged(person, episode, number, outcome="cancelled", rules=tuple(rules), reason=reason)
     out.cancelled(person, episode, number, state.next_ms, reason)
     state.planned_ms = state.next_ms = 0
 
 
-def _emit(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
+def _emit(
+    person: Person, episode: Episode, number: int, context: Context, out: Decided, *, rules: list[RuleSaid]
+) -> None:
     state, step = episode.steps[number], episode.journey.steps[number]
     lines = united(person)
     value, currency = value_of(lines, context.currency)
@@ -96,6 +122,7 @@ def _emit(person: Person, episode: Episode, number: int, context: Context, out: 
     state.job_id = job.job_id
     person.sent[job.job_id] = state.planned_ms
     person.outstanding[job.job_id] = Outstanding(job=job)
+    out.judged(person, episode, number, outcome="due", rules=tuple(rules), job_id=job.job_id)
     out.due(person, episode, number, state.next_ms)
     out.jobs.append(job)
     if any(stop.at_ms > job.armed_ms for stop in person.stops.values()):

@@ -8,11 +8,18 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from postcart.events.decisions import AbandonmentDecided, Decision, StepCancelled, StepDue, StepPlanned
+from postcart.events.decisions import (
+    AbandonmentDecided,
+    Decision,
+    DecisionRecord,
+    StepCancelled,
+    StepDue,
+    StepPlanned,
+)
 from postcart.events.jobs import GateProgress, GateRecord, Receipt
 from postcart.events.signals import AnySignal, TaskClock, VisitEnded, VisitStarted
 
-_decision = msgspec.json.Decoder(Decision).decode
+_decision = msgspec.json.Decoder(DecisionRecord).decode
 _receipt = msgspec.json.Decoder(Receipt).decode
 _gate = msgspec.json.Decoder(GateRecord).decode
 _signal = msgspec.json.Decoder(AnySignal).decode
@@ -45,8 +52,10 @@ class Tally:
     episodes: set[str] = field(default_factory=set)
 
     def add_decision(self, value: bytes) -> None:
-        """A record of the topic ``decisions``."""
+        """A record of the topic ``decisions``; what only says why is passed over."""
         decision = _decision(value)
+        if not isinstance(decision, Decision):
+            return
         self.lines[value] += 1
         self.decisions.append(decision)
         match decision:
