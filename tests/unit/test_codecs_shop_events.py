@@ -19,10 +19,12 @@ from postcart.codecs.avro_schemas import AvroSchema, avro_schema, released_schem
 from postcart.codecs.dead_letters import HEAD_BYTES, decode, encode
 from postcart.codecs.framing import single_object, wire_format
 from postcart.codecs.rees46 import read_rees46
-from postcart.codecs.sanity import SENTINEL_KEYS
+from postcart.codecs.sanity import SENTINEL_KEYS, is_sentinel
 from postcart.codecs.shop_events import ShopEventDecoder, ShopEventEncoder
 from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS, Subject, from_avro, key_of, to_avro
 from postcart.errors import RegistryUnavailable, UnreadableRecord
+from postcart.events.event import moment_ms
+from postcart.events.shipments import ParcelLine, ParcelRegistered, Place, normalised
 from postcart.events.shop import (
     CartLine,
     Consent,
@@ -68,7 +70,12 @@ def reason(decoder: ShopEventDecoder, key: bytes | None, value: bytes | None) ->
 
 def in_ms(event: Any) -> Any:
     """Framings differ in how they write the time: text or number, but the same moment."""
-    return msgspec.structs.replace(event, time=time_ms(event))
+    times = {
+        name: moment_ms(getattr(event, name))
+        for name in ("ordered_at", "ready_at", "promised_at", "estimated_at", "until")
+        if getattr(event, name, None) is not None
+    }
+    return msgspec.structs.replace(event, time=time_ms(event), **times)
 
 
 names = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=20)
@@ -87,10 +94,13 @@ lines = st.builds(
     product=products,
 )
 FIRST = datetime(1971, 1, 1)  # noqa: DTZ001 -- hypothesis asks for a naive bound
+moments = st.integers(0, 7_258_118_399_999) | st.datetimes(timezones=st.timezones(), min_value=FIRST).filter(
+    lambda moment: 1970 < moment.year < 2199
+)
+places = st.none() | st.builds(Place, country=st.sampled_from([None, "BR", "US"]), region=optional, site=optional)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "id": names,
-    "time": st.integers(0, 7_258_118_399_999)
-    | st.datetimes(timezones=st.timezones(), min_value=FIRST).filter(lambda moment: 1970 < moment.year < 2199),
+    "time": moments,
     "sequence": st.integers(-(2**63), 2**63 - 1),
     "visitor_id": names.filter(lambda name: name.strip().lower() not in SENTINEL_KEYS),
     "person_id": names.filter(lambda name: name.strip().lower() not in SENTINEL_KEYS),
@@ -109,6 +119,23 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "lines": st.lists(lines, max_size=3).map(tuple),
     "code": names,
     "step": optional,
+    "carrier": st.sampled_from(["ups", "dhl-express", "correios"]),
+    "tracking_number": st.from_regex(r"[0-9A-Za-z][0-9A-Za-z -]{4,20}", fullmatch=True).filter(
+        lambda number: not is_sentinel(normalised(number))
+    ),
+    "vocabulary": st.none() | st.sampled_from(["easypost", "aftership"]),
+    "number": st.none() | st.integers(0, 9),
+    "count": st.none() | st.integers(0, 9),
+    "origin": places,
+    "destination": places,
+    "place": places,
+    "ordered_at": st.none() | moments,
+    "ready_at": st.none() | moments,
+    "promised_at": st.none() | moments,
+    "estimated_at": moments,
+    "until": st.none() | moments,
+    "freight": st.none() | amounts,
+    "source": st.sampled_from([None, "pushed", "polled"]),
     "country": st.none() | st.sampled_from(["DE", "US"]),
     "tags": st.lists(names, max_size=3).map(tuple),
     "consents": st.lists(
@@ -130,6 +157,8 @@ def strategy(kind: type) -> st.SearchStrategy[Any]:
         else FIELDS.get(field.name, optional)
         for field in msgspec.structs.fields(kind)
     }
+    if kind is ParcelRegistered:
+        fields["lines"] = st.lists(st.builds(ParcelLine, variant_id=names, title=optional), max_size=3).map(tuple)
     if kind is VariantUpdated:
         fields["unit_price"] = amounts  # of a view it may be absent
     return st.builds(kind, **fields)

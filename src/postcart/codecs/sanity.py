@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
+from postcart.events.event import moment_ms
+from postcart.events.shipments import ParcelEstimate, ParcelRegistered, ParcelStatus, ShipmentEvent, normalised
 from postcart.events.shop import (
     CartLine,
     CartSnapshot,
@@ -97,6 +99,26 @@ def _lines(lines: tuple[CartLine, ...]) -> str | None:
     return None
 
 
+def _number(event: ShipmentEvent) -> str | None:
+    return "tracking_number means no parcel" if is_sentinel(normalised(event.tracking_number)) else None
+
+
+def _moments(event: ShipmentEvent, *names: str) -> str | None:
+    for name in names:
+        moment = getattr(event, name)
+        if moment is None:
+            continue
+        if isinstance(moment, datetime) and moment.tzinfo is None:
+            return f"{name} has no zone; write it like 2022-10-01T00:15:00Z"
+        if not 0 <= moment_ms(moment) < _LATEST_MS:
+            return f"{name} is not in 1970 to 2199"
+    return _number(event)
+
+
+def _registered(event: ParcelRegistered) -> str | None:
+    return _amount(event.freight, "freight") or _moments(event, "ordered_at", "ready_at", "promised_at")
+
+
 # One look-up by class costs less than any chain of isinstance, and most events have no money in them.
 _MONEY: Final[dict[type, Callable[[Any], str | None]]] = {
     ProductViewed: _viewed,
@@ -106,5 +128,8 @@ _MONEY: Final[dict[type, Callable[[Any], str | None]]] = {
     OrderPlaced: lambda event: _lines(event.lines) or _amount(event.total, "total"),
     OrderRefunded: lambda event: _amount(event.amount, "amount"),
     VariantUpdated: lambda event: _amount(event.unit_price, "unit_price"),
+    ParcelRegistered: _registered,
+    ParcelEstimate: lambda event: _moments(event, "estimated_at", "until"),
+    ParcelStatus: _number,
 }
 _money_of: Final = _MONEY.get

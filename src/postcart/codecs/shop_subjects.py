@@ -9,6 +9,8 @@ from typing import Any, Final, Literal, cast
 
 import msgspec
 
+from postcart.events.event import moment_ms
+from postcart.events.shipments import ShipmentEvents
 from postcart.events.shop import (
     CartEvents,
     OrderEvents,
@@ -19,7 +21,7 @@ from postcart.events.shop import (
     time_ms,
 )
 
-Subject = Literal["shop.sessions", "shop.carts", "shop.orders", "shop.profiles", "shop.catalog"]
+Subject = Literal["shop.sessions", "shop.carts", "shop.orders", "shop.profiles", "shop.catalog", "shop.shipments"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,12 @@ class SubjectSpec:
 
     Attributes:
         events: Union of the structs, as msgspec takes it.
-        key_field: The field whose text is the record's key.
+        key_field: The field, or property, whose text is the record's key.
         compacted: Whether a record without value is a tombstone, and no mistake.
     """
 
     events: Any
-    key_field: Literal["visitor_id", "person_id", "variant_id"]
+    key_field: Literal["visitor_id", "person_id", "variant_id", "parcel_key"]
     compacted: bool = False
 
 
@@ -43,6 +45,7 @@ SUBJECTS: Final[Mapping[Subject, SubjectSpec]] = {
     "shop.orders": SubjectSpec(OrderEvents, "person_id"),
     "shop.profiles": SubjectSpec(ProfileUpdated, "person_id", compacted=True),
     "shop.catalog": SubjectSpec(VariantUpdated, "variant_id", compacted=True),
+    "shop.shipments": SubjectSpec(ShipmentEvents, "parcel_key"),
 }
 
 
@@ -75,6 +78,8 @@ _NAMESPACE: Final = "postcart.shop"
 _COMMON: Final = frozenset(
     {"id", "time", "sequence", "visitor_id", "session_id", "device", "person_id", "order_id", "type"}
 )
+_COMMON_OF_PARCELS: Final = frozenset({"id", "time", "sequence", "carrier", "tracking_number", "type"})
+_MOMENTS: Final = ("ordered_at", "ready_at", "promised_at", "estimated_at", "until")
 
 
 def key_of(event: ShopEvent) -> str:
@@ -114,7 +119,13 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
     tag = value.pop("type")
     if SUBJECT_OF[type(event)] in _ONLY:
         return value
-    common = {key: value.pop(key) for key in _COMMON & value.keys() if not (key == "person_id" and tag == "identified")}
+    if isinstance(event, ShipmentEvents):
+        value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
+        common = {key: value.pop(key) for key in _COMMON_OF_PARCELS & value.keys()}
+    else:
+        common = {
+            key: value.pop(key) for key in _COMMON & value.keys() if not (key == "person_id" and tag == "identified")
+        }
     common["kind"] = (f"{_NAMESPACE}.{_RECORDS[tag]}", value)
     return common
 

@@ -15,6 +15,7 @@ from postcart.domain.journey import fold as journey
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Happening, Person
 from postcart.events.decisions import Decision
+from postcart.events.shipments import ShipmentEvents
 from postcart.events.shop import OrderEvents, ProfileUpdated, ShopEvent, VariantUpdated
 from postcart.events.signals import Emptied, Returning
 from postcart.events.times import to_ms
@@ -29,6 +30,8 @@ def simulate(events: Iterable[ShopEvent], context: Context, rules: Rules) -> Ite
     visitors: dict[str, list[Arrival]] = defaultdict(list)
     persons: dict[str, list[Happening]] = defaultdict(list)
     for event in events:
+        if isinstance(event, ShipmentEvents):
+            continue
         if isinstance(event, VariantUpdated):
             continue  # stock and price are looked at when a message is sent, and simulate sends none
         if isinstance(event, OrderEvents | ProfileUpdated):

@@ -3,41 +3,21 @@
 Owns: their fields, their JSON form (``type`` names the kind) and their order within a visitor. Must not:
 know how a payload is framed, or what an event means for a session or a cart.
 
-``time`` is an ISO 8601 text or milliseconds since the epoch (Avro's timestamp-millis); ``time_ms`` reads both.
-Money is a decimal, in JSON a text. Quantities are those that result, never differences.
+What all events have is in ``events.event``, parcels are in ``events.shipments``. Money is a decimal, in JSON a text.
+Quantities are those that result, never differences.
 """
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta, Struct
-from msgspec.structs import force_setattr
 
-from postcart.events.times import to_ms
-
-Id = Annotated[str, Meta(min_length=1, max_length=200)]
-Text = Annotated[str, Meta(max_length=2_000)]
-Quantity = Annotated[int, Meta(ge=0, le=1_000_000)]
-Sequence = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""What rows and Avro can hold: a larger one would end the worker that writes it."""
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
-
-
-class Event(Struct, frozen=True, gc=False, kw_only=True, tag_field="type"):
-    """What every event has. Events of one visitor are folded by (time, sequence, kind, id).
-
-    Attributes:
-        id: Unique; the same id again is a repeat and changes nothing.
-        time: When it happened, by the source's clock.
-        sequence: Breaks ties of equal times; 0 where the source has none.
-    """
-
-    RANK: ClassVar[int] = 99
-
-    id: Id
-    time: int | datetime
-    sequence: Sequence = 0
+from postcart.events.event import Currency, Id, Quantity, Text
+from postcart.events.event import Event as Event  # noqa: PLC0414 -- read as part of this module
+from postcart.events.event import order_key as order_key  # noqa: PLC0414 -- the same
+from postcart.events.event import settle_time as settle_time  # noqa: PLC0414 -- the same
+from postcart.events.event import time_ms as time_ms  # noqa: PLC0414 -- the same
+from postcart.events.shipments import ShipmentEvents
 
 
 class VisitorEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -232,26 +212,5 @@ class VariantUpdated(Event, frozen=True, gc=False, kw_only=True, tag="variant"):
 SessionEvents = Identified | SessionStarted | ProductViewed | CheckoutStep | Heartbeat | PageExited | SessionEnded
 CartEvents = LineAdded | LineChanged | CartSnapshot | LineRemoved | CouponApplied | CartCleared
 OrderEvents = OrderPlaced | OrderPaid | OrderCancelled | OrderRefunded
-ShopEvent = SessionEvents | CartEvents | OrderEvents | ProfileUpdated | VariantUpdated
+ShopEvent = SessionEvents | CartEvents | OrderEvents | ProfileUpdated | VariantUpdated | ShipmentEvents
 """Every event of the shop: what the importer writes as JSON lines and ``simulate`` and ``replay`` read."""
-
-
-def time_ms(event: Event) -> int:
-    """The event's time in milliseconds since the epoch, UTC."""
-    time = event.time
-    return time if type(time) is int else to_ms(time)  # type: ignore[arg-type]  # int or datetime, nothing else
-
-
-def settle_time(event: Event) -> int:
-    """Make the event's time whole milliseconds, the same moment; returns it. Idempotent.
-
-    What is folded many times is compared many times: hot paths settle a time once and read ``event.time`` from then on.
-    """
-    time = time_ms(event)
-    force_setattr(event, "time", time)
-    return time
-
-
-def order_key(event: Event) -> tuple[int, int, int, str]:
-    """The key by which events of a visitor are folded: time, sequence, kind, id."""
-    return time_ms(event), event.sequence, event.RANK, event.id

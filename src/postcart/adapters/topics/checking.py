@@ -66,7 +66,7 @@ def require_topics(settings: Settings, stage: Stage) -> None:
 
 def _wanted(settings: Settings, stage: Stage | None) -> dict[str, str]:
     """Topics that must be there, with their clean-up policy. A worker also needs those that it writes to."""
-    shops = {settings.shop_topic(name) for name in ("sessions", "carts", "orders", "profiles", "catalog")}
+    shops = {settings.shop_topic(name) for name in ("sessions", "carts", "orders", "profiles", "catalog", "shipments")}
     needed = () if stage is None else (*stage_inputs(settings, stage), *whole_copies(settings, stage))
     wanted = {}
     for topic in all_topics(settings):

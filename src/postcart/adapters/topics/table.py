@@ -47,6 +47,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         shop("orders"): _kept(7),
         shop("profiles"): _compacted(),
         shop("catalog"): _compacted(),
+        shop("shipments"): _kept(7),
         own("signals"): _kept(7),
         own("gate"): _compacted(),
         own("jobs.email.marketing"): _kept(30),

@@ -20,6 +20,7 @@ from postcart.events.decisions import (
     StepDue,
     StepPlanned,
 )
+from postcart.events.shipments import ShipmentEvents
 from postcart.events.shop import (
     CartCleared,
     Identified,
@@ -142,7 +143,7 @@ def _persons(events: Sequence[ShopEvent], decisions: Iterable[Decision]) -> dict
         if isinstance(event, ProfileUpdated):
             profiles[event.person_id] = event
             continue
-        if isinstance(event, VariantUpdated):
+        if isinstance(event, VariantUpdated | ShipmentEvents):
             continue  # the catalogue's, nobody's own
         person = event.person_id if isinstance(event, OrderEvents) else owner.get(event.visitor_id)
         if person:
