@@ -11,14 +11,15 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from postcart.errors import ConfigurationError
+from postcart.events.jobs import Outcome, ReportKind
 from postcart.metrics.instruments import Instruments
-from postcart.metrics.sending import ChannelFigures
+from postcart.metrics.sending import OUTCOMES, RESULTS, ChannelFigures
 from postcart.metrics.server import MetricsServer
 from postcart.metrics.stage import StageFigures
 from postcart.metrics.table import METRICS
 from postcart.processors.engine.metrics import AbortReason, EngineMetrics
 from postcart.processors.stage_metrics import StageMetrics
-from postcart.senders.metrics import SenderMetrics
+from postcart.senders.metrics import SenderMetrics, SendResult
 
 TOPICS = {"marketing": "p.jobs.email.marketing", "transactional": "p.jobs.email.transactional"}
 
@@ -158,7 +159,20 @@ def test_every_reason_of_an_abort_is_counted(instruments: Instruments, stage: St
         for sample in family.samples
         if sample.name == "postcart_transactions_total" and sample.labels["outcome"] != "committed"
     ]
-    assert counted == [1]
+    assert sorted(counted) == [0, 0, 1]
+
+
+def test_series_that_alerts_watch_begin_at_zero(instruments: Instruments, channel: ChannelFigures) -> None:
+    """For Prometheus a series that begins at 1 has not increased: the first refusal would go unseen."""
+    StageFigures(instruments, "journey")
+    assert set(RESULTS) == set(get_args(SendResult))
+    assert set(OUTCOMES) == set(get_args(Outcome))
+    for result in RESULTS:
+        assert value(instruments, "send_attempts_total", channel="email", provider="smtp", result=result) == 0
+    for kind in get_args(ReportKind):
+        assert value(instruments, "delivery_reports_total", channel="email", kind=kind) == 0
+    channel.attempt("policy", 0.1)
+    assert value(instruments, "send_attempts_total", channel="email", provider="smtp", result="policy") == 1
 
 
 def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: ChannelFigures) -> None:

@@ -10,11 +10,29 @@ from postcart.metrics.instruments import Instruments
 FINAL = frozenset({"accepted", "rejected", "uncertain", "suppressed"})
 """Receipts that end a job; ``not_accepted`` does not."""
 
+OUTCOMES = ("accepted", "not_accepted", "rejected", "suppressed", "uncertain")
+"""As ``postcart.events.jobs.Outcome``."""
+
+RESULTS = (
+    "accepted",
+    "rejected",
+    "policy",
+    "deferred",
+    "unavailable",
+    "credentials",
+    "uncertain",
+    "render",
+    "key",
+    "stale",
+    "left",
+)
+"""As ``postcart.senders.metrics.SendResult``."""
+
 UNRENDERED = "render"
 """Why a job is dead that was read, and rejected."""
 
-_CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open"}
-"""A channel that is open for mail is a closed circuit."""
+_CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open", "ramping": "half_open"}
+"""A channel that is open for mail is a closed circuit; while it ramps up, few may pass."""
 
 
 class ChannelFigures:
@@ -36,6 +54,7 @@ class ChannelFigures:
         self._send_time = instruments.histogram("send_duration_seconds", channel=channel, provider=provider)
         self._commit_time = instruments.histogram("transaction_duration_seconds", stage=channel)
         self.channel_state("open")
+        self._begin_at_zero()
 
     def jobs_received(self, purpose: str, count: int) -> None:
         """Records taken in."""
@@ -81,10 +100,10 @@ class ChannelFigures:
 
     def channel_state(self, state: str) -> None:
         """The channel was paused, probed or opened."""
-        for name, circuit in _CIRCUIT.items():
+        for circuit in dict.fromkeys(_CIRCUIT.values()):
             self._instruments.gauge(
                 "provider_circuit_state", channel=self._channel, provider=self._provider, state=circuit
-            ).set(name == state)
+            ).set(circuit == _CIRCUIT[state])
 
     def committed(self, outcome: str, duration_s: float) -> None:
         """A transaction ended: committed or failed."""
@@ -106,6 +125,17 @@ class ChannelFigures:
             del self._pending[key]
         for purpose in {purpose for purpose, _ in gone}:
             self._show_pending(purpose)
+
+    def _begin_at_zero(self) -> None:
+        """A series that begins at 1 has not increased, for Prometheus: the first refusal would alert nobody."""
+        channel, provider, count = self._channel, self._provider, self._instruments.counter
+        for result in RESULTS:
+            count("send_attempts_total", channel=channel, provider=provider, result=result)
+        for outcome in OUTCOMES:
+            count("receipts_total", channel=channel, provider=provider, status=outcome)
+        for outcome in FINAL:
+            for purpose in self._topics:
+                count("jobs_finished_total", channel=channel, purpose=purpose, outcome=outcome)
 
     def _processed(self, purpose: str, outcome: str, count: int) -> None:
         self._instruments.counter(

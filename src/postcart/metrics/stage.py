@@ -9,11 +9,14 @@ its shape: this layer lies below and can't import them.
 
 from collections import Counter as Counts
 from collections.abc import Mapping
+from typing import get_args
 
+from postcart.events.jobs import Channel, ReportKind
 from postcart.metrics.instruments import Instruments, PerPartition
 
 _ABORTED = {"rebalance": "aborted_rebalance", "other": "aborted", "outage": "failed"}
 """``failed``: the broker was away for so long that only the group's offsets told what became of the transaction."""
+_READS_REPORTS = "journey"
 
 
 class StageFigures:
@@ -35,6 +38,13 @@ class StageFigures:
         self._batch_time = instruments.histogram("batch_process_duration_seconds", stage=stage)
         self._event_delay = instruments.histogram("event_delay_seconds", stage=stage)
         self._fire_delay = instruments.histogram("deadline_fire_delay_seconds", stage=stage)
+
+        for outcome in _ABORTED.values():  # a series that begins at 1 has not increased, for Prometheus
+            instruments.counter("transactions_total", stage=stage, outcome=outcome)
+        if stage == _READS_REPORTS:
+            for channel in get_args(Channel):
+                for kind in get_args(ReportKind):
+                    instruments.counter("delivery_reports_total", channel=channel, kind=kind)
 
     # The engine's callbacks.
 

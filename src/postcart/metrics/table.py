@@ -49,6 +49,7 @@ METRICS: tuple[Metric, ...] = (
     Metric("consumer_group_lag_seconds", "gauge", ("group", "topic", "partition"),
            "Age of the oldest record that the group has not committed; 0 if it has committed all.", "lag exporter"),
     Metric("consumer_group_members", "gauge", ("group",), "Members of the group.", "lag exporter"),
+    Metric("lag_measured_timestamp_seconds", "gauge", (), "When the lag exporter last measured.", "lag exporter"),
     Metric("records_received_total", "counter", ("stage", "topic"), "Records taken in.", "worker"),
     Metric("records_processed_total", "counter", ("stage", "topic", "outcome"),
            "What became of them: applied, repeated, late or dead.", "worker"),
