@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from postcart.cli import config, dead, demo, events, lag, preview, replay, simulate, topics, worker
+from postcart.cli import bounces, config, dead, demo, events, lag, preview, replay, simulate, topics, worker
 from postcart.cli.failures import Root, say
 from postcart.cli.setup import use_config_file
 
-_ORDER = ("demo", "worker", "topics", "config", "events", "simulate", "replay", "preview", "dead", "lag")
+_ORDER = ("demo", "worker", "topics", "config", "events", "simulate", "replay", "preview", "bounces", "dead", "lag")
 
 
 class Postcart(Root):
@@ -71,6 +71,7 @@ app.add_typer(events.app, name="events")
 app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(preview.preview)
+app.command()(bounces.bounces)
 app.add_typer(dead.app, name="dead")
 app.command()(lag.lag)
 app.command()(demo.demo)

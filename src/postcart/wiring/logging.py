@@ -30,6 +30,7 @@ NOISY: Mapping[str, int] = {
     "testcontainers": logging.WARNING,
     "mail.log": logging.WARNING,  # aiosmtpd names every peer and command
     "mail.error": logging.ERROR,
+    "flufl.bounce": logging.CRITICAL,  # it tells of each exception over mails that nobody vouches for
 }
 """Libraries that tell their inner life at info, and from which level on they are heard."""
 
