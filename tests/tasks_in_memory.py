@@ -284,6 +284,7 @@ def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
             RECEIPTS: RecordDecoder(Receipt, stage="journey"),
         },
         sealer=NoSealer(),
+        contact_id=lambda channel, point: f"{channel}:{point}",
         partitions=PARTITIONS,
         disorder_ms=DISORDER_MS,
         exact_idle=exact_idle,

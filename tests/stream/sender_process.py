@@ -116,6 +116,9 @@ def topics(prefix: str) -> SenderTopics:
         claims=f"{prefix}claims.email",
         receipts=f"{prefix}receipts",
         dead=f"{prefix}dead",
+        decisions=f"{prefix}decisions",
+        catalog=f"{prefix}catalog",
+        suppressions=f"{prefix}suppressions",
     )
 
 

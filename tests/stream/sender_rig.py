@@ -54,6 +54,7 @@ class Rig:
         self.partitions = partitions
         self.folder = folder
         names = ("jobs.email.transactional", "jobs.email.marketing", "gate", "keys", "claims.email", "receipts", "dead")
+        names += ("decisions", "catalog", "suppressions")
         cluster.create({f"{self.prefix}{name}": partitions for name in names})
         self._commit_earliest()
         self._producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})

@@ -1,7 +1,9 @@
 """What follows from a provider's answer; backoff; the channel's health."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from postcart.errors import (
     ChannelUnavailable,
@@ -101,21 +103,42 @@ def test_unanswered() -> None:
 
 @given(st.uuids(), st.integers(1, 50))
 def test_backoff_grows_within_bounds(job_id: object, attempt: int) -> None:
-    """Law: deterministic, 30 s ± 20 % at first, never above 1 h."""
+    """Law: deterministic, 30 s and a little at first, doubling, never below 30 s nor above 1 h."""
     wait = job_backoff_ms(str(job_id), attempt)
     assert wait == job_backoff_ms(str(job_id), attempt)
-    plain = min(30_000 * 2 ** (attempt - 1), JOB_MOST_MS)
-    assert 0.8 * plain - 1 <= wait <= min(1.2 * plain + 1, JOB_MOST_MS)
+    plain = min(30_000 * 2 ** (attempt - 1), JOB_MOST_MS / 1.4)
+    assert plain - 1 <= wait <= min(1.4 * plain + 1, JOB_MOST_MS)
 
 
-def test_jitter_spreads_jobs() -> None:
-    """Jobs deferred together don't all come back together."""
-    waits = {job_backoff_ms(f"job-{number}", 1) for number in range(100)}
+@pytest.mark.parametrize("attempt", [1, 30])
+def test_jitter_spreads_jobs(attempt: int) -> None:
+    """Jobs deferred together don't all come back together, at the longest wait neither."""
+    waits = {job_backoff_ms(f"job-{number}", attempt) for number in range(100)}
     assert len(waits) > 90
 
 
+def test_deferred_for_three_days_is_blocked() -> None:
+    """Until then it goes back, however often; afterwards the job ends, with the server's own words."""
+    error = DeliveryDeferred("greylisted", status="451 4.7.1")
+    at_the_end = of_error(error, job(), now_ms=0, resent=False, failures=0, deferred_s=72 * 3600.0)
+    assert isinstance(at_the_end.ending, GiveBack)
+    blocked = of_error(error, job(), now_ms=0, resent=False, failures=0, deferred_s=72 * 3600.0 + 1)
+    assert isinstance(blocked.ending, Settle)
+    assert (blocked.ending.outcome, blocked.ending.status) == ("rejected", "451 4.7.1")
+    assert "greylisted" in (blocked.ending.detail or "")
+
+
+def test_a_redriven_job_waits_in_its_line() -> None:
+    """JOURNEY has had its end and would not send it again: deferred, it stays with the sender."""
+    redriven = structs.replace(job(), revision=1)
+    error = DeliveryDeferred("greylisted", status="451", retry_after_ms=90_000)
+    assert of_error(error, redriven, now_ms=0, resent=False, failures=0).ending == Release(90.0)
+    later = of_error(error, redriven, now_ms=0, resent=False, failures=5).ending
+    assert later == Release(job_backoff_ms("j", 6) / 1000)
+
+
 def test_credentials_pause_at_once() -> None:
-    """One probe at a time, further and further apart; an answer opens the channel."""
+    """One probe at a time, further and further apart; an answer ends the pause."""
     health = ChannelHealth(first_probe_s=1.0, most_probe_s=3.0)
     assert health.allowance(0.0) is None
     assert health.failed(0.0, at_once=True)
@@ -127,10 +150,23 @@ def test_credentials_pause_at_once() -> None:
     health.probing()
     health.failed(3.0)
     assert health.wake_at() == 6.0
+    assert not health.works(), "an answer to what was under way before is no probe's"
+    assert health.state == "paused"
     health.probing()
     assert health.works()
-    assert health.state == "open"
+    assert health.state == "ramping"
     assert not health.works()
+
+
+def test_one_probe_a_minute() -> None:
+    """The first after a minute, and then one each minute."""
+    health = ChannelHealth()
+    health.failed(0.0, at_once=True)
+    for minute in range(1, 5):
+        assert health.allowance(60.0 * minute - 0.1) == 0
+        assert health.allowance(60.0 * minute) == 1
+        health.probing()
+        health.failed(60.0 * minute)
 
 
 def test_an_outage_pauses_after_five_in_a_row() -> None:
@@ -140,7 +176,7 @@ def test_an_outage_pauses_after_five_in_a_row() -> None:
     health.works()
     assert [health.failed(0.0) for _ in range(5)] == [False] * 4 + [True]
     assert not health.failed(0.0), "sends that were under way change nothing"
-    assert health.wake_at() == 1.0
+    assert health.wake_at() == 60.0
 
 
 def test_a_probe_without_an_answer() -> None:
@@ -149,7 +185,62 @@ def test_a_probe_without_an_answer() -> None:
     health.failed(0.0, at_once=True)
     health.probing()
     health.given_up()
-    assert health.allowance(1.0) == 1
+    assert health.allowance(60.0) == 1
+
+
+def test_the_ramp_after_recovery() -> None:
+    """2 in flight, then 4, then 8: each after as many answers; what is in flight counts; then without bound."""
+    health = ChannelHealth(in_flight=12)
+    health.failed(0.0, at_once=True)
+    health.probing()
+    health.works()
+    allowed = []
+    while health.state == "ramping":
+        window = health.allowance(60.0)
+        assert health.allowance(60.0, in_flight=window or 0) == 0
+        assert health.allowance(60.0, in_flight=99) == 0
+        allowed.append(window)
+        for _ in range(window or 0):
+            health.works()
+    assert allowed == [2, 4, 8]
+    assert health.allowance(60.0) is None
+
+
+def test_a_failure_in_the_ramp_pauses_again() -> None:
+    """One is enough, and the pauses go on growing until the channel has fully recovered."""
+    health = ChannelHealth(first_probe_s=1.0, most_probe_s=60.0)
+    health.failed(0.0, at_once=True)
+    health.probing()
+    health.works()
+    assert health.failed(5.0)
+    assert (health.state, health.wake_at()) == ("paused", 7.0)
+
+
+@given(st.lists(st.sampled_from(["works", "failed", "refused", "take", "given_up"]), max_size=80))
+def test_a_pause_lets_one_probe_out_at_a_time(steps: list[str]) -> None:
+    """Law: from a pause on, nothing but a single probe is out until it was answered; the ramp ends at the limit."""
+    health, now, out = ChannelHealth(in_flight=8), 0.0, 0
+    for step in steps:
+        now += 30.0
+        if step == "take":
+            room = health.allowance(now, in_flight=out)
+            taken = 8 - out if room is None else min(room, 8 - out)
+            if health.state == "paused":
+                assert (room or 0) <= 1
+            if health.state == "probing":
+                assert room == 0
+            if taken:
+                health.probing()
+            out += max(0, taken)
+        elif step == "given_up":
+            health.given_up()
+        else:
+            out = max(0, out - 1)
+            if step == "works":
+                health.works()
+            else:
+                health.failed(now, at_once=step == "refused")
+        assert out <= 8
 
 
 def test_probe_backoff() -> None:

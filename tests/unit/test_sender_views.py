@@ -6,13 +6,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from postcart.adapters.clock import WallClock
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.errors import Fenced
 from postcart.events.jobs import GatePerson, GateProgress
 from postcart.senders.claims import ClaimBook
 from postcart.senders.config import SenderConfig, SenderTopics
 from postcart.senders.desk import Desk
-from postcart.senders.gate import Freshness
+from postcart.senders.freshness import Freshness
 from postcart.senders.gate_view import GateView
 from postcart.senders.positions import Positions
 from postcart.senders.state import SenderState
@@ -20,7 +21,16 @@ from postcart.senders.watchdog import Watchdog
 
 encode = msgspec.json.encode
 TOPICS = SenderTopics(
-    transactional="t", marketing="m", gate="gate", keys="keys", claims="claims", receipts="receipts", dead="dead"
+    transactional="t",
+    marketing="m",
+    gate="gate",
+    keys="keys",
+    claims="claims",
+    receipts="receipts",
+    dead="dead",
+    decisions="decisions",
+    catalog="catalog",
+    suppressions="suppressions",
 )
 
 
@@ -59,6 +69,8 @@ def test_freshness() -> None:
     view.gate_position(8)
     assert view.freshness(now_s=12.0, real_ms=7_000) == Freshness(1.0, 2_000)
     assert len(view) == 0
+    view.gate_record(b"!progress:0", encode(GateProgress(partition=0, orders_read_ms=6_000, carts_read_ms=4_000)))
+    assert view.freshness(now_s=12.0, real_ms=7_000) == Freshness(1.0, 1_000, 3_000)
 
 
 def test_loaded_when_both_were_read() -> None:
@@ -101,7 +113,7 @@ def test_watchdog_ends_a_standing_partition() -> None:
             worker_name="w",
             topics=TOPICS,
             adapter=unused,
-            clock=unused,
+            clock=WallClock(),
         )
         state, desk = state_with_desk(config)
         dog = Watchdog(config, state, offsets=unused)
@@ -126,7 +138,12 @@ def test_offsets_that_moved() -> None:
     async def scenario() -> None:
         unused: Any = None
         config = SenderConfig(
-            client=ClientSettings(bootstrap=""), group="g", worker_name="w", topics=TOPICS, adapter=unused, clock=unused
+            client=ClientSettings(bootstrap=""),
+            group="g",
+            worker_name="w",
+            topics=TOPICS,
+            adapter=unused,
+            clock=WallClock(),
         )
         _, desk = state_with_desk(config)
         assert desk.moved() == {}

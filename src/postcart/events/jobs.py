@@ -121,11 +121,18 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     cancelled: dict[str, Stop] = {}
 
 
-class GateProgress(Struct, frozen=True, gc=False, kw_only=True, tag_field="type", tag="progress"):
-    """JOURNEY had read shop.orders of this partition to its high watermark at this *real* wall time (ms)."""
+class GateProgress(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="progress"):
+    """How far JOURNEY is on this partition, in *real* wall time (ms): what was appended before that is in the gate.
+
+    Attributes:
+        orders_read_ms: Orders, consents and profiles had been read to their high watermarks.
+        carts_read_ms: All of DETECT's tasks had read sessions and carts, and JOURNEY what they told; 0 while they have
+            told nothing, None where it is not told: in a replay.
+    """
 
     partition: int
     orders_read_ms: int
+    carts_read_ms: int | None = None
 
 
 GateRecord = GatePerson | GateProgress
@@ -141,6 +148,7 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
             None where this one may (nothing was handed to a provider, or it is to be sent once more).
         offset: Of the job's record in its topic, to find it again.
         resent: An earlier send of the job ended without an answer: another such end is final.
+        revision: The job's.
     """
 
     job_id: str
@@ -154,6 +162,7 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     outcome: Outcome | None = None
     offset: int | None = None
     resent: bool = False
+    revision: int = 0
 
 
 class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="receipt"):

@@ -3,12 +3,13 @@
 Owns: the form of gate records and the sealing of contact points. Must not: decide what stops a job.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 from msgspec import structs
 
-from postcart.domain.journey.person import Person
+from postcart.domain.journey.person import Person, contact_ids_of
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress
 from postcart.events.shop import ProfileUpdated
 from postcart.processors.engine.task import Output
@@ -30,25 +31,39 @@ class GateWriter:
     """Collects what is to be told to the senders until the transaction is written."""
 
     def __init__(
-        self, gate_topic: str, keys_topic: str, sealer: ContactSealer, partition: int, progress_interval_ms: int
+        self,
+        *,
+        gate_topic: str,
+        keys_topic: str,
+        sealer: ContactSealer,
+        contact_id: Callable[[str, str], str],
+        partition: int,
+        progress_interval_ms: int,
     ) -> None:
         self._gate_topic = gate_topic
         self._keys_topic = keys_topic
         self._sealer = sealer
+        self._contact_id = contact_id
         self._partition = partition
         self._progress_interval_ms = progress_interval_ms
         self._changed: dict[str, Person] = {}
         self._keys: list[Output] = []
+        self._sealed: set[str] = set()
         self._read_ms = 0
+        self._carts_ms: int | None = None
         self._told_ms = 0
         self._encode = msgspec.json.Encoder().encode
 
     def sealed(self, person: Person, profile: ProfileUpdated) -> ProfileUpdated:
-        """The profile with its contact points encrypted: in clear they are never stored. Makes the person's key."""
+        """The profile with its contact points encrypted: in clear they are never stored. Makes the person's key.
+
+        The person keeps their opaque ids, as long as the profile may still count.
+        """
         if person.wrapped_key is None:
             person.wrapped_key = self._sealer.new_key()
             self._keys.append(Output(self._keys_topic, person.person_id.encode(), person.wrapped_key))
         wrapped = person.wrapped_key
+        self._keep_contact_ids(person, profile)
 
         def seal(text: str | None) -> str | None:
             return self._sealer.seal(wrapped, person.person_id, text) if text else None
@@ -59,9 +74,9 @@ class GateWriter:
         """The person's gate record is to be written."""
         self._changed[person.person_id] = person
 
-    def orders_read(self, real_ms: int) -> None:
-        """Orders had been read to their high watermark at this real wall time."""
-        self._read_ms = real_ms
+    def read_up_to(self, orders_ms: int, carts_ms: int | None) -> None:
+        """How far JOURNEY and DETECT had read, in real wall time; see ``GateProgress``."""
+        self._read_ms, self._carts_ms = orders_ms, carts_ms
 
     @property
     def pending(self) -> bool:
@@ -75,15 +90,29 @@ class GateWriter:
     def drain(self) -> list[Output]:
         """The records to write; forgets them."""
         outputs, self._keys = self._keys, []
+        self._sealed.clear()
         for person in self._changed.values():
             outputs.append(Output(self._gate_topic, person.person_id.encode(), self._encode(gate_record(person))))
         self._changed = {}
         if self._progress_is_due or (outputs and self._read_ms > self._told_ms):
-            progress = GateProgress(partition=self._partition, orders_read_ms=self._read_ms)
+            progress = GateProgress(
+                partition=self._partition, orders_read_ms=self._read_ms, carts_read_ms=self._carts_ms
+            )
             key = f"!progress:{self._partition}".encode()
             outputs.append(Output(self._gate_topic, key, self._encode(progress), self._partition))
             self._told_ms = self._read_ms
         return outputs
+
+    def _keep_contact_ids(self, person: Person, profile: ProfileUpdated) -> None:
+        self._sealed.add(profile.id)
+        waiting = {item.id for item in person.pending if isinstance(item, ProfileUpdated)}
+        needed = self._sealed | waiting | ({person.profile.id} if person.profile else set())
+        kept = {key: found for key, found in person.contact_ids.items() if key.rpartition("/")[0] in needed}
+        points = {"email": profile.email, "sms": profile.phone}
+        new = {
+            f"{profile.id}/{channel}": self._contact_id(channel, point) for channel, point in points.items() if point
+        }
+        person.contact_ids = kept | new
 
 
 def gate_record(person: Person) -> GatePerson:
@@ -95,6 +124,7 @@ def gate_record(person: Person) -> GatePerson:
     return GatePerson(
         person_id=person.person_id,
         contacts={channel: sealed for channel, sealed in contacts.items() if sealed},
+        contact_ids=contact_ids_of(person),
         name=profile.name if profile else None,
         locale=profile.locale if profile else None,
         time_zone=profile.time_zone if profile else None,

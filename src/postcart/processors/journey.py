@@ -55,6 +55,7 @@ class JourneyConfig:
 
     Attributes:
         decoders: By input topic.
+        contact_id: Opaque id of a channel's contact point.
         partitions: Of DETECT: a task of it writes its clock to every signals partition.
         real_ms: Real wall time, for the gate's progress.
         progress_interval_ms: How often, in real time, the gate is told how far orders were read.
@@ -64,6 +65,7 @@ class JourneyConfig:
     topics: JourneyTopics
     decoders: Mapping[str, BatchDecoder]
     sealer: ContactSealer
+    contact_id: Callable[[str, str], str]
     partitions: int
     disorder_ms: int
     exact_idle: bool
@@ -90,7 +92,15 @@ class JourneyTask:
             (topics.orders, topics.profiles), disorder_ms=config.disorder_ms, exact_idle=config.exact_idle
         )
         self._clocks = TaskClocks(config.partitions)
-        self._gate = GateWriter(topics.gate, topics.keys, config.sealer, partition, config.progress_interval_ms)
+        self._gate = GateWriter(
+            gate_topic=topics.gate,
+            keys_topic=topics.keys,
+            sealer=config.sealer,
+            contact_id=config.contact_id,
+            partition=partition,
+            progress_interval_ms=config.progress_interval_ms,
+        )
+        self._read_ms = dict.fromkeys((topics.orders, topics.profiles, topics.consents), 0)
         self._outputs: list[Output] = []
         self._fired_ms = -1
         self._newest_ms = 0
@@ -132,8 +142,7 @@ class JourneyTask:
             self._config.metrics.delayed((now_ms - self._newest_ms) / 1_000)
             self._newest_ms = 0
         self._watermark.idle(idle)
-        if self._config.topics.orders in idle:
-            self._gate.orders_read(self._config.real_ms())
+        self._tell_progress(idle)
         clock_ms = self._clock_ms()
         if clock_ms is None or clock_ms <= self._fired_ms:
             return
@@ -147,6 +156,22 @@ class JourneyTask:
         if limit > 0:
             self._fired_ms = clock_ms
         self._config.metrics.clock(self._partition, clock_ms)
+
+    def _tell_progress(self, idle: Mapping[str, int]) -> None:
+        """How fresh the gate is, by when watermarks were asked for: not by now, as this process may have stood still.
+
+        In a replay those are event times, and freshness, being a matter of real time, can only be told by now.
+        """
+        if self._config.exact_idle:
+            if self._config.topics.orders in idle:
+                self._gate.read_up_to(self._config.real_ms(), None)
+            return
+        for topic in self._read_ms.keys() & idle.keys():
+            self._read_ms[topic] = max(self._read_ms[topic], idle[topic])
+        carts_ms = self._clocks.clock_ms
+        # A clock of T says that everything appended up to T and the allowed disorder has been read.
+        known_ms = 0 if carts_ms is None else carts_ms + self._config.disorder_ms
+        self._gate.read_up_to(min(self._read_ms.values()), known_ms)
 
     def pending(self) -> bool:
         """See Task."""

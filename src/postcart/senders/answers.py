@@ -23,6 +23,9 @@ from postcart.senders.provider import Accepted
 ChannelWord = Literal["works", "failed", "refused"]
 """What an answer says about the channel: it works, it failed, it refuses our credentials."""
 
+BLOCK_S = 72 * 3600.0
+"""Deferred for longer than this, a job counts as blocked (delivery rules, "Retries of a send")."""
+
 _DETAIL_MOST = 200
 _RETRY_FIRST_S = 0.5
 _RETRY_MOST_S = 30.0
@@ -44,7 +47,15 @@ def of_acceptance(accepted: Accepted) -> Meaning:
     return Meaning(ending, "accepted", "works")
 
 
-def of_error(error: DeliveryError | RenderError, job: Job, *, now_ms: int, resent: bool, failures: int) -> Meaning:
+def of_error(
+    error: DeliveryError | RenderError,
+    job: Job,
+    *,
+    now_ms: int,
+    resent: bool,
+    failures: int,
+    deferred_s: float = 0.0,
+) -> Meaning:
     """What an error of preparing or sending means.
 
     Args:
@@ -53,6 +64,7 @@ def of_error(error: DeliveryError | RenderError, job: Job, *, now_ms: int, resen
         now_ms: On the worker's clock: ``not_before_ms`` is on it.
         resent: An earlier send of the job ended without an answer.
         failures: How often in a row the channel did not take this job up.
+        deferred_s: For how long a provider has been deferring it; 0 the first time.
     """
     detail = str(error)[:_DETAIL_MOST]
     if isinstance(error, RenderError):
@@ -67,7 +79,22 @@ def of_error(error: DeliveryError | RenderError, job: Job, *, now_ms: int, resen
     if isinstance(error, ChannelUnavailable):
         wait_s = min(_RETRY_MOST_S, _RETRY_FIRST_S * 2.0 ** min(failures, 20))
         return Meaning(Release(wait_s), "unavailable", "failed", detail)
+    return _deferred(error, job, now_ms=now_ms, failures=failures, deferred_s=deferred_s)
+
+
+def _deferred(error: DeliveryError, job: Job, *, now_ms: int, failures: int, deferred_s: float) -> Meaning:
+    """Not before the server's own wish, nor before the backoff; after 72 h it counts as a block.
+
+    JOURNEY sends the next attempt; a redriven job it does not know any more: that one waits in its line.
+    """
+    detail = str(error)[:_DETAIL_MOST]
+    if deferred_s > BLOCK_S:
+        said = f"deferred for {deferred_s / 3600:.0f} h, which counts as a block: {detail}"[:_DETAIL_MOST]
+        return Meaning(Settle("rejected", status=error.status, detail=said), "rejected", "works")
     asked_ms = error.retry_after_ms or 0 if isinstance(error, DeliveryDeferred) else 0
+    if job.revision:
+        wait_ms = max(asked_ms, job_backoff_ms(job.job_id, job.attempt + failures))
+        return Meaning(Release(wait_ms / 1000), "deferred", "works", detail)
     not_before_ms = now_ms + max(asked_ms, job_backoff_ms(job.job_id, job.attempt))
     return Meaning(GiveBack(not_before_ms, status=error.status, detail=detail), "deferred", "works")
 

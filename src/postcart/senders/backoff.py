@@ -9,13 +9,16 @@ JOB_FIRST_MS = 30_000
 JOB_MOST_MS = 3_600_000
 """A single job's trouble: 30 s, doubling to 1 h (delivery rules, "Retries of a send")."""
 
-_JITTER = 0.2
+_JITTER = 0.4
 
 
 def job_backoff_ms(job_id: str, attempt: int) -> int:
-    """How long to wait after attempt ``attempt`` (from 1) was deferred, in milliseconds, ±20 %, at most 1 h."""
-    plain: int = min(JOB_FIRST_MS << min(attempt - 1, 20), JOB_MOST_MS)
-    return min(JOB_MOST_MS, round(plain * (1 - _JITTER + 2 * _JITTER * _share(f"{job_id}/{attempt}"))))
+    """How long to wait after attempt ``attempt`` (from 1) was deferred, in milliseconds: 30 s to 1 h.
+
+    Up to 40 % more than the plain doubling, never less; also at the longest wait jobs don't come back together.
+    """
+    plain = min(JOB_FIRST_MS << min(attempt - 1, 20), JOB_MOST_MS / (1 + _JITTER))
+    return round(plain * (1 + _JITTER * _share(f"{job_id}/{attempt}")))
 
 
 def probe_backoff_s(failures: int, *, first_s: float, most_s: float) -> float:

@@ -4,21 +4,29 @@ Owns: the state machine of a claim, and the bound of what is remembered. Must no
 
 A job is *free* until a claim for it is committed, *claimed* until that claim is settled or released, and *spent* once
 it has its final outcome. A released claim frees either the same attempt (nothing was handed to a provider; the job is
-still in line) or the next one (``not_accepted``; JOURNEY sends the job again).
+still in line) or the next one (``not_accepted``; JOURNEY sends the job again). A job that ended without having been
+handed over (rejected, suppressed) is free once more for a later *revision*, an edited redrive; never after accepted or
+uncertain.
 """
 
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from postcart.events.jobs import Claim, Job
+from postcart.events.jobs import Claim, Job, Outcome
 
 Standing = Literal["free", "claimed", "spent"]
 
+_AGAIN: frozenset[Outcome | None] = frozenset({"rejected", "suppressed"})
+"""Outcomes after which nobody can have the message."""
+
 
 class _Released(NamedTuple):
+    revision: int
     attempt: int
-    """The lowest attempt that may be claimed."""
+    """The lowest attempt of that revision that may be claimed."""
     resent: bool
+    since_ms: int | None
+    """When a provider first deferred it, real wall time."""
 
 
 class ClaimBook:
@@ -30,7 +38,7 @@ class ClaimBook:
 
     def __init__(self, remember: int) -> None:
         self._remember = remember
-        self._settled: dict[bytes, None] = {}
+        self._settled: dict[bytes, int] = {}
         self._released: dict[bytes, _Released] = {}
         self.open: dict[str, Claim] = {}
         """Claimed and neither released nor settled, by job id."""
@@ -38,38 +46,66 @@ class ClaimBook:
     def __len__(self) -> int:
         return len(self.open) + len(self._released) + len(self._settled)
 
-    def standing(self, job_id: str, attempt: int) -> Standing:
+    def standing(self, job_id: str, attempt: int, revision: int = 0) -> Standing:
         """Whether this attempt of the job may be claimed now."""
         key = _compact(job_id)
-        if key in self._settled:
-            return "spent"
+        settled = self._settled.get(key)
+        if settled is not None:
+            return "free" if revision >= settled else "spent"
         if job_id in self.open:
             return "claimed"
         released = self._released.get(key)
-        return "spent" if released is not None and attempt < released.attempt else "free"
+        if released is None:
+            return "free"
+        return "free" if revision == released.revision and attempt >= released.attempt else "spent"
 
     def resent(self, job_id: str) -> bool:
         """Whether an earlier send of the job ended without an answer: the next one is the last."""
         released = self._released.get(_compact(job_id))
         return released is not None and released.resent
 
+    def deferred_since_ms(self, job_id: str) -> int | None:
+        """When a provider first deferred this job, real wall time; None if none has."""
+        released = self._released.get(_compact(job_id))
+        return None if released is None else released.since_ms
+
     def fold(self, claim: Claim) -> None:
-        """Take note of a committed claim record. Idempotent; a settled job stays settled whatever comes after."""
+        """Take note of a committed claim record. Idempotent.
+
+        A settled job stays settled whatever comes after, but for a later revision of one that was handed to nobody.
+        """
         key = _compact(claim.job_id)
+        if claim.revision < max(self._settled.get(key, 0), self._living(claim.job_id, key)):
+            return
         if claim.state == "settled":
             self.open.pop(claim.job_id, None)
             self._released.pop(key, None)
-            self._settled[key] = None
+            self._settled.pop(key, None)  # the order of the dict is the age of what is in it
+            self._settled[key] = claim.revision + 1 if claim.outcome in _AGAIN else _NEVER
             if len(self._settled) > self._remember:
                 del self._settled[next(iter(self._settled))]
-        elif key in self._settled:
             return
-        elif claim.state == "claimed":
+        self._settled.pop(key, None)
+        if claim.state == "claimed":
             self.open[claim.job_id] = claim
+            return
+        self.open.pop(claim.job_id, None)
+        former = self._released.get(key)
+        since_ms = former.since_ms if former is not None and former.revision == claim.revision else None
+        if claim.outcome != "not_accepted":
+            self._released[key] = _Released(claim.revision, claim.attempt, claim.resent, since_ms)
         else:
-            self.open.pop(claim.job_id, None)
-            following = claim.attempt + 1 if claim.outcome == "not_accepted" else claim.attempt
-            self._released[key] = _Released(following, claim.resent)
+            since_ms = claim.at_ms if since_ms is None else since_ms
+            self._released[key] = _Released(claim.revision, claim.attempt + 1, claim.resent, since_ms)
+
+    def _living(self, job_id: str, key: bytes) -> int:
+        """The revision that is claimed or released now; 0 for none."""
+        claimed, released = self.open.get(job_id), self._released.get(key)
+        return max(claimed.revision if claimed else 0, released.revision if released else 0)
+
+
+_NEVER = 1 << 60
+"""The revision that may be claimed again where none may."""
 
 
 def claim_of(job: Job, *, offset: int, at_ms: int, resent: bool = False) -> Claim:
@@ -87,6 +123,7 @@ def claim_of(job: Job, *, offset: int, at_ms: int, resent: bool = False) -> Clai
         episode_id=job.episode_id,
         step=job.step,
         attempt=job.attempt,
+        revision=job.revision,
         state="claimed",
         at_ms=at_ms,
         purpose=job.purpose,

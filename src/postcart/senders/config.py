@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from postcart.adapters.rdkafka.settings import ClientSettings
+from postcart.codecs.avro_schemas import SchemaSource
 from postcart.events.jobs import Purpose
 from postcart.senders.gate import GateRules
 from postcart.senders.health import SenderHealth
@@ -35,7 +36,7 @@ class SenderClock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderTopics:
-    """Names of the topics; all have the same partition count."""
+    """Names of the topics; all but ``catalog`` and ``suppressions`` have the same partition count."""
 
     transactional: str
     marketing: str
@@ -44,6 +45,9 @@ class SenderTopics:
     claims: str
     receipts: str
     dead: str
+    decisions: str
+    catalog: str
+    suppressions: str
 
     @property
     def jobs(self) -> tuple[str, str]:
@@ -89,9 +93,9 @@ class SenderLimits:
     """A job that must wait longer than this for quiet hours goes back to JOURNEY."""
     stall_s: float = 60.0
     """A partition that stands still so long, although there are jobs and room for them, ends the process."""
-    first_probe_s: float = 1.0
+    first_probe_s: float = 60.0
     most_probe_s: float = 60.0
-    """Pauses of a channel that does not work."""
+    """Pauses of a channel that does not work: one probe a minute (delivery rules, "Retries of a send")."""
 
     @property
     def silent_after_s(self) -> float:
@@ -119,4 +123,6 @@ class SenderConfig:
     metrics: SenderMetrics = field(default_factory=NoMetrics)
     health: SenderHealth = field(default_factory=SenderHealth)
     """Kept up to date by the sender; whoever serves probes reads it."""
+    registry: SchemaSource | None = None
+    """Resolves the schemas of the catalogue."""
     fault: Callable[[FaultPoint], None] = no_fault

@@ -9,6 +9,7 @@ import contextlib
 from typing import NamedTuple
 
 import structlog
+from msgspec import structs
 
 from postcart.adapters.rdkafka.transaction import Record
 from postcart.events.jobs import Claim
@@ -22,7 +23,7 @@ from postcart.senders.doorkeeper import Doorkeeper
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.item import Ended, Ending, Entry, Item, Release, Settle
 from postcart.senders.ledger import Ledger
-from postcart.senders.records import Stamp, entry_of, to_records
+from postcart.senders.records import Stamp, entry_of, judged_record, to_records
 from postcart.senders.state import SenderState
 from postcart.senders.throttle import Throttle
 
@@ -101,10 +102,10 @@ class Cycle:
     # -- before the commit ------------------------------------------------------------------------------------------
 
     def _gather(self) -> _Round:
+        begun_s = elapsed_s()  # before the gate is asked: a claim is as old as what it relies on
         chosen = self._doorkeeper.choose()  # may add to what has ended: suppressed jobs
         clock = self._config.clock
         real_ms, now_ms = clock.real_ms(), clock.now_ms()
-        begun_s = elapsed_s()
         ended = [end for end in self._state.ended if end.item.partition in self._state.desks]
         self._state.ended = []
         dead, self._state.dead = self._state.dead, []
@@ -128,7 +129,10 @@ class Cycle:
             touched.add(item.source)
             claim = claim_of(item.job, offset=item.offset, at_ms=real_ms, resent=item.resent)
             at_ms = item.job.due_ms if now_ms is None else now_ms
-            entries.append((end, self._entry(claim, end.ending, item.partition, at_ms=at_ms, real_ms=real_ms)))
+            entry = self._entry(claim, end.ending, item.partition, at_ms=at_ms, real_ms=real_ms)
+            if entry.receipt is not None and end.result is not None:  # something was tried, at this contact point
+                entry = entry._replace(receipt=structs.replace(entry.receipt, contact_id=item.contact_id))
+            entries.append((end, entry))
         silent = self._unanswered(touched, real_ms=real_ms, at_ms=real_ms if now_ms is None else now_ms)
         return _Round(claims, entries, silent, dead, self._offsets(touched, hurry=bool(dead)))
 
@@ -178,6 +182,8 @@ class Cycle:
         entries += [entry for _, entry in gathered.ended]
         entries += [entry for _, _, entry in gathered.silent]
         records = [r for entry in entries for r in to_records(entry, claims=topics.claims, receipts=topics.receipts)]
+        judged = [item.judged for item, _ in gathered.claims] + [end.judged for end, _ in gathered.ended]
+        records += [judged_record(one, topics.decisions) for one in judged if one is not None]
         for end, _ in gathered.ended:
             if isinstance(end.ending, Settle) and end.ending.dead is not None:
                 stage = self._config.adapter.channel
@@ -213,7 +219,7 @@ class Cycle:
             desk.unwritten -= 1
         if isinstance(end.ending, Release):
             end.item.resent = entry.claim.resent
-            end.item.failures += end.result == "unavailable"
+            end.item.failures += end.result in {"unavailable", "deferred"}
             self._state.scheduler.put_back(end.item, elapsed_s() + end.ending.wait_s)
         else:
             self._state.scheduler.finish(end.item)

@@ -57,7 +57,7 @@ class Dispatcher:
         error: DeliveryError | RenderError
         try:
             message = await asyncio.get_running_loop().run_in_executor(
-                self._threads, config.adapter.prepare, item.job, item.person, item.wrapped_key
+                self._threads, config.adapter.prepare, item.message or item.job, item.person, item.wrapped_key
             )
             if not ours():
                 return Meaning(Release(), "left", None)
@@ -79,4 +79,5 @@ class Dispatcher:
             now_ms=item.job.due_ms if now_ms is None else now_ms,
             resent=item.resent,
             failures=item.failures,
+            deferred_s=0.0 if item.since_ms is None else (config.clock.real_ms() - item.since_ms) / 1000,
         )

@@ -3,10 +3,17 @@
 Owns: gathering what the gate needs to know, and what a verdict means for the line. Must not: claim.
 """
 
+from typing import Literal
+
+from postcart.events.decisions import Judged
+from postcart.events.jobs import GatePerson, Job
+from postcart.events.times import from_ms
 from postcart.senders.config import SenderConfig
 from postcart.senders.desk import Desk
 from postcart.senders.elapsed import elapsed_s
-from postcart.senders.gate import Freshness, Known, Suppress, Verdict, Wait, WaitReason, judge, moment
+from postcart.senders.freshness import Freshness
+from postcart.senders.gate import Judgement, Known, Suppress, Wait, WaitReason, judge, moment
+from postcart.senders.goods import Variant
 from postcart.senders.item import Ended, GiveBack, Item, Settle
 from postcart.senders.state import SenderState
 
@@ -14,11 +21,16 @@ _AGAIN_S: dict[WaitReason, float] = {
     "clock_unknown": 0.1,
     "gate_behind": 0.1,
     "orders_behind": 0.5,
+    "carts_behind": 0.5,
+    "tables_behind": 0.1,
     "person_unknown": 0.5,
     "key_missing": 1.0,
     "quiet_hours": 1.0,
 }
 """When to look again."""
+
+_LOOKS = 200
+"""While few may be claimed: so many are judged in a round at most, to find those that still go out."""
 
 
 class Doorkeeper:
@@ -35,29 +47,48 @@ class Doorkeeper:
 
     def choose(self) -> list[Item]:
         """Jobs that may be claimed now; the others are put back, suppressed or handed back to JOURNEY."""
-        state = self._state
+        scheduler, health = self._state.scheduler, self._state.health
         now_s = elapsed_s()
-        allowed = state.health.allowance(now_s)
-        room = state.scheduler.room
-        most = room if allowed is None else min(room, allowed)
-        chosen = []
-        for item in state.scheduler.take(most, now_s, self._is_open):
-            desk = state.desks[item.partition]
-            if desk.book.standing(item.job.job_id, item.job.attempt) != "free":
-                desk.positions[item.topic].let_go(item.offset)
-                state.scheduler.finish(item)
-                self._config.metrics.jobs_repeated(item.job.purpose, 1)
-                continue
-            verdict = self._judge(desk, item)
-            if isinstance(verdict, Suppress):
-                state.end(Ended(item, Settle("suppressed", reason=verdict.reason)))
-            elif isinstance(verdict, Wait):
-                self._wait(item, verdict)
-            else:
-                chosen.append(item)
+        allowed = health.allowance(now_s, in_flight=scheduler.in_flight)
+        most = scheduler.room if allowed is None else min(scheduler.room, allowed)
+        chosen: list[Item] = []
+        looks = 0
+        while len(chosen) < most and looks < _LOOKS:
+            taken = scheduler.take(most - len(chosen), now_s, self._is_open)
+            if not taken:
+                break
+            looks += len(taken)
+            chosen += [item for item in taken if self._passes(item)]
         if chosen and allowed is not None:
-            state.health.probing()
+            health.probing()
         return chosen
+
+    def _passes(self, item: Item) -> bool:
+        """Judge one whose turn it is, and deal with it unless it may be claimed."""
+        desk, job = self._state.desks[item.partition], item.job
+        if desk.book.standing(job.job_id, job.attempt, job.revision) != "free":
+            desk.positions[item.topic].let_go(item.offset)
+            self._state.scheduler.finish(item)
+            self._config.metrics.jobs_repeated(job.purpose, 1)
+            return False
+        clock = self._config.clock
+        at_ms = moment(job, now_ms=clock.now_ms(), is_replay=clock.is_replay)
+        if at_ms is None:
+            self._wait(item, Wait("clock_unknown"))
+            return False
+        at_ms = max(at_ms, item.deferred_ms)
+        found = self._judge(desk, item, at_ms)
+        verdict = found.verdict
+        if isinstance(verdict, Suppress):
+            judged = self._judged(job, found, at_ms, outcome="suppressed", reason=verdict.reason)
+            self._state.end(Ended(item, Settle("suppressed", reason=verdict.reason), judged=judged))
+            return False
+        if isinstance(verdict, Wait):
+            self._wait(item, verdict, self._judged(job, found, at_ms, outcome="given_back", reason=verdict.reason))
+            return False
+        item.message = found.job
+        item.judged = self._judged(job, found, at_ms, outcome="claimed")
+        return True
 
     def _is_open(self, rank: int, partition: int) -> bool:
         """Marketing of a partition whose gate is not fresh need not be looked at one by one."""
@@ -67,20 +98,70 @@ class Doorkeeper:
         return rank == 0 or self._known_freshness(desk).lacking() is None
 
     def _known_freshness(self, desk: Desk) -> Freshness:
-        return desk.view.freshness(now_s=elapsed_s(), real_ms=self._config.clock.real_ms())
+        now_s = elapsed_s()
+        found = desk.view.freshness(now_s=now_s, real_ms=self._config.clock.real_ms())
+        return found._replace(tables_age_s=self._state.tables.age_s(now_s))
 
-    def _judge(self, desk: Desk, item: Item) -> Verdict:
-        clock = self._config.clock
-        at_ms = moment(item.job, now_ms=clock.now_ms(), is_replay=clock.is_replay)
-        if at_ms is None:
-            return Wait("clock_unknown")
-        item.person = desk.view.person(item.person_id)
+    def _judge(self, desk: Desk, item: Item, at_ms: int) -> Judgement:
+        is_replay = self._config.clock.is_replay
+        # Freshness first: what is looked up after it is at least as new.
+        freshness, covers = self._known_freshness(desk), desk.view.covers(item.read_s)
+        if is_replay:
+            covers = covers and self._state.tables.covers(item.read_s)
+        until_ms = at_ms if is_replay else None
+        item.person = person = desk.view.person(item.person_id)
         key = desk.view.wrapped_key(item.person_id)
         item.wrapped_key = key or b""
-        known = Known(item.person, key is not None, self._known_freshness(desk), desk.view.covers(item.read_s))
-        return judge(item.job, known, moment_ms=max(at_ms, item.deferred_ms), rules=self._config.rules)
+        known = Known(
+            person,
+            key is not None,
+            freshness,
+            covers,
+            self._suppressed(person, until_ms),
+            self._variants(item.job, until_ms),
+        )
+        return judge(item.job, known, moment_ms=at_ms, rules=self._config.rules, is_replay=is_replay)
 
-    def _wait(self, item: Item, wait: Wait) -> None:
+    def _suppressed(self, person: GatePerson | None, until_ms: int | None) -> str | None:
+        channel = self._config.adapter.channel
+        contact_id = None if person is None else person.contact_ids.get(channel)
+        return (
+            None
+            if contact_id is None
+            else self._state.tables.suppressions.reason(channel, contact_id, until_ms=until_ms)
+        )
+
+    def _variants(self, job: Job, until_ms: int | None) -> dict[str, Variant]:
+        if job.purpose != "marketing":
+            return {}
+        catalogue = self._state.tables.catalogue
+        found = ((line.variant_id, catalogue.variant(line.variant_id, until_ms=until_ms)) for line in job.lines)
+        return {variant_id: variant for variant_id, variant in found if variant is not None}
+
+    def _judged(
+        self,
+        job: Job,
+        found: Judgement,
+        at_ms: int,
+        *,
+        outcome: Literal["claimed", "suppressed", "given_back"],
+        reason: str | None = None,
+    ) -> Judged:
+        until_ms = found.verdict.until_ms if isinstance(found.verdict, Wait) else None
+        return Judged(
+            stage=self._config.adapter.channel,
+            person_id=job.person_id,
+            episode_id=job.episode_id,
+            step=job.step,
+            at=from_ms(at_ms),
+            outcome=outcome,
+            rules=found.rules,
+            job_id=job.job_id,
+            reason=reason,
+            until=None if until_ms is None else from_ms(until_ms),
+        )
+
+    def _wait(self, item: Item, wait: Wait, judged: Judged | None = None) -> None:
         """Short waits are sat out at the head of the line; for long ones JOURNEY emits the job again."""
         self._config.metrics.waiting(wait.reason)
         clock = self._config.clock
@@ -90,7 +171,8 @@ class Doorkeeper:
             if clock.is_replay and now_ms >= until_ms:
                 item.deferred_ms = until_ms  # judged by event time: the job's due time has moved
                 again_s = 0.0
-            elif not clock.is_replay and until_ms - now_ms > self._config.limits.hold_ms:
-                self._state.end(Ended(item, GiveBack(until_ms, status=wait.reason)))
+            elif not clock.is_replay and until_ms - now_ms > self._config.limits.hold_ms and not item.job.revision:
+                ending = GiveBack(until_ms, status=wait.reason)
+                self._state.end(Ended(item, ending, judged=judged))
                 return
         self._state.scheduler.put_back(item, elapsed_s() + again_s)

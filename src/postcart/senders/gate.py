@@ -1,6 +1,7 @@
-"""The gate: may this job go out now?
+"""The gate: may this job go out now, and as what?
 
-Owns: the last word before a claim. Must not: read a clock, a topic or a key: what is known comes in as arguments.
+Owns: the last word before a claim, and which rules were asked for it. Must not: read a clock, a topic or a key: what is
+known comes in as arguments.
 
 All is judged at one *moment*: the wall clock in live operation; in a replay the job's own due time, so that the set of
 messages is decided by event time alone and not by the machine's speed.
@@ -13,19 +14,25 @@ from typing import Literal, NamedTuple
 from postcart.domain.campaign import QuietHours
 from postcart.domain.quiet_hours import defer
 from postcart.domain.zones import zones_of
-from postcart.events.jobs import GatePerson, Job, SuppressReason
-from postcart.events.times import DAY_MS
+from postcart.events.decisions import RuleSaid
+from postcart.events.jobs import GatePerson, Job, Stop, SuppressReason
+from postcart.events.times import DAY_MS, iso
+from postcart.senders.freshness import Freshness
+from postcart.senders.goods import Variant, look_again
 
-WaitReason = Literal["clock_unknown", "gate_behind", "orders_behind", "person_unknown", "key_missing", "quiet_hours"]
+WaitReason = Literal[
+    "clock_unknown",
+    "gate_behind",
+    "orders_behind",
+    "carts_behind",
+    "tables_behind",
+    "person_unknown",
+    "key_missing",
+    "quiet_hours",
+]
 
 TOO_OLD_MS = 25 * DAY_MS
 """Claims are kept for 30 days: a job older than this might have been sent by a claim that is gone."""
-
-GATE_AGE_MAX_S = 1.0
-"""A marketing job needs the gate read to a high watermark taken at most this long ago."""
-
-ORDERS_AGE_MAX_MS = 10_000
-"""A marketing job needs JOURNEY to have read shop.orders to its high watermark at most this long ago."""
 
 
 class Send(NamedTuple):
@@ -49,22 +56,13 @@ Verdict = Send | Wait | Suppress
 SEND = Send()
 
 
-class Freshness(NamedTuple):
-    """How old the knowledge of a job's partition is, in real time; ``None``: nothing is known yet."""
+class Judgement(NamedTuple):
+    """The verdict, the job as it may be sent, and what each rule said that was asked."""
 
-    gate_age_s: float | None
-    """Since the high watermark was asked for up to which the gate has been read."""
-    orders_age_ms: int | None
-    """Since JOURNEY had read shop.orders to its high watermark."""
-
-    def lacking(self) -> WaitReason | None:
-        """Why a marketing job can't be judged yet."""
-        if self.gate_age_s is None or self.gate_age_s > GATE_AGE_MAX_S:
-            return "gate_behind"
-        # abs: where clocks were set back, a time that lies ahead proves nothing either
-        if self.orders_age_ms is None or abs(self.orders_age_ms) > ORDERS_AGE_MAX_MS:
-            return "orders_behind"
-        return None
+    verdict: Verdict
+    job: Job
+    """Prices as they are now, without what is sold out."""
+    rules: tuple[RuleSaid, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +72,16 @@ class GateRules:
     Attributes:
         quiet_hours: By campaign; ``None`` switches them off; a campaign that is not named has the default ones.
         shop_country: Decides the zone where neither the recipient's nor its country is known.
+        currency: Of prices that name none.
     """
 
     quiet_hours: Mapping[str, QuietHours | None] = field(default_factory=dict)
     shop_country: str | None = None
+    currency: str = "USD"
 
 
 class Known(NamedTuple):
-    """What is known of the recipient."""
+    """What is known of the recipient and of the goods."""
 
     person: GatePerson | None
     has_key: bool
@@ -90,30 +90,32 @@ class Known(NamedTuple):
     covers_job: bool = True
     """The gate has been read to a watermark that was asked for after the job was read: JOURNEY writes a person's record
     before, or in one transaction with, the job, so what the job relies on is known then."""
+    suppressed: str | None = None
+    """Why the contact point is suppressed."""
+    variants: Mapping[str, Variant] = {}
+    """What the catalogue says of the job's lines."""
 
 
-def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules) -> Verdict:
+def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay: bool = False) -> Judgement:
     """Decide about a job at a moment. Pure and idempotent.
 
-    Freshness comes before everything that newer knowledge could change, expiry before freshness.
+    Freshness comes before everything that newer knowledge could change, expiry before freshness. In live operation a
+    stop counts also if its event time lies ahead of the moment: it is here, so it has happened, by whatever clock.
     """
-    expired = _expired(job, moment_ms)
-    if expired is not None:
-        return expired
-    if not known.covers_job:
-        return Wait("gate_behind")
-    lacking = known.freshness.lacking()
-    if lacking is not None and (job.purpose == "marketing" or known.freshness.gate_age_s is None):
-        return Wait(lacking)
+    said: list[RuleSaid] = []
+    verdict = _expired(job, moment_ms, said) or _unproven(job, known, said)
+    if verdict is not None:
+        return Judgement(verdict, job, tuple(said))
     person = known.person
     if person is None:
-        return Wait("person_unknown") if lacking == "gate_behind" else Suppress("no_contact")
-    reason = _stopped(job, person, moment_ms) or _refused(job, person)
-    if reason is None and job.purpose == "marketing" and not job.lines:
-        reason = "emptied"  # its lines were forgotten since it was planned: there is nothing to remind of
+        said.append(RuleSaid("contact", "stop", {"person": "unknown"}))
+        return Judgement(Suppress("no_contact"), job, tuple(said))
+    reason = _stopped(job, person, moment_ms if is_replay else None, said) or _refused(job, person, known, said)
+    if reason is None and job.purpose == "marketing":
+        job, reason = _goods(job, known, rules, said)
     if reason is not None:
-        return Suppress(reason)
-    return _quiet(job, person, moment_ms, rules) or (SEND if known.has_key else Wait("key_missing"))
+        return Judgement(Suppress(reason), job, tuple(said))
+    return Judgement(_quiet(job, person, moment_ms, rules, said) or _keyed(known, said), job, tuple(said))
 
 
 def moment(job: Job, *, now_ms: int | None, is_replay: bool) -> int | None:
@@ -121,40 +123,103 @@ def moment(job: Job, *, now_ms: int | None, is_replay: bool) -> int | None:
     return job.due_ms if is_replay else now_ms
 
 
-def _expired(job: Job, moment_ms: int) -> Suppress | None:
+def _expired(job: Job, moment_ms: int, said: list[RuleSaid]) -> Suppress | None:
     if moment_ms - job.due_ms > TOO_OLD_MS:
+        said.append(RuleSaid("expiry", "stop", {"due": iso(job.due_ms), "oldest": "25 days"}))
         return Suppress("too_old")
-    return Suppress("not_after") if moment_ms > job.not_after_ms else None
+    late = moment_ms > job.not_after_ms
+    said.append(RuleSaid("expiry", "stop" if late else "pass", {"not_after": iso(job.not_after_ms)}))
+    return Suppress("not_after") if late else None
 
 
-def _stopped(job: Job, person: GatePerson, moment_ms: int) -> SuppressReason | None:
+def _unproven(job: Job, known: Known, said: list[RuleSaid]) -> Wait | None:
+    """Wait until what is known proves enough: marketing fresh knowledge, everything that it was read at all."""
+    freshness = known.freshness
+    lacking = freshness.lacking()
+    reason: WaitReason | None = None
+    if not known.covers_job:
+        reason = "gate_behind"
+    elif lacking is not None and (job.purpose == "marketing" or not freshness.read_once):
+        reason = lacking
+    elif known.person is None and lacking == "gate_behind":
+        reason = "person_unknown"  # a gate that is behind proves no absence
+    said.append(RuleSaid("freshness", "wait" if reason else "pass", freshness.told()))
+    return Wait(reason) if reason else None
+
+
+def _stopped(job: Job, person: GatePerson, until_ms: int | None, said: list[RuleSaid]) -> SuppressReason | None:
     """Of several stops the earliest counts. Stops of a cart say nothing about transactional messages."""
     cancelled = person.cancelled.get(job.job_id)
-    if cancelled is not None and cancelled.at_ms <= moment_ms:
-        return cancelled.reason
-    if job.purpose != "marketing":
-        return None
-    counting = [(stop.at_ms, stop.reason) for stop in person.stops if job.armed_ms < stop.at_ms <= moment_ms]
-    return min(counting)[1] if counting else None
+    if cancelled is not None and (until_ms is None or cancelled.at_ms <= until_ms):
+        return _stopping(cancelled, job, said)
+    stops = person.stops if job.purpose == "marketing" else ()
+    counting = [stop for stop in stops if job.armed_ms < stop.at_ms and (until_ms is None or stop.at_ms <= until_ms)]
+    if counting:
+        return _stopping(min(counting, key=lambda stop: (stop.at_ms, stop.reason)), job, said)
+    said.append(RuleSaid("stops", "pass", {"armed": iso(job.armed_ms)}))
+    return None
 
 
-def _refused(job: Job, person: GatePerson) -> SuppressReason | None:
-    """Marketing needs consent; a transactional message passes unless its own purpose was refused."""
+def _stopping(stop: Stop, job: Job, said: list[RuleSaid]) -> SuppressReason:
+    said.append(RuleSaid("stops", "stop", {"armed": iso(job.armed_ms), stop.reason: iso(stop.at_ms)}))
+    return stop.reason
+
+
+def _refused(job: Job, person: GatePerson, known: Known, said: list[RuleSaid]) -> SuppressReason | None:
+    """Marketing needs consent; a transactional message passes unless its own purpose was refused.
+
+    A complaint suppresses marketing only, every other suppression all that goes to this contact point.
+    """
     given = None
     for consent in person.consents:
         if consent.channel == job.channel and consent.purpose == job.purpose:
             given = consent.given
     allowed = given is True if job.purpose == "marketing" else given is not False
+    word = {None: "no record", True: "given", False: "refused"}[given]
+    said.append(RuleSaid("consent", "pass" if allowed else "stop", {f"{job.channel}/{job.purpose}": word}))
     if not allowed:
         return "no_consent"
-    return None if job.channel in person.contacts else "no_contact"
+    if job.channel not in person.contacts:
+        said.append(RuleSaid("contact", "stop", {"channel": job.channel}))
+        return "no_contact"
+    said.append(RuleSaid("contact", "pass"))
+    suppressed = known.suppressed
+    if suppressed is None:
+        said.append(RuleSaid("suppression", "pass"))
+        return None
+    stops = job.purpose == "marketing" or suppressed != "complaint"
+    said.append(RuleSaid("suppression", "stop" if stops else "pass", {"reason": suppressed}))
+    return "suppressed_address" if stops else None
 
 
-def _quiet(job: Job, person: GatePerson, moment_ms: int, rules: GateRules) -> Verdict | None:
+def _goods(job: Job, known: Known, rules: GateRules, said: list[RuleSaid]) -> tuple[Job, SuppressReason | None]:
+    """The reminder with the prices of now and without what is sold out; an empty one is not sent."""
+    if not job.lines:
+        # Its lines were forgotten since it was planned: there is nothing to remind of.
+        said.append(RuleSaid("lines", "stop", {"lines": "0"}))
+        return job, "emptied"
+    goods = look_again(job, known.variants, currency=rules.currency)
+    said.append(goods.stock)
+    if not goods.job.lines:
+        return goods.job, "out_of_stock"
+    said.append(goods.price)
+    return goods.job, None
+
+
+def _quiet(job: Job, person: GatePerson, moment_ms: int, rules: GateRules, said: list[RuleSaid]) -> Verdict | None:
     if job.purpose != "marketing":
         return None
     quiet = rules.quiet_hours.get(job.campaign, QuietHours())
     until_ms = defer(moment_ms, zones_of(person.time_zone, person.country, rules.shop_country), quiet)
     if until_ms == moment_ms:
+        said.append(RuleSaid("quiet_hours", "pass", {"zone": person.time_zone or person.country or "the shop's"}))
         return None
-    return Suppress("not_after") if until_ms > job.not_after_ms else Wait("quiet_hours", until_ms)
+    late = until_ms > job.not_after_ms
+    inputs = {"zone": person.time_zone or person.country or "the shop's", "until": iso(until_ms)}
+    said.append(RuleSaid("quiet_hours", "stop" if late else "wait", inputs))
+    return Suppress("not_after") if late else Wait("quiet_hours", until_ms)
+
+
+def _keyed(known: Known, said: list[RuleSaid]) -> Verdict:
+    said.append(RuleSaid("key", "pass" if known.has_key else "wait"))
+    return SEND if known.has_key else Wait("key_missing")

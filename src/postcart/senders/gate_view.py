@@ -10,7 +10,7 @@ from collections import deque
 import msgspec
 
 from postcart.events.jobs import GatePerson, GateProgress, GateRecord
-from postcart.senders.gate import Freshness
+from postcart.senders.freshness import Freshness
 
 _decode = msgspec.json.Decoder(GateRecord).decode
 _PROGRESS = b'{"type":"progress"'
@@ -24,6 +24,7 @@ class GateView:
         self._people: dict[bytes, bytes] = {}
         self._keys: dict[bytes, bytes] = {}
         self._orders_read_ms: int | None = None
+        self._carts_read_ms: int | None = None
         self._read_to = {"gate": 0, "keys": 0}
         self._marks: deque[tuple[float, int, int]] = deque(maxlen=_MARKS_MOST)
         self._gate_read_s: float | None = None
@@ -87,7 +88,8 @@ class GateView:
         self._advance()
         gate_age_s = None if self._gate_read_s is None else now_s - self._gate_read_s
         orders_age_ms = None if self._orders_read_ms is None else real_ms - self._orders_read_ms
-        return Freshness(gate_age_s, orders_age_ms)
+        carts_age_ms = 0 if self._carts_read_ms is None else real_ms - self._carts_read_ms
+        return Freshness(gate_age_s, orders_age_ms, carts_age_ms)
 
     def person(self, person_id: str) -> GatePerson | None:
         """What the gate says about a person; None if nothing."""
@@ -112,7 +114,7 @@ class GateView:
             self.malformed += 1
             return
         if isinstance(record, GateProgress):
-            self._orders_read_ms = record.orders_read_ms
+            self._orders_read_ms, self._carts_read_ms = record.orders_read_ms, record.carts_read_ms
 
     def _advance(self) -> None:
         position = self._read_to["gate"]

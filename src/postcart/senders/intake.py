@@ -65,7 +65,7 @@ class Intake:
                 continue
             if _offset(record) in positions:
                 continue  # an earlier owner's job, in line since its claim was found unanswered
-            if desk.book.standing(job.job_id, job.attempt) == "free":
+            if desk.book.standing(job.job_id, job.attempt, job.revision) == "free":
                 self._put_in_line(desk, job, batch.topic, _offset(record))
             else:
                 repeated += 1
@@ -81,8 +81,9 @@ class Intake:
 
     def _put_in_line(self, desk: Desk, job: Job, topic: str, offset: int) -> None:
         desk.positions[topic].hold(offset)
-        resent = desk.book.resent(job.job_id)
-        self._state.scheduler.add(Item(job, topic, desk.number, offset, RANK[job.purpose], resent=resent))
+        item = Item(job, topic, desk.number, offset, RANK[job.purpose], resent=desk.book.resent(job.job_id))
+        item.since_ms = desk.book.deferred_since_ms(job.job_id)
+        self._state.scheduler.add(item)
 
     def _bury(self, record: Message, error: UnreadableRecord) -> None:
         letter: Record = unreadable_job(

@@ -6,6 +6,7 @@ Owns: these shapes. Must not: decide anything.
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from postcart.events.decisions import Judged
 from postcart.events.jobs import Claim, GatePerson, Job, Receipt, SuppressReason
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.metrics import SendResult
@@ -39,6 +40,17 @@ class Item:
     person: GatePerson | None = None
     """As the gate saw it when it let the job pass."""
     wrapped_key: bytes = b""
+    message: Job | None = None
+    """The job as the gate let it pass: with the prices of then. The job itself stays as JOURNEY made it."""
+    judged: Judged | None = None
+    """What the gate's rules said, to be written with the claim."""
+    since_ms: int | None = None
+    """Real wall time at which a provider first deferred it."""
+
+    @property
+    def contact_id(self) -> str | None:
+        """Opaque id of the contact point that the gate saw."""
+        return None if self.person is None else self.person.contact_ids.get(self.job.channel)
 
     @property
     def person_id(self) -> str:
@@ -88,6 +100,8 @@ class Ended(NamedTuple):
     result: SendResult | None = None
     """For the metrics; None if nothing was tried."""
     seconds: float = 0.0
+    judged: Judged | None = None
+    """What the gate's rules said, where they ended it."""
 
 
 class Entry(NamedTuple):

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from postcart.adapters.rdkafka.transaction import Record
 from postcart.errors import UnreadableRecord
+from postcart.events.decisions import Judged
 from postcart.events.jobs import Channel, Claim, Job, Outcome, Purpose, Receipt
 from postcart.senders.item import Ending, Entry, GiveBack, Release, Settle
 
@@ -109,3 +110,8 @@ def to_records(entry: Entry, *, claims: str, receipts: str) -> list[Record]:
     if entry.receipt is not None:
         records.append((receipts, _encode(entry.receipt), entry.receipt.person_id.encode(), -1, None))
     return records
+
+
+def judged_record(judged: Judged, topic: str) -> Record:
+    """What the gate's rules said, for people who ask why."""
+    return topic, _encode(judged), judged.person_id.encode(), -1, None

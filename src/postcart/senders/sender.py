@@ -23,6 +23,7 @@ from postcart.senders.ledger import Ledger
 from postcart.senders.ownership import Ownership
 from postcart.senders.restore import Restorer
 from postcart.senders.state import SenderState
+from postcart.senders.table_reader import TableReader
 from postcart.senders.throttle import Throttle
 from postcart.senders.watchdog import Watchdog
 
@@ -30,6 +31,9 @@ log = structlog.get_logger(__name__)
 
 _CONNECT_S = 30.0
 _PULSE_S = 0.5
+_TABLES_EVERY_S = {False: 2.0, True: 0.25}
+"""How often, in live operation and in a replay, copies are proven fresh: 10 s old is too old, and in a replay a job
+waits for what was there when it was read."""
 _QUEUED_KBYTES = 8 * 1024
 _BATCH_RECORDS = 500
 _HANDOVER_RECORDS = 2000
@@ -61,6 +65,15 @@ class Sender:
             gate=topics.gate,
             keys=topics.keys,
             offsets=self._offsets,
+            failed=self._thread_failed,
+        )
+        self._tables = TableReader(
+            client,
+            client_id=f"{name}.tables",
+            tables={topics.catalog: self._state.tables.catalogue, topics.suppressions: self._state.tables.suppressions},
+            proof=self._state.tables.proof,
+            offsets=self._offsets,
+            every_s=_TABLES_EVERY_S[config.clock.is_replay],
             failed=self._thread_failed,
         )
         self._restorer = Restorer(config, offsets=self._offsets, gates=self._gates)
@@ -96,6 +109,7 @@ class Sender:
         self._restorer.forgetful_broker = self._ledger.forgetful_broker = forgetful
         await self._ledger.open()
         self._gates.start()
+        self._tables.start()
         self._poller.start()
         tasks = [
             loop.create_task(work, name=name)
@@ -103,6 +117,7 @@ class Sender:
                 ("intake", self._intake.run()),
                 ("cycle", self._cycle.run()),
                 ("gate-watch", self._gates.watch()),
+                ("table-watch", self._tables.watch()),
                 ("watchdog", self._watchdog.run()),
                 ("pulse", self._pulse()),
             )
@@ -130,7 +145,8 @@ class Sender:
         while True:
             try:
                 return await asyncio.to_thread(
-                    self._offsets.check, (*topics.jobs, topics.gate, topics.keys, topics.claims, topics.receipts)
+                    self._offsets.check,
+                    (*topics.jobs, topics.gate, topics.keys, topics.claims, topics.receipts, topics.decisions),
                 )
             except BrokerUnavailable as error:
                 if elapsed_s() > give_up_s:
@@ -172,6 +188,7 @@ class Sender:
             return  # the process is to end at once: nothing that takes time
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._gates.stop()
+        await self._tables.stop()
         await self._config.adapter.close()
 
     def _thread_failed(self, error: BaseException) -> None:

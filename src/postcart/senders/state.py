@@ -6,11 +6,13 @@ Owns: that state and the two events by which the parts wake each other. Must not
 import asyncio
 
 from postcart.adapters.rdkafka.transaction import Record
+from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.senders.channel import ChannelHealth
 from postcart.senders.config import SenderConfig
 from postcart.senders.desk import Desk
 from postcart.senders.item import Ended, Item
 from postcart.senders.scheduler import Scheduler
+from postcart.senders.tables import Tables
 
 
 class SenderState:
@@ -25,7 +27,12 @@ class SenderState:
         self.desks: dict[int, Desk] = {}
         """By partition number: what is restored and owned."""
         self.scheduler: Scheduler[Item] = Scheduler(limits.in_flight)
-        self.health = ChannelHealth(first_probe_s=limits.first_probe_s, most_probe_s=limits.most_probe_s)
+        self.health = ChannelHealth(
+            first_probe_s=limits.first_probe_s, most_probe_s=limits.most_probe_s, in_flight=limits.in_flight
+        )
+        catalog = ShopEventDecoder("shop.catalog", stage="sender", registry=config.registry)
+        self.tables = Tables(catalog, history=config.clock.is_replay)
+        """Whole copies of catalogue and suppressions."""
         self.ended: list[Ended] = []
         """Attempts whose end is to be written."""
         self.dead: list[Record] = []

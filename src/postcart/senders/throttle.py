@@ -32,12 +32,15 @@ class Throttle:
                 self.regulate(desk)
 
     def regulate(self, desk: Desk) -> None:
-        """Pause or resume a partition by what is held of it. A paused channel reads no more than its probe."""
-        bound = max(_LEAST_HELD, self._config.limits.held // (2 * max(1, len(self._state.desks))))
-        if self._state.health.state != "open":
-            bound = 1
-        topics = self._config.topics
+        """Pause or resume a partition by what is held of it.
+
+        A paused channel takes no more marketing in; transactional jobs, within the usual bound, so that those that
+        wait go first when it works again.
+        """
+        usual = max(_LEAST_HELD, self._config.limits.held // (2 * max(1, len(self._state.desks))))
+        topics, works = self._config.topics, self._state.health.state in {"open", "ramping"}
         for rank, topic in enumerate(topics.jobs):
+            bound = usual if works or rank == 0 else 1
             held = self._state.scheduler.held(rank, desk.number)
             self._config.metrics.pending(topics.purpose_of(topic), desk.number, held)
             if held >= bound and topic not in desk.paused:

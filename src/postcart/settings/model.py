@@ -92,6 +92,9 @@ class Smtp(Group):
     pool_size: int = Field(8, ge=1, le=1000, description="connections; each carries one message at a time")
     timeout_s: float = Field(30.0, gt=0, le=600, description="seconds for each step of the conversation")
     helo: str | None = Field(None, description="our name in EHLO, if not this machine's")
+    probe_s: float = Field(
+        60.0, gt=0, le=3600, description="seconds between tries while the server is out of order or refuses the login"
+    )
 
     @model_validator(mode="after")
     def _login_is_whole_and_safe(self) -> Self:

@@ -19,6 +19,7 @@ from postcart.senders.email import EmailAdapter
 from postcart.senders.gate import GateRules
 from postcart.senders.metrics import SenderMetrics
 from postcart.settings import Settings
+from postcart.wiring.registry import registry_of
 from postcart.wiring.rules import active_campaign
 from postcart.wiring.stages import Clock, client_settings
 from postcart.wiring.worker_name import worker_name
@@ -103,6 +104,9 @@ def sender_topics(settings: Settings) -> SenderTopics:
         claims=settings.topic("claims.email"),
         receipts=settings.topic("receipts"),
         dead=settings.topic("dead"),
+        decisions=settings.topic("decisions"),
+        catalog=settings.shop_topic("catalog"),
+        suppressions=settings.topic("suppressions"),
     )
 
 
@@ -116,7 +120,11 @@ def email_sender_config(settings: Settings, *, clock: Clock, metrics: SenderMetr
     adapter = EmailAdapter(
         email_renderer(settings), SmtpSender(smtp_config(settings)), Vault(settings.master_key_bytes, token_bytes)
     )
-    rules = GateRules(quiet_hours={campaign.name: campaign.quiet_hours}, shop_country=settings.shop.country)
+    rules = GateRules(
+        quiet_hours={campaign.name: campaign.quiet_hours},
+        shop_country=settings.shop.country,
+        currency=settings.currency,
+    )
     return SenderConfig(
         client=client_settings(settings),
         group=settings.topic("email"),
@@ -125,6 +133,12 @@ def email_sender_config(settings: Settings, *, clock: Clock, metrics: SenderMetr
         adapter=adapter,
         clock=clock,
         rules=rules,
-        limits=SenderLimits(in_flight=settings.smtp.pool_size, send_timeout_s=4 * settings.smtp.timeout_s),
+        limits=SenderLimits(
+            in_flight=settings.smtp.pool_size,
+            send_timeout_s=4 * settings.smtp.timeout_s,
+            first_probe_s=settings.smtp.probe_s,
+            most_probe_s=settings.smtp.probe_s,
+        ),
         metrics=metrics,
+        registry=registry_of(settings),
     )

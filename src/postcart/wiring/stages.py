@@ -3,6 +3,7 @@
 Owns: which topic, decoder, sealer and rule goes where. Must not: hold a rule, or run anything (workers does).
 """
 
+from functools import partial
 from secrets import token_bytes
 
 from postcart.adapters.clock import ReplayClock, WallClock
@@ -11,6 +12,7 @@ from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.events.consents import ConsentRecorded
+from postcart.events.ids import contact_id
 from postcart.events.jobs import ReceiptRecord
 from postcart.events.signals import AnySignal
 from postcart.processors.detect import DetectConfig, DetectTask
@@ -100,6 +102,7 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
             topics.consents: RecordDecoder(ConsentRecorded, stage="journey"),
         },
         sealer=Vault(settings.master_key_bytes, token_bytes),
+        contact_id=partial(contact_id, settings.identity_key.get_secret_value().encode()),
         partitions=detect_tasks,
         disorder_ms=settings.disorder_s * 1_000,
         exact_idle=clock.is_replay,

@@ -116,6 +116,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         known: Had an order or an episode before.
         sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
         profile: The latest; its contact points are sealed before they come here.
+        contact_ids: Opaque ids of contact points, by "profile's id/channel"; see ``contact_ids_of``.
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
         stops: The latest stop of each reason, for the gate.
         pending: Happenings not yet folded, in order.
@@ -131,6 +132,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     sent: dict[str, int] = field(default_factory=dict)
     outstanding: dict[str, Outstanding] = field(default_factory=dict)
     profile: ProfileUpdated | None = None
+    contact_ids: dict[str, str] = field(default_factory=dict)
     consents: dict[str, bool] = field(default_factory=dict)
     wrapped_key: bytes | None = None
     stops: dict[str, Stop] = field(default_factory=dict)
@@ -164,6 +166,14 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         if self.ordered_ms:
             moments.append(self.ordered_ms)
         return min(moments) + EPISODE_LIFE_MS if moments else FOR_EVER
+
+
+def contact_ids_of(person: Person) -> dict[str, str]:
+    """Per channel the opaque id of the contact point that is the person's now."""
+    if person.profile is None:
+        return {}
+    split = ((*key.rpartition("/"), found) for key, found in person.contact_ids.items())
+    return {channel: found for profile_id, _, channel, found in split if profile_id == person.profile.id}
 
 
 def happening_ms(happening: Happening) -> int:
