@@ -17,7 +17,7 @@ from postcart.content.dkim import DkimKey, DkimSigner
 from postcart.content.email import EmailRenderer, Recipient
 from postcart.content.languages import Languages
 from postcart.content.templates import TemplateSet
-from postcart.content.tokens import EnvelopeSenders, UnsubscribeLinks
+from postcart.content.tokens import EnvelopeSenders, Sent, UnsubscribeLinks
 from smtp_sink import sink
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +58,7 @@ def test_what_arrives_verifies() -> None:
                 assert received.entry.message_id == f"<{job.job_id}@{sample.SHOP.domain}>"
                 assert received.entry.recipient == recipient.address
                 envelope = EnvelopeSenders("bounce.lumen-leaf.example", SECRET)
-                assert envelope.job_of(received.entry.envelope_from) == job.job_id
+                assert envelope.read(received.entry.envelope_from) == Sent(job.job_id, job.person_id)
             return [received.data for received in server.received]
 
     for data in asyncio.run(work()):

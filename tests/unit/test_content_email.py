@@ -2,11 +2,15 @@
 
 import email
 import re
+from collections.abc import Callable
 from email.message import EmailMessage
 from email.policy import SMTP
 from pathlib import Path
+from uuid import UUID
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from postcart.content import sample
 from postcart.content.email import EmailRenderer, OutgoingEmail, Recipient
@@ -180,11 +184,49 @@ def test_tokens_are_not_forgeable() -> None:
     assert LINKS.read("ü") is None
     turned = UnsubscribeLinks("https://x.example", "o@x.example", b"another secret 16", former=(SECRET,))
     assert turned.read(token) == opt_out
-    address = ENVELOPE.of(sample.sample_job("x").job_id)
-    assert ENVELOPE.job_of(address.upper()) == sample.sample_job("x").job_id
-    assert ENVELOPE.job_of("b-x" + address[3:]) is None
-    assert ENVELOPE.job_of("someone@bounce.shop.example") is None
+
+
+JOBS = st.uuids().map(str)
+
+
+@given(JOBS, st.one_of(JOBS, st.text(max_size=20)), st.sampled_from([str.upper, str.title, str]))
+def test_envelope_senders_name_job_and_person(job_id: str, person_id: str, case: Callable[[str], str]) -> None:
+    """In any case of letters, within the 64 that a local part may have; a person that is no UUID stays unnamed."""
+    address = ENVELOPE.of(job_id, person_id)
+    assert address == address.lower()
     assert len(address.partition("@")[0]) <= 64
+    sent = ENVELOPE.read(case(address))
+    assert sent is not None
+    assert sent.job_id == job_id
+    assert sent.person_id == (person_id if is_uuid(person_id) else None)
+    assert ENVELOPE.mentioned(f"To: <{address}>".encode()) == sent
+
+
+@given(JOBS, st.one_of(JOBS, st.just("p-1")), st.integers(0, 62), st.sampled_from("abcdefghijklmnopqrstuvwxyz234567-"))
+def test_envelope_senders_are_not_forgeable(job_id: str, person_id: str, at: int, letter: str) -> None:
+    """One letter changed, another domain, another secret: none of ours."""
+    address = ENVELOPE.of(job_id, person_id)
+    changed = address[:at] + letter + address[at + 1 :]
+    assert changed == address or ENVELOPE.read(changed) is None
+    local = address.partition("@")[0]
+    assert ENVELOPE.read(f"{local}@elsewhere.example") is None
+    assert EnvelopeSenders("bounce.shop.example", b"another secret 16").read(address) is None
+    turned = EnvelopeSenders("bounce.shop.example", b"another secret 16", former=(SECRET,))
+    assert turned.read(address) == ENVELOPE.read(address)
+    assert ENVELOPE.mentioned(f"x{address} {address}.uk {changed}x".encode()) is None
+
+
+def test_addresses_that_are_no_envelope_senders() -> None:
+    """Whatever comes to the domain."""
+    for local in ("", "b", "b-", "b--", "someone", "b" * 64, "bé", "b-aa-bb"):
+        assert ENVELOPE.read(f"{local}@bounce.shop.example") is None
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        return str(UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def test_endless_texts_are_cut() -> None:

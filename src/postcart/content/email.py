@@ -87,7 +87,7 @@ class EmailRenderer:
             data = self._signer.sign(data, at_s=date_ms // 1000)
         return OutgoingEmail(
             message_id=heads.message_id,
-            envelope_from=self._envelope.of(job.job_id),
+            envelope_from=self._envelope.of(job.job_id, job.person_id),
             recipient=address,
             data=data,
             subject=content.subject,

@@ -1,7 +1,7 @@
 """Signed tokens in links and envelope senders.
 
-Owns: the unsubscribe token (person, channel, purpose) and the envelope sender by VERP (job). Must not: expire an
-opt-out link, or carry an address.
+Owns: the unsubscribe token (person, channel, purpose) and the envelope sender by VERP (person, job). Must not: expire
+an opt-out link, or carry an address.
 
 Both are HMAC-SHA256 with a key of their own purpose derived from one secret. A token of one kind is none of another.
 """
@@ -9,14 +9,20 @@ Both are HMAC-SHA256 with a key of their own purpose derived from one secret. A 
 import base64
 import binascii
 import hmac
+import re
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import islice
 from uuid import UUID
 
 from postcart.errors import ConfigurationError
 
 _TAG_BYTES = 16
-_VERP_TAG_BYTES = 10  # 80 bits: a local part has 64 characters at most (RFC 5321), and a guess costs a whole mail
+_VERP_TAG_BYTES = 7
+"""With two ids of 16 bytes: 63 letters, as many as a local part may have (RFC 5321) beside its first. A guess at 56
+bits costs a whole mail, and would suppress one address."""
+_ID_BYTES = 16
+_JOB_TAG_BYTES = 10
 _SECRET_BYTES = 16
 
 
@@ -74,35 +80,79 @@ class UnsubscribeLinks:
         return OptOut(person_id, channel, purpose)
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What an envelope sender names: the job whose mail comes back, and its person where the ids allow it."""
+
+    job_id: str
+    person_id: str | None
+
+
 class EnvelopeSenders:
-    """Envelope senders by VERP: a bounce comes back to an address that names its job and can't be forged.
+    """Envelope senders by VERP: a bounce comes back to an address that names its job and person and can't be forged.
+
+    Lower case only, and read in any case: some servers fold local parts.
 
     Args:
         domain: Takes the bounces; aligned with the From domain for SPF.
-        secret: At least 16 bytes.
+        secret: At least 16 bytes; addresses signed by a former one are read by ``former``.
     """
 
-    def __init__(self, domain: str, secret: bytes) -> None:
+    def __init__(self, domain: str, secret: bytes, *, former: tuple[bytes, ...] = ()) -> None:
         self._domain = domain
-        self._key = _derive(secret, b"verp")
+        self._keys = [_derive(key, b"verp") for key in (secret, *former)]
+        local = rf"(?:b[a-z2-7]{{63}}|b-[a-z2-7]{{26}}-[a-z2-7]{{16}})@{re.escape(domain)}(?![\w.-]*\w)"
+        self._mentioned = re.compile(rf"(?<![\w.+-]){local}".encode(), re.IGNORECASE)
 
-    def of(self, job_id: str) -> str:
-        """``b-JOB-TAG@domain``, lower case only: some servers fold the case of local parts."""
-        job = UUID(job_id).bytes
-        return f"b-{_base32(job)}-{_base32(_tag(self._key, job, _VERP_TAG_BYTES))}@{self._domain}"
+    def of(self, job_id: str, person_id: str) -> str:
+        """``bLETTERS@domain``; for a person whose id is no UUID ``b-JOB-TAG@domain``, which does not name it."""
+        return f"{self._local(self._keys[0], job_id, person_id)}@{self._domain}"
 
-    def job_of(self, address: str) -> str | None:
-        """The job that an envelope sender names, or None if it is not one of ours."""
-        local, _, domain = address.lower().partition("@")
-        parts = local.split("-")
-        if domain != self._domain.lower() or len(parts) != 3 or parts[0] != "b":  # noqa: PLR2004 -- b, job, tag
+    def read(self, address: str) -> Sent | None:
+        """What an envelope sender names, or None if it is not one of ours. In any case of letters."""
+        local, _, domain = address.strip().lower().partition("@")
+        if domain != self._domain.lower():
             return None
-        try:
-            job = base64.b32decode(parts[1].upper() + "=" * (-len(parts[1]) % 8))
-            job_id = str(UUID(bytes=job))
-        except (binascii.Error, ValueError):
+        sent = _named(local)
+        if sent is None:
             return None
-        return job_id if hmac.compare_digest(self.of(job_id).partition("@")[0], local) else None
+        tags = (self._local(key, sent.job_id, sent.person_id) for key in self._keys)
+        return sent if any(hmac.compare_digest(tag, local) for tag in tags) else None
+
+    def mentioned(self, data: bytes, *, most: int = 50) -> Sent | None:
+        """The first authentic one in a text, of at most ``most`` that look like one."""
+        found = islice(self._mentioned.finditer(data), most)
+        return next((sent for one in found if (sent := self.read(one[0].decode("ascii")))), None)
+
+    @staticmethod
+    def _local(key: bytes, job_id: str, person_id: str | None) -> str:
+        job, person = UUID(job_id).bytes, _uuid(person_id)
+        if person is None:
+            return f"b-{_base32(job)}-{_base32(_tag(key, job, _JOB_TAG_BYTES))}"
+        return "b" + _base32(person + job + _tag(key, person + job, _VERP_TAG_BYTES))
+
+
+def _named(local: str) -> Sent | None:
+    """What a local part claims to name; not yet whether it is authentic."""
+    try:
+        if local.startswith("b-"):
+            return Sent(str(UUID(bytes=_unbase32(local.split("-")[1]))), None)
+        if not local.startswith("b"):
+            return None
+        raw = _unbase32(local[1:])
+        person, job = raw[:_ID_BYTES], raw[_ID_BYTES : 2 * _ID_BYTES]
+        return Sent(str(UUID(bytes=job)), str(UUID(bytes=person)))
+    except (binascii.Error, ValueError):
+        return None
+
+
+def _uuid(text: str | None) -> bytes | None:
+    """Bytes of an id that is a UUID as Postcart writes it: only such an id can be made of them again."""
+    try:
+        found = UUID(text or "")
+    except ValueError:
+        return None
+    return found.bytes if str(found) == text else None
 
 
 def _derive(secret: bytes, purpose: bytes) -> bytes:
@@ -121,3 +171,7 @@ def _encode(raw: bytes) -> str:
 
 def _base32(raw: bytes) -> str:
     return base64.b32encode(raw).rstrip(b"=").decode().lower()
+
+
+def _unbase32(text: str) -> bytes:
+    return base64.b32decode(text.upper() + "=" * (-len(text) % 8))
