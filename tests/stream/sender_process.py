@@ -83,7 +83,8 @@ class PlainRenderer:
         message = EmailMessage(policy=SMTP)
         message["Message-ID"] = f"<{job.job_id}@shop.example>"
         message["From"], message["To"], message["Subject"] = "shop@shop.example", recipient.address, f"step {job.step}"
-        message.set_content(f"{recipient.name} {date_ms}\n")
+        lines = ", ".join(f"{line.quantity} x {line.variant_id} {line.unit_price}" for line in job.lines)
+        message.set_content(f"{recipient.name} {date_ms}\n{lines}\n{job.value}\n")
         return OutgoingEmail(
             message_id=message["Message-ID"],
             envelope_from="bounce@shop.example",

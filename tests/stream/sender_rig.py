@@ -22,8 +22,13 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from postcart.adapters.vault import Vault
+from postcart.codecs.shop_events import ShopEventEncoder
+from postcart.events.decisions import Judged
+from postcart.events.ids import contact_id
 from postcart.events.jobs import Claim, GateConsent, GatePerson, GateProgress, Job, Receipt, Stop
+from postcart.events.shop import VariantUpdated
 from postcart.events.signals import LineState
+from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 
 HERE = Path(__file__).parent
 MASTER_KEY = bytes(range(32))
@@ -59,6 +64,7 @@ class Rig:
         self._commit_earliest()
         self._producer = Producer({"bootstrap.servers": self.bootstrap, "partitioner": "murmur2_random"})
         self._vault = Vault(MASTER_KEY, os.urandom)
+        self._wrapped: dict[str, bytes] = {}
         self._stop = threading.Event()
         self._journey = threading.Thread(target=self._progress, daemon=True)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -82,14 +88,16 @@ class Rig:
     def person(
         self, name: str, *, consent: bool = True, stops: Sequence[Stop] = (), key: bool = True, contact: bool = True
     ) -> str:
-        """Write a person's gate record and key; returns the person id."""
+        """Write a person's gate record and key; returns the person id. Written again, the key stays."""
         person_id = str(uuid.uuid5(_NAMES, name))
-        wrapped = self._vault.new_key()
+        wrapped = self._wrapped.get(person_id) or self._vault.new_key()
         if key:
+            self._wrapped[person_id] = wrapped
             self._producer.produce(f"{self.prefix}keys", wrapped, person_id)
         record = GatePerson(
             person_id=person_id,
             contacts={"email": self._vault.seal(wrapped, person_id, f"{name}@example.com")} if contact else {},
+            contact_ids={"email": contact_id(b"identity", "email", f"{name}@example.com")} if contact else {},
             consents=(GateConsent("email", "marketing", consent),),
             stops=tuple(stops),
         )
@@ -117,6 +125,24 @@ class Rig:
             "lines": (LineState(variant_id="5773203", quantity=1, changed_ms=0, unit_price=Decimal("2.62")),),
         }
         return Job(**(fields | changes))
+
+    def suppress(self, name: str, reason: SuppressionReason = "hard") -> None:
+        """Suppress a person's address."""
+        found = contact_id(b"identity", "email", f"{name}@example.com")
+        record = Suppressed(contact_id=found, channel="email", reason=reason, at_ms=now_ms())
+        self._producer.produce(f"{self.prefix}suppressions", _encode(record), suppression_key("email", found))
+
+    def sells(self, variant_id: str, price: str, *, stock: int | None = None) -> None:
+        """Write what a variant costs now, and how many there are."""
+        variant = VariantUpdated(
+            id=f"{variant_id}/{now_ms()}", time=now_ms(), variant_id=variant_id, unit_price=Decimal(price), stock=stock
+        )
+        _, key, value = ShopEventEncoder("single_object").encode(variant)
+        self._producer.produce(f"{self.prefix}catalog", value, key)
+
+    def flush(self) -> None:
+        """Wait until everything written so far is on the broker."""
+        self._producer.flush()
 
     def emit(self, *jobs: Job) -> None:
         """Put jobs into their topics, after everything written before."""
@@ -208,6 +234,10 @@ class Rig:
     def outcomes(self) -> Counter[str]:
         """Receipts by outcome and reason."""
         return Counter(f"{r.outcome}:{r.reason}" if r.reason else r.outcome for r in self.receipts())
+
+    def judged(self) -> list[Judged]:
+        """All committed words of the gate."""
+        return [msgspec.json.decode(value, type=Judged) for _, value in self.read("decisions") if value]
 
     def claims(self) -> list[Claim]:
         """All committed claims."""

@@ -1,14 +1,23 @@
 """The sender on real Kafka and a real SMTP server: what becomes of each kind of job."""
 
 import importlib.util
+import re
 import signal
+import socket
 import sys
 from collections import Counter, defaultdict
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+from msgspec import structs
+
 from postcart.adapters.mail_sink import Drop, SinkOptions, running_sink
+from postcart.events.ids import contact_id
 from postcart.events.jobs import Job, Stop
+from postcart.events.signals import LineState
+from postcart.events.suppressions import suppression_key
 
 DAY_MS = 86_400_000
 
@@ -181,3 +190,187 @@ def test_wrong_password_pauses_and_resumes(kafka: Any, tmp_path: Path) -> None:
         assert rig.log_of("one").count("channel_paused") == 1
         assert rig.log_of("one").count("channel_resumed") == 1
         sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+
+
+PROMISED_S = 15
+"""What was appended this long before the claim counts (docs/guarantees.md)."""
+
+
+def test_what_comes_while_the_channel_is_held_back(kafka: Any, tmp_path: Path) -> None:
+    """The server refuses; meanwhile people buy, opt out, come back, bounce, and the shop changes prices and stock.
+
+    Once it takes mail again, nobody hears of a cart that is no more, and the others see the prices of now.
+    """
+    refusing = {"now": True}
+
+    def script(stage: str, _: str) -> str | None:
+        return "451 4.3.2 not accepting messages" if stage == "mail" and refusing["now"] else None
+
+    def lines(*variants: str) -> tuple[LineState, ...]:
+        return tuple(LineState(variant_id=v, quantity=2, changed_ms=0, unit_price=Decimal("9.00")) for v in variants)
+
+    names = (
+        "ordered", "fast_clock", "emptied", "returned", "refused",
+        "bounced", "complained", "sold_out", "cheaper", "good",
+    )  # fmt: skip
+    with running_sink(SinkOptions(script=script), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        carts = {name: rig.job(rig.person(name), lines=lines("keeps", "sells")) for name in names}
+        carts["sold_out"] = rig.job(carts["sold_out"].person_id, lines=lines("gone"))
+        carts["cheaper"] = rig.job(carts["cheaper"].person_id, lines=lines("gone", "falls"), value=Decimal("36.00"))
+        parcels = {name: rig.job(carts[name].person_id, purpose="transactional") for name in ("ordered", "complained")}
+        rig.sells("falls", "9.00", stock=4)
+        rig.emit(*carts.values(), *parcels.values())
+        rig.start(limits={"most_probe_s": 1.0})
+        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        now = sender_rig.now_ms()
+        rig.person("ordered", stops=[Stop("ordered", now)])
+        rig.person("fast_clock", stops=[Stop("ordered", now + 3_600_000)])
+        rig.person("emptied", stops=[Stop("emptied", now)])
+        rig.person("returned", stops=[Stop("returned", now)])
+        rig.person("refused", consent=False)
+        rig.suppress("bounced")
+        rig.suppress("complained", "complaint")
+        rig.sells("gone", "9.00", stock=0)
+        rig.sells("falls", "7.50")
+        rig.emit_raw("catalog", b"keeps", b"{")
+        rig.flush()
+        sender_rig.wait_for(lambda: sender_rig.now_ms() > now + PROMISED_S * 1000, what="the promised time")
+        assert {r.outcome for r in rig.receipts()} <= {"suppressed"}, "nothing was used up"
+        assert sink.received == []
+        refusing["now"] = False
+        found = {r.job_id: r for r in rig.await_receipts(len(carts) + len(parcels))}
+        outcomes = {name: found[job.job_id].reason or found[job.job_id].outcome for name, job in carts.items()}
+        assert outcomes == {
+            "ordered": "ordered",
+            "fast_clock": "ordered",
+            "emptied": "emptied",
+            "returned": "returned",
+            "refused": "no_consent",
+            "bounced": "suppressed_address",
+            "complained": "suppressed_address",
+            "sold_out": "out_of_stock",
+            "cheaper": "accepted",
+            "good": "accepted",
+        }
+        assert {found[job.job_id].outcome for job in parcels.values()} == {"accepted"}
+        mails = {mail.entry.message_id: mail.data.decode() for mail in sink.received}
+        assert mails.keys() == {message_id(job) for job in (carts["cheaper"], carts["good"], *parcels.values())}
+        assert "2 x falls 7.50\r\n15.00" in mails[message_id(carts["cheaper"])]
+        assert "2 x keeps 9.00, 2 x sells 9.00" in mails[message_id(carts["good"])]
+        assert found[carts["good"].job_id].contact_id
+        assert found[carts["bounced"].job_id].contact_id is None
+        why = {one.job_id: one for one in rig.judged()}
+        last = {name: why[job.job_id].rules[-1] for name, job in carts.items()}
+        assert {name: (why[job.job_id].outcome, why[job.job_id].reason) for name, job in carts.items()} == {
+            name: ("claimed", None) if outcome == "accepted" else ("suppressed", outcome)
+            for name, outcome in outcomes.items()
+        }
+        assert {name: rule.rule for name, rule in last.items() if rule.verdict == "stop"} == {
+            "ordered": "stops", "fast_clock": "stops", "emptied": "stops", "returned": "stops",
+            "refused": "consent", "bounced": "suppression", "complained": "suppression", "sold_out": "stock",
+        }  # fmt: skip
+        assert "@" not in str([one.rules for one in rig.judged()])
+        assert "table_records_unreadable" in rig.log_of("one")
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+
+
+def test_refusals_for_good(kafka: Any, tmp_path: Path) -> None:
+    """An unknown recipient: one attempt, and its contact point is named. A policy: besides, somebody is told."""
+
+    def script(stage: str, who: str) -> str | None:
+        if stage != "rcpt":
+            return None
+        return "550 5.1.1 no such user" if who.startswith("unknown") else "550 5.7.1 rejected by policy"
+
+    tried: Counter[str] = Counter()
+
+    def counting(stage: str, who: str) -> str | None:
+        if stage == "rcpt":
+            tried[who] += 1
+        return script(stage, who)
+
+    with running_sink(SinkOptions(script=counting), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        jobs = {name: rig.job(rig.person(name)) for name in ("unknown", "disliked")}
+        rig.emit(*jobs.values(), *jobs.values())
+        rig.start()
+        receipts = {r.job_id: r for r in rig.await_receipts(2)}
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        found = {name: (receipts[job.job_id].outcome, receipts[job.job_id].status) for name, job in jobs.items()}
+        assert found == {"unknown": ("rejected", "550 5.1.1"), "disliked": ("rejected", "550 5.7.1")}
+        assert all(receipts[job.job_id].contact_id for job in jobs.values())
+        assert sorted(tried.values()) == [1, 1]
+        assert rig.log_of("one").count("refused_by_policy") == 1
+        assert "channel_paused" not in rig.log_of("one")
+
+
+def test_a_later_revision_of_what_nobody_has(kafka: Any, tmp_path: Path) -> None:
+    """An edited redrive goes out once where the job was rejected or suppressed, never where it was accepted.
+
+    Restarts change nothing about that.
+    """
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = sink.port
+        rig.suppress("lifted")
+        jobs = {
+            "accepted": rig.job(rig.person("accepted")),
+            "broken": rig.job(rig.person("broken"), template="broken"),
+            "lifted": rig.job(rig.person("lifted")),
+        }
+        rig.emit(*jobs.values())
+        rig.start()
+        rig.await_receipts(3)
+        leave(rig)
+        rig.emit_raw(
+            "suppressions", suppression_key("email", contact_id(b"identity", "email", "lifted@example.com")), None
+        )
+        again = [structs.replace(job, revision=1, template="cart-reminder") for job in jobs.values()]
+        rig.emit(*jobs.values(), *again, *again)
+        rig.start()
+        sender_rig.wait_for(lambda: rig.lag() == 0 and len(rig.receipts()) == 5, what="two more receipts")
+        leave(rig)
+        rig.emit(*again, *jobs.values())
+        rig.start()
+        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        assert sorted(mail.entry.recipient for mail in sink.received) == [
+            "accepted@example.com",
+            "broken@example.com",
+            "lifted@example.com",
+        ]
+        assert len(rig.receipts()) == 5
+
+
+@pytest.mark.slow
+def test_memory_stays_bounded_while_nothing_can_be_sent(kafka: Any, tmp_path: Path) -> None:
+    """A dead server and far more jobs than may be held: the process takes in no more than it may."""
+    with sender_rig.rig(kafka, tmp_path) as rig:
+        rig.smtp_port = unused_port()
+        people = [rig.person(f"p{n}") for n in range(100)]
+        rig.start(limits={"held": 2_000})
+        log = tmp_path / "one.log"
+        sender_rig.wait_for(lambda: log.read_text().count("sender_restored") == 4, what="the restore")
+        before = resident_kb(rig)
+        for first in range(0, 1_000, 100):
+            rig.emit(*[rig.job(person, step) for step in range(first, first + 100) for person in people])
+        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        # It has read all that it will: what it holds does not move any more.
+        sizes = [0]
+        sender_rig.wait_for(lambda: (sizes.append(resident_kb(rig)), sizes[-1] - sizes[-2] < 64)[1], what="rest")
+        assert rig.lag() == 100_000
+        assert resident_kb(rig) - before < 60_000, "a job held takes about 3 KB: all of them would be 300 MB"
+
+
+def unused_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def resident_kb(rig: Any) -> int:
+    """Memory of the sender, which must be alive."""
+    status = Path(f"/proc/{rig.processes['one'].pid}/status").read_text()
+    found = re.search(r"VmRSS:\s+(\d+)", status)
+    assert found, rig.log_of("one")
+    return int(found[1])

@@ -3,6 +3,7 @@
 from typing import Any, Literal
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
@@ -48,6 +49,47 @@ def test_released_by_the_channel() -> None:
     assert book.resent(IDS[0])
 
 
+@pytest.mark.parametrize(
+    ("outcome", "again"),
+    [("rejected", True), ("suppressed", True), ("accepted", False), ("uncertain", False), (None, False)],
+)
+def test_a_later_revision(outcome: Outcome | None, *, again: bool) -> None:
+    """Free once more where nobody can have the message; what a former release wrote without saying, never."""
+    book, job = ClaimBook(10), IDS[0]
+    book.fold(claim(job, "settled", outcome=outcome))
+    assert [book.standing(job, 1, revision) for revision in (0, 1, 7)] == ["spent", *["free" if again else "spent"] * 2]
+
+
+def test_the_life_of_a_revision() -> None:
+    """Claimed, deferred and settled like any job; the former life's records and jobs mean nothing any more."""
+    book, job = ClaimBook(10), IDS[0]
+    book.fold(claim(job, "settled", outcome="rejected"))
+    book.fold(claim(job, "claimed", revision=2))
+    assert book.standing(job, 1, 2) == book.standing(job, 1, 0) == book.standing(job, 1, 3) == "claimed"
+    book.fold(claim(job, "settled", outcome="rejected"))
+    assert book.open[job].revision == 2
+    book.fold(claim(job, "released", revision=2))
+    assert [book.standing(job, 1, revision) for revision in (0, 1, 2, 3)] == ["spent", "spent", "free", "spent"]
+    book.fold(claim(job, "claimed", revision=2))
+    book.fold(claim(job, "settled", outcome="accepted", revision=2))
+    assert {book.standing(job, attempt, revision) for attempt in (1, 2) for revision in range(9)} == {"spent"}
+    assert len(book) == 1
+
+
+def test_since_when_a_job_has_been_deferred() -> None:
+    """From the first deferral by a provider on, however often it was claimed again; the channel's trouble is none."""
+    book, job = ClaimBook(10), IDS[0]
+    book.fold(claim(job, "released", at_ms=5))
+    assert book.deferred_since_ms(job) is None
+    book.fold(claim(job, "released", 1, "not_accepted", at_ms=10))
+    book.fold(claim(job, "claimed", 2, at_ms=20))
+    book.fold(claim(job, "released", 2, at_ms=30))
+    book.fold(claim(job, "released", 2, "not_accepted", at_ms=40))
+    assert book.deferred_since_ms(job) == 10
+    book.fold(claim(job, "settled", 3, "rejected", at_ms=50))
+    assert book.deferred_since_ms(job) is None
+
+
 def test_memory_is_bounded() -> None:
     """The oldest settled jobs are forgotten first."""
     book = ClaimBook(2)
@@ -72,6 +114,31 @@ records = st.builds(
     st.integers(1, 3),
     st.sampled_from([None, "not_accepted"]),
 )
+OUTCOMES: tuple[Outcome, ...] = ("accepted", "uncertain", "rejected", "suppressed")
+lives = st.builds(
+    lambda job, state, attempt, outcome, revision: claim(
+        job, state, attempt, outcome if state == "settled" else None, revision=revision
+    ),
+    st.sampled_from(IDS),
+    st.sampled_from(["claimed", "released", "settled"]),
+    st.integers(1, 3),
+    st.sampled_from(OUTCOMES),
+    st.integers(0, 3),
+)
+
+
+@given(st.lists(lives, max_size=30))
+def test_no_revision_after_it_may_have_been_taken(history: list[Claim]) -> None:
+    """Law: once its latest revision was settled as accepted or uncertain, no revision of a job is ever free again."""
+    book, latest, taken = ClaimBook(100), dict.fromkeys(IDS, 0), set()
+    for record in history:
+        book.fold(record)
+        latest[record.job_id] = max(latest[record.job_id], record.revision)
+        handed_over = record.state == "settled" and record.outcome in {"accepted", "uncertain"}
+        if handed_over and record.revision == latest[record.job_id]:
+            taken.add(record.job_id)
+        for job_id in taken:
+            assert {book.standing(job_id, 9, revision) for revision in range(20)} == {"spent"}
 
 
 @given(st.lists(records, max_size=20))

@@ -8,12 +8,16 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
+
 from postcart.adapters.vault import KeyUnavailable
 from postcart.errors import DeliveryError, DeliveryUncertain, RenderError
 from postcart.senders.answers import Meaning, of_acceptance, of_error
 from postcart.senders.config import SenderConfig
 from postcart.senders.elapsed import elapsed_s
-from postcart.senders.item import Ended, Item, Release
+from postcart.senders.item import Ended, Item, Release, Settle
+
+log = structlog.get_logger(__name__)
 
 _KEY_AGAIN_S = 60.0  # a key that does not open the contact point; another may still be on its way
 _RENDER_THREADS = 2  # rendering holds the interpreter's lock for most of its time: more would only queue
@@ -44,6 +48,9 @@ class Dispatcher:
         meaning = await self._try(item, ours)
         if meaning.result == "accepted":
             self._config.fault("accepted")
+        if meaning.result == "policy" and isinstance(meaning.ending, Settle):
+            # It is about us (reputation, authentication, content): no suppression, but somebody must look.
+            log.error("refused_by_policy", channel=self._config.adapter.channel, status=meaning.ending.status)
         return Ended(item, meaning.ending, meaning.result, time.monotonic() - began), meaning
 
     def stop(self) -> None:

@@ -1,0 +1,113 @@
+"""What JOURNEY tells the senders: contact points with their opaque ids, and how fresh the gate is."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from confluent_kafka import Message
+
+from postcart.domain.campaign import DEFAULT
+from postcart.domain.journey import fold
+from postcart.domain.journey.outcome import Context, Decided
+from postcart.domain.journey.person import Person, contact_ids_of
+from postcart.domain.zones import resolver
+from postcart.events.jobs import GateProgress
+from postcart.events.shop import ProfileUpdated
+from postcart.events.signals import TaskClock
+from postcart.processors.engine.task import RecordBatch
+from postcart.processors.gate import GateWriter, gate_record
+from postcart.processors.journey import JourneyTask
+from tasks_in_memory import PARTITIONS, SIGNALS, NoSealer, journey_config
+
+CONTEXT = Context(campaign=DEFAULT, zones=resolver(None))
+
+
+def writer() -> GateWriter:
+    return GateWriter(
+        gate_topic="gate",
+        keys_topic="keys",
+        sealer=NoSealer(),
+        contact_id=lambda channel, point: f"id of {channel} {point}",
+        partition=0,
+        progress_interval_ms=1_000,
+    )
+
+
+def profile(number: int, **points: Any) -> ProfileUpdated:
+    return ProfileUpdated(id=f"profile/{number}", time=1_000 * number, person_id="p", **points)
+
+
+def folded(person: Person, *profiles: ProfileUpdated, clock_ms: int) -> None:
+    out = Decided()
+    fold.arrive(person, list(profiles), out)
+    fold.advance(person, clock_ms, CONTEXT, out)
+
+
+def test_contact_ids_are_those_of_the_profile_that_counts() -> None:
+    """A later profile that is not folded yet has its own; what no profile needs any more is dropped."""
+    gate, person = writer(), Person(person_id="p")
+    folded(person, gate.sealed(person, profile(1, email="a@x.example", phone="+491")), clock_ms=1_000)
+    assert contact_ids_of(person) == {"email": "id of email a@x.example", "sms": "id of sms +491"}
+    later = [gate.sealed(person, profile(n, email=f"{n}@x.example")) for n in (2, 3)]
+    folded(person, *later, clock_ms=1_500)
+    assert gate_record(person).contact_ids == contact_ids_of(person)
+    assert contact_ids_of(person)["email"] == "id of email a@x.example"
+    folded(person, clock_ms=2_000)
+    assert gate_record(person).contact_ids == {"email": "id of email 2@x.example"}
+    gate.drain()
+    folded(person, gate.sealed(person, profile(4, email="4@x.example")), clock_ms=9_000)
+    assert gate_record(person).contact_ids == {"email": "id of email 4@x.example"}
+    assert {key.rpartition("/")[0] for key in person.contact_ids} == {"profile/2", "profile/3", "profile/4"}
+    gate.drain()
+    gate.sealed(person, profile(5))
+    assert {key.rpartition("/")[0] for key in person.contact_ids} == {"profile/4"}
+
+
+def told(task: JourneyTask) -> list[GateProgress]:
+    values = [output.value for output in task.drain().outputs if output.topic == "gate"]
+    return [msgspec.json.decode(value, type=GateProgress) for value in values if value]
+
+
+def task(*, exact_idle: bool, real_ms: int = 0) -> JourneyTask:
+    config = journey_config(CONTEXT, exact_idle=exact_idle)
+    return JourneyTask(replace(config, progress_interval_ms=1_000, real_ms=lambda: real_ms, disorder_ms=300_000), 0)
+
+
+def clocks(journey: JourneyTask, clock_ms: int) -> None:
+    """All of DETECT's tasks tell their clocks."""
+    values = [msgspec.json.encode(TaskClock(task=number, clock_ms=clock_ms)) for number in range(PARTITIONS)]
+    records = [
+        Message(topic=SIGNALS, partition=0, offset=offset, value=value, timestamp=(2, 0))
+        for offset, value in enumerate(values)
+    ]
+    journey.process(RecordBatch(SIGNALS, 0, 0, records, len(records)))
+
+
+def test_progress_is_the_oldest_of_all_that_must_be_known() -> None:
+    """Orders, consents and profiles; and by itself DETECT's, whose clock is behind by the allowed disorder."""
+    journey = task(exact_idle=False)
+    topics = ("shop.orders", "shop.profiles", "consents")
+    journey.advance(dict.fromkeys(topics[:2], 50_000), 50_000)
+    assert told(journey) == []
+    journey.advance(dict(zip(topics, (52_000, 51_000, 53_000), strict=True)), 53_000)
+    assert told(journey) == [GateProgress(partition=0, orders_read_ms=51_000, carts_read_ms=0)]
+    clocks(journey, 400_000 - 300_000)
+    journey.advance(dict.fromkeys(topics, 401_000), 401_000)
+    assert told(journey) == [GateProgress(partition=0, orders_read_ms=401_000, carts_read_ms=400_000)]
+
+
+def test_a_process_that_stood_still_does_not_call_old_knowledge_fresh() -> None:
+    """Time passes and nothing new was asked for: what was known stays as old as it is."""
+    journey = task(exact_idle=False, real_ms=999_000)
+    idle = dict.fromkeys(("shop.orders", "shop.profiles", "consents"), 50_000)
+    journey.advance(idle, 50_000)
+    assert [one.orders_read_ms for one in told(journey)] == [50_000]
+    journey.advance(idle, 999_000)
+    assert told(journey) == []
+
+
+def test_in_a_replay_freshness_is_real_time() -> None:
+    """The times of idle partitions are event times there."""
+    journey = task(exact_idle=True, real_ms=999_000)
+    journey.advance({"shop.orders": 50_000}, 50_000)
+    assert told(journey) == [GateProgress(partition=0, orders_read_ms=999_000)]
