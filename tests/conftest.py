@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from postcart.adapters.local_kafka import default_cache, open_broker
 from postcart.adapters.mock_broker import MockBroker
 from postcart.errors import BrokerUnavailable
+from postgres_server import Postgres, PostgresMissing, running_postgres
 
 Create = Callable[[Mapping[str, int], Mapping[str, str]], None]
 
@@ -93,3 +94,15 @@ def mock_broker() -> Iterator[Cluster]:
     """Provide librdkafka's mock cluster, a fresh one for each test. Topics take no configuration there."""
     with MockBroker() as broker:
         yield Cluster(broker.bootstrap, lambda topics, _config: broker.create(topics), real=False)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """PostgreSQL, one for the whole run. Where it is not installed tests are skipped; in CI that is a failure."""
+    try:
+        with running_postgres() as server:
+            yield server
+    except PostgresMissing as problem:
+        if ENVIRON.get("CI"):
+            pytest.fail(str(problem), pytrace=False)
+        pytest.skip(str(problem))

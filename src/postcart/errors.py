@@ -11,6 +11,7 @@ PostcartError
  ├─ TopologyError          topics are missing or their partition counts differ
  ├─ BrokerUnavailable      Kafka can't be reached
  ├─ RegistryUnavailable    the schema registry can't be asked
+ ├─ ReadModelUnavailable   the read model's database can't be reached, or holds nothing yet
  ├─ Fenced                 this process no longer owns what it was about to write; the process must end
  ├─ StateError             stored state can't be read by this release; the process must end
  ├─ RenderError            a template failed on a job
@@ -86,6 +87,13 @@ class RegistryUnavailable(PostcartError):  # noqa: N818 -- names a state of the 
     """The schema registry can't be asked now: a record is neither readable nor unreadable."""
 
     code = "registry_unavailable"
+    retryable = True
+
+
+class ReadModelUnavailable(PostcartError):  # noqa: N818 -- names a state of the world
+    """The read model's database can't be reached, or nothing was ever projected into it."""
+
+    code = "read_model_unavailable"
     retryable = True
 
 
@@ -169,6 +177,6 @@ def exit_code(failure: BaseException | None) -> int:
     """What a supervisor is to make of a worker's end: 0 as asked, 75 start again, 78 change something, 70 a bug."""
     if failure is None:
         return EXIT_OK
-    if isinstance(failure, Fenced | BrokerUnavailable):
+    if isinstance(failure, Fenced | BrokerUnavailable | ReadModelUnavailable):
         return EXIT_AGAIN
     return EXIT_CONFIGURATION if isinstance(failure, ConfigurationError) else EXIT_BUG

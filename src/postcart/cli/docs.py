@@ -36,7 +36,7 @@ Data goes to stdout, all else to stderr. On a terminal results are tables; `--ou
 _METRICS = """\
 Workers serve them on `POSTCART_METRICS_PORT` at `/metrics`, beside `/live` and `/ready`; `postcart lag --serve`
 serves those of the lag exporter. Names are kept; labels come from closed sets, topics, groups and partitions.
-Series of a partition end when it goes to another worker. Gateway and read model come with a later release.
+Series of a partition end when it goes to another worker. The gateway comes with a later release.
 
 | name | kind | labels | meaning | from |
 |---|---|---|---|---|

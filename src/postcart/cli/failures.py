@@ -17,6 +17,7 @@ from postcart.errors import (
     ChannelUnavailable,
     ConfigurationError,
     PostcartError,
+    ReadModelUnavailable,
     RegistryUnavailable,
 )
 
@@ -65,7 +66,7 @@ def exit_code(error: PostcartError) -> Exit:
     """3 where a service can't be reached, else 1."""
     return (
         Exit.UNREACHABLE
-        if isinstance(error, BrokerUnavailable | RegistryUnavailable | ChannelUnavailable)
+        if isinstance(error, BrokerUnavailable | RegistryUnavailable | ReadModelUnavailable | ChannelUnavailable)
         else Exit.FINDING
     )
 

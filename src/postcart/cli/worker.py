@@ -40,6 +40,17 @@ def journey() -> None:
     _run(run_journey)
 
 
+@app.command()
+def project() -> None:
+    """Keep the read model up to date, from which `postcart why` answers.
+
+    Decisions, jobs, claims and receipts in, rows of PostgreSQL or SQLite out (POSTCART_READ_MODEL_URL).
+    """
+    from postcart.wiring.read_model import run_project  # noqa: PLC0415
+
+    _run(run_project)
+
+
 @send_app.command()
 def email() -> None:
     """Render email jobs and send them over SMTP."""

@@ -13,7 +13,7 @@ PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
 Source = Literal["worker", "stage", "sender", "journey", "lag exporter", "gateway", "read model"]
-"""What sets it; gateway and read model are not part of this release, their names are kept for them."""
+"""What sets it; the gateway is not part of this release, its names are kept for it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds of work: a millisecond to 10 s."""
@@ -79,6 +79,8 @@ METRICS: tuple[Metric, ...] = (
            "Jobs that ended: accepted, rejected, uncertain or suppressed.", "sender"),
     Metric("jobs_pending", "gauge", ("channel", "priority"), "Jobs in line or in flight.", "sender"),
     Metric("jobs_unaccounted", "gauge", (), "Jobs taken on, not pending and without an end: must be 0.", "read model"),
+    Metric("read_model_age_seconds", "gauge", (),
+           "Age of the latest moment up to which all records of its partitions are in the read model.", "read model"),
     Metric("jobs_waited_total", "counter", ("channel", "reason"), "Times that a job had to wait, by why.", "sender"),
     Metric("send_attempts_total", "counter", ("channel", "provider", "result"),
            "Attempts to send; result policy is a refusal by the provider's policy (5.7.x).", "sender"),

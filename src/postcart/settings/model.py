@@ -21,6 +21,7 @@ from postcart.settings.values import (
     Lines,
     MailAddress,
     MasterKey,
+    ReadModelUrl,
     Seasons,
     Secret,
     TimeZone,
@@ -194,6 +195,10 @@ class Settings(Group):
     dkim: Dkim = Field(default_factory=Dkim)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     log: Log = Field(default_factory=Log)
+    read_model_url: ReadModelUrl | None = Field(
+        None, description="where `worker project` writes and `why` reads: postgresql://... or sqlite:///FILE"
+    )
+    read_model_months: int = Field(13, ge=1, le=120, description="what is older than so many whole months is forgotten")
     metrics_port: int = Field(0, ge=0, le=65535, description="serves /metrics, /live and /ready; 0: off")
     broker: Literal["mock", "kafka"] = Field("mock", description="what the demo runs on")
 

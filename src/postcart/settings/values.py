@@ -134,6 +134,13 @@ def check_time_zone(value: str) -> str:
     return value
 
 
+def check_read_model_url(value: SecretStr) -> SecretStr:
+    """Where the read model is; the message does not show it, as there may be a password in it."""
+    if not re.fullmatch(r"(postgres(ql)?://|sqlite:///)\S+", value.get_secret_value()):
+        raise ValueError("write postgresql://USER:PASSWORD@HOST/DATABASE, or sqlite:///FILE")
+    return value
+
+
 def check_https(value: str) -> str:
     """An ``https`` address."""
     if not value.startswith("https://"):
@@ -187,5 +194,6 @@ MailAddress = Annotated[str, AfterValidator(check_mail_address)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines)]
 Bands = Annotated[tuple[Band, ...], BeforeValidator(read_bands), AfterValidator(check_bands)]
 Seasons = Annotated[tuple[Season, ...], BeforeValidator(read_seasons)]
+ReadModelUrl = Annotated[SecretStr, AfterValidator(check_read_model_url)]
 MasterKey = Annotated[SecretStr, AfterValidator(check_master_key)]
 Secret = Annotated[SecretStr, AfterValidator(check_long_enough)]

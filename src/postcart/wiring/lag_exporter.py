@@ -12,9 +12,10 @@ from types import FrameType
 import structlog
 from prometheus_client.core import GaugeMetricFamily
 
+from postcart.adapters.dead_letters.pending import Group, PendingLetters
 from postcart.adapters.lag import Measured, measure
-from postcart.adapters.topics import STAGES, stage_group, stage_inputs
-from postcart.errors import BrokerUnavailable, ConfigurationError
+from postcart.adapters.topics import STAGES, project_group, project_inputs, stage_group, stage_inputs
+from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.server import MetricsServer
 from postcart.metrics.table import BY_NAME
@@ -34,6 +35,9 @@ def group_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
         stage_group(settings, stage): tuple(topic for topic in stage_inputs(settings, stage) if topic != whole)
         for stage in STAGES
     }
+    if settings.read_model_url is not None:
+        groups[project_group(settings)] = project_inputs(settings)
+    return groups
 
 
 class LagCollector:

@@ -4,6 +4,7 @@ Owns: everything about topics but their records. Must not: read or write records
 """
 
 from postcart.adapters.topics.checking import check, partition_count, require_topics
+from postcart.adapters.topics.client import Admin
 from postcart.adapters.topics.creation import Created, commit_beginnings, create
 from postcart.adapters.topics.sampling import check_keys
 from postcart.adapters.topics.table import (
@@ -13,6 +14,8 @@ from postcart.adapters.topics.table import (
     all_topics,
     changelog,
     joined,
+    project_group,
+    project_inputs,
     stage_group,
     stage_inputs,
     topic_counts,
@@ -20,6 +23,7 @@ from postcart.adapters.topics.table import (
 
 __all__ = [
     "STAGES",
+    "Admin",
     "Created",
     "Stage",
     "Topic",
@@ -31,6 +35,8 @@ __all__ = [
     "create",
     "joined",
     "partition_count",
+    "project_group",
+    "project_inputs",
     "require_topics",
     "stage_group",
     "stage_inputs",

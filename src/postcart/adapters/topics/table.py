@@ -94,6 +94,19 @@ def stage_group(settings: Settings, stage: Stage) -> str:
     return settings.topic(stage)
 
 
+def project_inputs(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that are projected into the read model, in no stage's way."""
+    own = settings.topic
+    begins = (own("jobs."), own("claims."))
+    known = (topic.name for topic in all_topics(settings))
+    return own("decisions"), own("receipts"), *(name for name in known if name.startswith(begins))
+
+
+def project_group(settings: Settings) -> str:
+    """Return the consumer group of the workers that project."""
+    return settings.topic("project")
+
+
 def changelog(settings: Settings, stage: Stage) -> str:
     """Return the topic that the stage's state is restored from."""
     return settings.topic("claims.email" if stage == "email" else f"{stage}.changelog")

@@ -1,0 +1,239 @@
+"""Records of Postcart's own topics as facts of the read model: one row each, with the ids by which it is found.
+
+Owns: which record becomes which fact, and what of it is kept: ids and reasons, no contact point and no body. Must not:
+store anything, or judge.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+from confluent_kafka import Message
+from msgspec import Struct, structs
+
+from postcart.codecs.refusal import UNREADABLE, unreadable
+from postcart.events.decisions import (
+    AbandonmentDecided,
+    DecisionRecord,
+    EpisodeTold,
+    Judged,
+    StepCancelled,
+    StepDecision,
+    StepDue,
+    StepPlanned,
+)
+from postcart.events.jobs import Claim, DeliveryReport, Job, Outcome, Receipt, ReceiptRecord
+from postcart.events.times import to_ms
+
+FactRecord = (
+    AbandonmentDecided
+    | StepPlanned
+    | StepDue
+    | StepCancelled
+    | Judged
+    | EpisodeTold
+    | Job
+    | Claim
+    | Receipt
+    | DeliveryReport
+)
+FactKind = Literal[
+    "abandonment",
+    "planned",
+    "due",
+    "cancelled",
+    "judged",
+    "episode",
+    "job",
+    "claim",
+    "receipt",
+    "report",
+    "unreadable",
+]
+Source = Literal["decisions", "jobs", "claims", "receipts"]
+
+_KINDS: Final[dict[type[Any], FactKind]] = {
+    AbandonmentDecided: "abandonment",
+    StepPlanned: "planned",
+    StepDue: "due",
+    StepCancelled: "cancelled",
+    Judged: "judged",
+    EpisodeTold: "episode",
+    Job: "job",
+    Claim: "claim",
+    Receipt: "receipt",
+    DeliveryReport: "report",
+}
+_RECORDS: Final[dict[str, Any]] = {kind: record for record, kind in _KINDS.items()}
+_DECODE: Final[dict[Source, Callable[[bytes], FactRecord]]] = {
+    "decisions": msgspec.json.Decoder(DecisionRecord).decode,
+    "jobs": msgspec.json.Decoder(Job).decode,
+    "claims": msgspec.json.Decoder(Claim).decode,
+    "receipts": msgspec.json.Decoder(ReceiptRecord).decode,
+}
+_encode = msgspec.json.Encoder().encode
+
+
+class Fact(Struct, frozen=True, gc=False):
+    """One record. ``topic``, ``partition`` and ``position`` say which; fields in the order of the table's columns.
+
+    Attributes:
+        appended_ms: When the broker took it, real time: by this it is kept and forgotten.
+        at_ms: When it happened: event time of decisions, a sender's clock of receipts, real time of claims.
+        event_id: Of the shop's event that brought it about, where one did.
+        body: The record as JSON, less what is not kept.
+    """
+
+    topic: str
+    partition: int
+    position: int
+    appended_ms: int
+    kind: FactKind
+    at_ms: int
+    person_id: str | None = None
+    visitor_id: str | None = None
+    episode_id: str | None = None
+    abandonment_id: str | None = None
+    job_id: str | None = None
+    event_id: str | None = None
+    step: int | None = None
+    body: str = ""
+
+
+class JobMark(NamedTuple):
+    """The record ``position`` of a partition says that a job was handed to the senders."""
+
+    job_id: str
+    person_id: str
+    topic: str
+    partition: int
+    position: int
+    appended_ms: int
+    attempt: int
+    revision: int
+
+
+class ClaimMark(NamedTuple):
+    """The latest word of a sender on a job."""
+
+    job_id: str
+    person_id: str
+    position: int
+    appended_ms: int
+    attempt: int
+    state: str
+
+
+class EndMark(NamedTuple):
+    """A receipt that ends a job, or gives it back (``not_accepted``)."""
+
+    job_id: str
+    person_id: str
+    position: int
+    appended_ms: int
+    attempt: int
+    outcome: Outcome
+
+
+Mark = JobMark | ClaimMark | EndMark
+
+
+class Told(NamedTuple):
+    """What a record comes to."""
+
+    fact: Fact
+    mark: Mark | None = None
+
+
+def told_by(source: Source, message: Message) -> Told | None:
+    """The fact of a message; None for a tombstone. One that can't be read is a fact too, with the reason."""
+    value = message.value()
+    if value is None:
+        return None
+    place = (str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
+    appended_ms = max(0, message.timestamp()[1])
+    try:
+        record = _DECODE[source](value)
+    except UNREADABLE as error:
+        refusal = unreadable(error)
+        body = _encode({"reason": refusal.reason, "detail": refusal.detail[:500]}).decode()
+        return Told(Fact(*place, appended_ms, "unreadable", appended_ms, body=body))
+    return Told(_fact(place, appended_ms, record), _mark(place, appended_ms, record))
+
+
+def record_of(fact: Fact) -> FactRecord:
+    """The record of a fact again.
+
+    Raises:
+        msgspec.MsgspecError: The fact's kind has no record (``unreadable``), or a newer release wrote it.
+    """
+    kind = _RECORDS.get(fact.kind)
+    if kind is None:
+        raise msgspec.ValidationError(f"a fact of kind {fact.kind} has no record")
+    record: FactRecord = msgspec.json.decode(fact.body, type=kind)
+    return record
+
+
+def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> Fact:
+    kind = _KINDS[type(record)]
+    if isinstance(record, AbandonmentDecided):
+        return Fact(
+            *place,
+            appended_ms,
+            kind,
+            to_ms(record.abandoned_at),
+            person_id=record.person_id,
+            visitor_id=record.visitor_id,
+            episode_id=record.episode_id,
+            abandonment_id=record.abandonment_id,
+            body=_text(record),
+        )
+    at_ms = to_ms(record.at) if isinstance(record, StepDecision | Judged | EpisodeTold) else 0
+    if isinstance(record, EpisodeTold):
+        by = record.by
+        return Fact(
+            *place,
+            appended_ms,
+            kind,
+            at_ms,
+            person_id=record.person_id,
+            visitor_id=by.get("visitor"),
+            episode_id=record.episode_id,
+            abandonment_id=by.get("abandonment") or by.get("end"),
+            event_id=by.get("event"),
+            body=_text(record),
+        )
+    if isinstance(record, Job):
+        # What a mail shows is not kept; what it is worth is.
+        record, at_ms = structs.replace(record, lines=(), incentive=None), record.due_ms
+    elif isinstance(record, Claim | Receipt | DeliveryReport):
+        at_ms = record.at_ms
+    if isinstance(record, DeliveryReport):
+        person, job = record.person_id, record.job_id
+        return Fact(*place, appended_ms, kind, at_ms, person_id=person, job_id=job, body=_text(record))
+    return Fact(
+        *place,
+        appended_ms,
+        kind,
+        at_ms,
+        person_id=record.person_id,
+        episode_id=record.episode_id,
+        job_id=None if isinstance(record, StepDecision) else record.job_id,
+        step=record.step,
+        body=_text(record),
+    )
+
+
+def _mark(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> Mark | None:
+    if isinstance(record, Job):
+        return JobMark(record.job_id, record.person_id, *place, appended_ms, record.attempt, record.revision)
+    position = place[2]
+    if isinstance(record, Claim):
+        return ClaimMark(record.job_id, record.person_id, position, appended_ms, record.attempt, record.state)
+    if isinstance(record, Receipt):
+        return EndMark(record.job_id, record.person_id, position, appended_ms, record.attempt, record.outcome)
+    return None
+
+
+def _text(record: FactRecord) -> str:
+    return _encode(record).decode()

@@ -1,0 +1,167 @@
+"""The read model's place among the others: settings become its connection, and the worker that fills it.
+
+Owns: which topics are projected, and the worker's figures. Must not: know SQL, or run the loop (workers does).
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
+from functools import partial
+from importlib.metadata import version
+
+import structlog
+from confluent_kafka import KafkaException
+
+from postcart.adapters.batch_consumer import BatchConsumer, Resume
+from postcart.adapters.clock import WallClock
+from postcart.adapters.read_model import Place, ReadModel, Standing, kept_from_ms, open_read_model
+from postcart.adapters.topics import Admin, project_group, project_inputs, stage_group
+from postcart.codecs.facts import Source
+from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
+from postcart.metrics.instruments import Instruments
+from postcart.metrics.server import MetricsServer
+from postcart.metrics.stage import StageFigures
+from postcart.processors.accounting import Accounting, Glimpse
+from postcart.processors.projection import Projection
+from postcart.settings import Settings
+from postcart.wiring.stages import client_settings
+from postcart.wiring.worker_name import worker_name
+from postcart.workers.project import ProjectConfig, ProjectHealth, run_projection
+
+log = structlog.get_logger(__name__)
+
+_GLIMPSE_EVERY_S = 5.0
+_REPLAYED_GLIMPSE_EVERY_S = 1.0
+
+
+def read_model_url(settings: Settings) -> str:
+    """Where the read model is.
+
+    Raises:
+        ConfigurationError: It is not set.
+    """
+    if settings.read_model_url is None:
+        raise ConfigurationError(
+            "POSTCART_READ_MODEL_URL is not set: name the database of the read model, for example "
+            "postgresql://postcart@localhost/postcart, or sqlite:///postcart.db on a single machine"
+        )
+    return settings.read_model_url.get_secret_value()
+
+
+def read_model(settings: Settings) -> ReadModel:
+    """The read model, to be asked.
+
+    Raises:
+        ConfigurationError: It is not set, or a newer release made it.
+        ReadModelUnavailable: It can't be reached, or nothing is in it yet.
+    """
+    store = open_read_model(read_model_url(settings))
+    store.require_schema()
+    return store
+
+
+def writable_read_model(settings: Settings) -> ReadModel:
+    """The read model, made or brought up to date where need be, for this installation's topics."""
+    store = open_read_model(read_model_url(settings), create=True)
+    for name in store.migrate():
+        log.info("read_model_migrated", migration=name)
+    store.bind(settings.topic_prefix)
+    return store
+
+
+def projected_topics(settings: Settings) -> dict[str, Source]:
+    """Topics that are projected, and what each holds."""
+    sources: dict[str, Source] = {}
+    for topic in project_inputs(settings):
+        kind = topic.removeprefix(settings.topic_prefix).partition(".")[0]
+        sources[topic] = kind  # type: ignore[assignment]  # named after what they hold
+    return sources
+
+
+def run_project(settings: Settings) -> int:
+    """Run a worker that keeps the read model up to date until it is told to stop; returns the exit code.
+
+    Raises:
+        ConfigurationError: No database is set, or another installation's is.
+        TopologyError: Topics are missing.
+        BrokerUnavailable: Kafka can't be reached.
+        ReadModelUnavailable: The database can't be reached.
+    """
+    read_model_url(settings)
+    admin = Admin(settings)
+    counts = admin.partition_counts()
+    sources = projected_topics(settings)
+    missing = [topic for topic in sources if topic not in counts]
+    if missing:
+        raise TopologyError(*(f"topic {topic} is missing: `postcart topics create` makes it" for topic in missing))
+    places = [(topic, number) for topic in sources for number in range(counts[topic])]
+    writable_read_model(settings).close()
+    instruments, clock = Instruments().with_process(version=version("postcart"), revision="unknown"), WallClock()
+    health = ProjectHealth()
+    config = ProjectConfig(
+        projection=Projection(sources, StageFigures(instruments, "project")),
+        open_store=partial(writable_read_model, settings),
+        open_consumer=partial(_consumer, settings, tuple(sources)),
+        glimpse=partial(_glimpse, settings, admin, places, clock.real_ms),
+        glimpse_every_s=_REPLAYED_GLIMPSE_EVERY_S if settings.clock == "replay" else _GLIMPSE_EVERY_S,
+        kept_from_ms=lambda: kept_from_ms(clock.real_ms(), settings.read_model_months),
+        on_look=lambda accounting, owned, standings: _tell(
+            instruments, (settings.topic("receipts"), 0), clock.real_ms(), accounting, owned=owned, standings=standings
+        ),
+        now_ms=clock.real_ms,
+        health=health,
+    )
+    with ExitStack() as stack:
+        if settings.metrics_port:
+            stack.enter_context(
+                MetricsServer(
+                    instruments.registry,
+                    live={"loop_ticks": health.live},
+                    ready={"joined_and_stored": health.ready},
+                    port=settings.metrics_port,
+                )
+            )
+        return run_projection(config)
+
+
+def _consumer(settings: Settings, topics: tuple[str, ...], resume: Resume) -> BatchConsumer:
+    return BatchConsumer(
+        client_settings(settings),
+        client_id=f"project.{worker_name(settings)}",
+        consumer_group=project_group(settings),
+        topics=topics,
+        resume=resume,
+    )
+
+
+def _glimpse(settings: Settings, admin: Admin, places: list[Place], real_ms: Callable[[], int]) -> Glimpse:
+    """Committed offsets first, then the ends: see processors.accounting."""
+    at_ms = real_ms()
+    jobs = [place for place in places if place[0].startswith(settings.topic("jobs.email."))]
+    try:
+        committed = admin.committed(stage_group(settings, "email"), jobs)
+        return Glimpse(at_ms, committed, admin.ends(places))
+    except KafkaException as error:
+        raise BrokerUnavailable(str(error)) from error
+
+
+def _tell(
+    instruments: Instruments,
+    teller: Place,
+    now_ms: int,
+    accounting: Accounting,
+    *,
+    owned: Collection[Place],
+    standings: Mapping[Place, Standing],
+) -> None:
+    """Figures of a look. The number of jobs is the same seen from every worker: one of them tells it."""
+    complete = [standings[place].complete_ms or 0 for place in owned if place in standings]
+    if complete:
+        instruments.gauge("read_model_age_seconds").set(max(0.0, (now_ms - min(complete)) / 1_000))
+    if accounting.unaccounted is None:
+        return
+    if teller in owned:
+        instruments.gauge("jobs_unaccounted").set(accounting.unaccounted)
+        if accounting.unaccounted:
+            log.error("jobs_unaccounted", count=accounting.unaccounted, examples=list(accounting.examples))
+    else:
+        instruments.clear("jobs_unaccounted")

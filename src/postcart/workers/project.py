@@ -1,0 +1,186 @@
+"""``postcart worker project``: keeps the read model up to date, in this process.
+
+Owns: the loop, signals, exit codes, and waiting for a database that is away. Must not: know what is stored, or build
+collaborators (the wiring does).
+"""
+
+import signal
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Event, Thread
+from types import FrameType
+
+import structlog
+
+from postcart.adapters.batch_consumer import BatchConsumer, Resume
+from postcart.adapters.rdkafka.batch import RecordBatch
+from postcart.adapters.read_model import Place, ReadModel, Standing
+from postcart.errors import EXIT_OK, BrokerUnavailable, PostcartError, ReadModelUnavailable, exit_code
+from postcart.processors.accounting import Accounting, Glimpse
+from postcart.processors.projection import Projection
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 5_000
+_WAIT_S = 0.1
+_LOOK_EVERY_S = 0.5
+_AGAIN_S = 1.0
+"""Between two tries to reach the database."""
+_FORGET_EVERY_S = 3_600.0
+_TICK_S = 30.0
+
+
+@dataclass(slots=True)
+class ProjectHealth:
+    """Facts for the probes; may be read on any thread."""
+
+    ticked_s: float = field(default_factory=time.monotonic)
+    ready_now: bool = False
+
+    def live(self) -> bool:
+        """Whether the loop turns; an outage of database or broker changes nothing."""
+        return time.monotonic() - self.ticked_s < _TICK_S
+
+    def ready(self) -> bool:
+        """Whether it is a member of the group and the database answers."""
+        return self.ready_now and self.live()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectConfig:
+    """What the worker is given.
+
+    Attributes:
+        open_store: A connection to the read model, migrated.
+        open_consumer: A member of the group that resumes where it is told.
+        glimpse: Asks Kafka; called every ``glimpse_every_s`` on a thread of its own.
+        kept_from_ms: From when on facts are kept, at the moment of asking.
+        on_look: Told now and then how the accounts stand, which partitions are owned, how far all have been applied.
+        now_ms: Real time.
+    """
+
+    projection: Projection
+    open_store: Callable[[], ReadModel]
+    open_consumer: Callable[[Resume], BatchConsumer]
+    glimpse: Callable[[], Glimpse]
+    glimpse_every_s: float
+    kept_from_ms: Callable[[], int]
+    on_look: Callable[[Accounting, Collection[Place], Mapping[Place, Standing]], None]
+    now_ms: Callable[[], int]
+    health: ProjectHealth = field(default_factory=ProjectHealth)
+
+
+def run_projection(config: ProjectConfig) -> int:
+    """Run until SIGTERM, SIGINT or a failure; returns the exit code: 0, 75 (start again) or 78 (change something)."""
+    stop = Event()
+
+    def asked(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    try:
+        Projector(config).run(stop)
+    except PostcartError as error:
+        log.error("projection_failed", error=error.code, detail=str(error))  # noqa: TRY400 -- says what to do; no bug
+        return exit_code(error)
+    return EXIT_OK
+
+
+class Projector:
+    """Polls, stores, shows; again and again."""
+
+    def __init__(self, config: ProjectConfig) -> None:
+        self._config = config
+        self._store = config.open_store()
+        self._accounting = Accounting()
+        self._glimpses: SimpleQueue[Glimpse] = SimpleQueue()
+        self._began_s = time.monotonic()
+        self._look_due_s = 0.0
+        self._forget_due_s = 0.0
+
+    def run(self, stop: Event) -> None:
+        """Go on until ``stop`` is set.
+
+        Raises:
+            PostcartError: Kafka says that this can't go on.
+        """
+        watcher = Thread(target=self._watch, args=(stop,), name="glimpses", daemon=True)
+        watcher.start()
+        consumer = self._config.open_consumer(lambda places: self._config.projection.resume(self._store, places))
+        try:
+            while not stop.is_set():
+                try:
+                    self._round(consumer)
+                except ReadModelUnavailable as error:
+                    self._outlast(consumer, stop, error)
+        finally:
+            consumer.close()
+            self._store.close()
+
+    def _round(self, consumer: BatchConsumer) -> None:
+        config, now_s = self._config, time.monotonic()
+        config.health.ticked_s = now_s
+        config.health.ready_now = bool(consumer.positions) or now_s - self._began_s > _TICK_S
+        batches = consumer.poll(_BATCH, _WAIT_S)
+        if batches:
+            self._apply(consumer, batches)
+        if now_s >= self._look_due_s:
+            self._look_due_s = now_s + _LOOK_EVERY_S
+            self._look(consumer)
+        if now_s >= self._forget_due_s:
+            self._forget_due_s = now_s + _FORGET_EVERY_S
+            forgotten = self._store.forget(config.kept_from_ms())
+            if forgotten:
+                log.info("forgotten", facts=forgotten)
+
+    def _apply(self, consumer: BatchConsumer, batches: list[RecordBatch]) -> None:
+        elsewhere = self._config.projection.apply(self._store, batches, now_ms=self._config.now_ms())
+        if elsewhere:
+            log.info("projection_outrun", partitions=len(elsewhere))
+            consumer.go_on_at(elsewhere)
+        else:
+            consumer.show({(batch.topic, batch.partition): batch.next for batch in batches})
+
+    def _look(self, consumer: BatchConsumer) -> None:
+        latest = None
+        with suppress(Empty):
+            while True:
+                latest = self._glimpses.get_nowait()
+        if latest is not None:
+            self._accounting.take(latest)
+        self._accounting.look(self._store, consumer.positions)
+        self._config.on_look(self._accounting, consumer.positions.keys(), self._store.standings())
+
+    def _watch(self, stop: Event) -> None:
+        """On its own thread: what is asked of Kafka may take long while it is away."""
+        while not stop.is_set():
+            try:
+                self._glimpses.put(self._config.glimpse())
+            except BrokerUnavailable as error:
+                log.warning("lag_unknown", detail=str(error))
+            stop.wait(self._config.glimpse_every_s)
+
+    def _outlast(self, consumer: BatchConsumer, stop: Event, error: ReadModelUnavailable) -> None:
+        """Wait for the database, as a member of the group that fetches nothing; then go on where it says."""
+        log.warning("read_model_away", detail=str(error))
+        self._config.health.ready_now = False
+        consumer.hold()
+        while not stop.is_set():
+            self._config.health.ticked_s = time.monotonic()
+            try:
+                consumer.poll(1, _AGAIN_S)  # what it returns is read again
+                consumer.hold()
+                self._store.close()
+                self._store = self._config.open_store()
+                owned = list(consumer.positions)
+                known = self._config.projection.resume(self._store, owned)
+            except ReadModelUnavailable:
+                continue
+            consumer.go_on_at({place: known.get(place) for place in owned})
+            consumer.release()
+            log.info("read_model_back")
+            return
