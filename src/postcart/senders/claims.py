@@ -75,13 +75,14 @@ class ClaimBook:
         A settled job stays settled whatever comes after, but for a later revision of one that was handed to nobody.
         """
         key = _compact(claim.job_id)
-        if claim.revision < max(self._settled.get(key, 0), self._living(claim.job_id, key)):
+        taken = claim.state == "settled" and claim.outcome not in _AGAIN
+        if not taken and claim.revision < max(self._settled.get(key, 0), self._living(claim.job_id, key)):
             return
         if claim.state == "settled":
             self.open.pop(claim.job_id, None)
             self._released.pop(key, None)
             self._settled.pop(key, None)  # the order of the dict is the age of what is in it
-            self._settled[key] = claim.revision + 1 if claim.outcome in _AGAIN else _NEVER
+            self._settled[key] = _NEVER if taken else claim.revision + 1
             if len(self._settled) > self._remember:
                 del self._settled[next(iter(self._settled))]
             return
