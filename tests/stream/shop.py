@@ -58,6 +58,7 @@ class Shop:
             "POSTCART_LOCALES_DIR": str(ROOT / "locales"),
             "POSTCART_SMTP__HOST": "127.0.0.1",
             "POSTCART_SMTP__TLS": "none",
+            "POSTCART_SMTP__PROBE_S": "1",
             **variables,
         }
         self.workers: dict[str, subprocess.Popen[bytes]] = {}

@@ -102,6 +102,7 @@ def demo_variables(environ: Mapping[str, str], places: Places) -> dict[str, str]
         "WATERMARK_INTERVAL_MS": "100",
         "SMTP__HOST": "127.0.0.1",
         "SMTP__TLS": "none",
+        "SMTP__PROBE_S": "1",
         "DKIM__DOMAIN": "shop.example",
         "DKIM__SELECTOR": "demo",
         "DKIM__PRIVATE_KEY_FILE": str(places.dkim_key),
