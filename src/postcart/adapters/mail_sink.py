@@ -22,9 +22,20 @@ from pathlib import Path
 
 import msgspec
 
-from postcart.adapters.mail_sink_protocol import Drop, Script, SinkOptions, SinkProtocol, Stage, message_id_of
+from postcart.adapters.mail_sink_protocol import Drop, Late, Script, SinkOptions, SinkProtocol, Stage, message_id_of
 
-__all__ = ["Drop", "Entry", "MailSink", "Received", "Script", "SinkOptions", "Stage", "read_folder", "running_sink"]
+__all__ = [
+    "Drop",
+    "Entry",
+    "Late",
+    "MailSink",
+    "Received",
+    "Script",
+    "SinkOptions",
+    "Stage",
+    "read_folder",
+    "running_sink",
+]
 
 LEDGER = "ledger.jsonl"
 

@@ -26,8 +26,14 @@ class Drop(NamedTuple):
     kept: bool = False
 
 
-Script = Callable[[Stage, str], "str | Drop | None"]
-"""Given the stage and the address (for ``accept`` the Message-ID): an answer line, Drop, or None for yes."""
+class Late(NamedTuple):
+    """A scripted answer to the final dot: the mail is taken at once, but the yes comes only after so many seconds."""
+
+    seconds: float
+
+
+Script = Callable[[Stage, str], "str | Drop | Late | None"]
+"""Given the stage and the address (for ``accept`` the Message-ID): an answer line, Drop, Late, or None for yes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,18 +168,19 @@ class SinkProtocol(SMTP):
         said = script("accept", message_id_of(data)) if script else None
         if self._options.delay_s:
             await asyncio.sleep(self._options.delay_s)
-        if said is None or (isinstance(said, Drop) and said.kept):
+        if said is None or isinstance(said, Late) or (isinstance(said, Drop) and said.kept):
             self._sink.keep(envelope.mail_from or "", list(envelope.rcpt_tos), data)
+        if isinstance(said, Late):
+            await asyncio.sleep(said.seconds)
         if isinstance(said, Drop):
             await self._hang_up()
-        return str(said or "250 2.0.0 kept")
+        return said if isinstance(said, str) else "250 2.0.0 kept"
 
     async def _scripted(self, stage: Stage, address: str) -> str | None:
         said = self._options.script(stage, address) if self._options.script else None
         if isinstance(said, Drop):
             await self._hang_up()
-            return None
-        return said
+        return said if isinstance(said, str) else None
 
     async def _hang_up(self) -> None:
         self.cut()

@@ -1,0 +1,66 @@
+"""The command line of the harness.
+
+Owns: which rows, seeds and brokers, and what is printed. Must not: know what a row does.
+"""
+
+import argparse
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from faults.rows import BY_NAME, ROWS
+from faults.run import Result, run
+from faults.scenario import Row
+from faults.world import Broker
+from postcart.adapters.local_kafka import ExternalKafka, LocalKafka, default_cache
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what is asked for; 1 if a promise was not kept."""
+    given = _parsed(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    bad = 0
+    for name in given.rows:
+        row = BY_NAME[name]
+        for seed in range(given.seed, given.seed + given.seeds):
+            result = _one(row, seed, given)
+            print(result, flush=True)  # noqa: T201 -- a program
+            bad += not result.good
+    return min(bad, 1)
+
+
+def _one(row: Row, seed: int, given: argparse.Namespace) -> Result:
+    with broker_for(row, given.bootstrap) as broker:
+        prefix = f"faults-{row.name}-{seed}-{secrets.token_hex(2)}."
+        return run(row, seed=seed, events=given.events, broker=broker, prefix=prefix)
+
+
+@contextmanager
+def broker_for(row: Row, bootstrap: str | None) -> Iterator[Broker]:
+    """The shared broker, or a cluster of the row's own."""
+    if row.brokers == 0 and bootstrap:
+        yield ExternalKafka(bootstrap)
+        return
+    cache: Path = default_cache(os.environ)  # noqa: TID251 -- the command line
+    with LocalKafka(cache, brokers=max(1, row.brokers)) as cluster:
+        yield cluster
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0])
+    parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; none lists them")
+    parser.add_argument("--seed", type=int, default=1, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
+    parser.add_argument("--events", type=int, default=10_000, help="unique events of a run")
+    parser.add_argument("--bootstrap", default=os.environ.get("KAFKA_BOOTSTRAP"), help="a shared broker")  # noqa: TID251
+    given = parser.parse_args(arguments)
+    if unknown := [name for name in given.rows if name not in BY_NAME]:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    if not given.rows:
+        for row in ROWS:
+            print(f"{row.name:24} {row.fault}")  # noqa: T201 -- a program
+    return given

@@ -1,0 +1,151 @@
+"""One run: a row, a seed, a broker; a result.
+
+Owns: the order of a run, when it is over, and what is measured. Must not: know any row by name.
+"""
+
+import json
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from faults.injectors import perform
+from faults.judge import judge
+from faults.load import Load, load_of
+from faults.scenario import Row
+from faults.tail import Seen
+from faults.world import Broker, World, open_world, start
+
+_SETTLE_S = 240.0
+_WINDOW_MS = 45_000
+
+
+@dataclass
+class Result:
+    """What one run showed."""
+
+    row: str
+    seed: int
+    counts: dict[str, int]
+    problems: list[str]
+    seconds: float
+    resumed_s: dict[str, float] = field(default_factory=dict)
+    """Longest time without work of any partition after a fault, by kind of worker and fault."""
+    notes: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Every promise was kept."""
+        return not self.problems
+
+    def __str__(self) -> str:
+        counts = " ".join(f"{name} {count}" for name, count in self.counts.items())
+        resumed = " ".join(f"{what} {seconds:.1f} s" for what, seconds in sorted(self.resumed_s.items()))
+        verdict = "ok" if self.good else "FAILED: " + "; ".join(self.problems)
+        notes = " ".join(f"{name} {value:.1f}" for name, value in self.notes.items())
+        return f"{self.row} seed {self.seed}: {counts} | {self.seconds:.0f} s | {resumed} {notes}| {verdict}"
+
+
+def run(row: Row, *, seed: int, events: int, broker: Broker, prefix: str, folder: Path | None = None) -> Result:
+    """Run a row once and judge it. Never raises for what the pipeline did: that is a problem in the result."""
+    began = time.monotonic()
+    folder = folder or Path(tempfile.mkdtemp(prefix=f"faults-{row.name}-{seed}-"))
+    load = row.load(Random(seed), events) if row.load else load_of(seed, events, start=row.start)
+    problems: list[str] = []
+    with open_world(row, seed=seed, load=load, broker=broker, prefix=prefix, folder=folder) as world:
+        try:
+            start(world)
+            for step in sorted(row.steps(world.random), key=lambda at: at.fraction):
+                perform(world, step)
+            settle(world)
+        except AssertionError as missed:
+            problems.append(str(missed)[:2000])
+        world.look()
+        verdict = judge(world.evidence(world.lag()), row.allowed)
+        problems += verdict.problems
+        if row.check is not None:
+            problems += row.check(world)
+        resumed = measured(world)
+        slow = {what: s for what, s in resumed.items() if row.resumes_within_s and s > row.resumes_within_s}
+        if slow:
+            problems.append(f"resumed only after {slow}, {row.resumes_within_s} s are allowed")
+        (folder / "run.json").write_text(
+            json.dumps({"harm": world.harm, "ended": world.crew.ended, "problems": problems}, indent=1)
+        )
+    took = time.monotonic() - began
+    return Result(row.name, seed, verdict.counts, problems, took, resumed, world.notes)
+
+
+def settle(world: World) -> None:
+    """Wait until the feed is over and nothing is pending; or for too long, which the judge will see."""
+    until = time.monotonic() + world.row.load_s * 3 + _SETTLE_S
+    while time.monotonic() < until:
+        world.look()
+        world.feed.ticking = bool(world.pending())  # what a provider asked to try later comes due only by the clock
+        if world.feed.finished and world.shipping.finished and _is_quiet(world):
+            return
+        time.sleep(0.3)
+
+
+def _is_quiet(world: World) -> bool:
+    if world.pending() or len({job.job_id for job in world.jobs()}) < _jobs_due(world.load, world):
+        return False
+    if world.row.allowed.same_decisions and not world.unreachable and world.load.lines - world.decisions():
+        return False
+    return all(lag == 0 for lag in world.lag().values())
+
+
+def _jobs_due(load: Load, world: World) -> int:
+    reachable = sum(1 for person in load.due.values() if not world.is_unreachable(load.addresses[person]))
+    return reachable + len(world.shipping.jobs)
+
+
+def measured(world: World) -> dict[str, float]:
+    """For each fault to a worker: how long the longest-waiting partition stood still, in seconds."""
+    found: dict[str, float] = {}
+    faults = [(at, kind, what) for at, kind, what in world.harm if kind in world.row.crew]
+    for number, (at_ms, kind, what) in enumerate(faults):
+        following = [at for at, other, _ in faults[number + 1 :] if other == kind and at > at_ms]
+        until = min([*following, at_ms + _WINDOW_MS])
+        signs = _signs(world, kind)
+        waits = [_first_gap(times, at_ms, until, polite=what == "term") for times in signs.values()]
+        if known := [wait for wait in waits if wait is not None]:
+            name = f"{kind} {what.split()[0]}"
+            found[name] = max(found.get(name, 0.0), max(known) / 1000)
+    return found
+
+
+def _signs(world: World, kind: str) -> dict[Any, list[int]]:
+    """When each task of this kind of worker was seen to work, by the broker's clock."""
+    if kind == "detect":
+        return _times((json.loads(seen.value)["task"], seen) for seen in _clocks(world))
+    if kind == "journey":
+        return _times((seen.partition, seen) for seen in world.tails["journey.changelog"].records)
+    return _times((seen.partition, seen) for seen in world.tails["claims.email"].records)
+
+
+def _clocks(world: World) -> Iterable[Any]:
+    """Each task tells its clock to every partition of the signals: one is enough."""
+    told = (seen for seen in world.tails["signals"].records if seen.partition == 0 and seen.value)
+    return (seen for seen in told if seen.value.startswith(b'{"type":"clock"'))
+
+
+def _times(signs: Iterable[tuple[Any, Seen]]) -> dict[Any, list[int]]:
+    found: dict[Any, list[int]] = defaultdict(list)
+    for key, seen in signs:
+        found[key].append(seen.at_ms)
+    return found
+
+
+def _first_gap(times: list[int], at_ms: int, until: int, *, polite: bool) -> int | None:
+    """From the fault to the next work; of a worker that leaves politely the widest gap, for it works on a moment."""
+    later = sorted(time for time in times if at_ms < time <= until)
+    if not later:
+        return None
+    if not polite:
+        return later[0] - at_ms
+    return max(after - before for before, after in zip([at_ms, *later], later, strict=False))

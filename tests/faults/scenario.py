@@ -1,0 +1,140 @@
+"""What is done to a running pipeline, and what may come of it: descriptions only.
+
+Owns: their shapes. Must not: do anything.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Literal, NamedTuple
+
+from faults.load import Load
+from faults.mailroom import Manner
+from faults.worker import Kind
+from postcart.events.jobs import SuppressReason
+
+SENDER_POINTS = ("before_claim", "claimed", "accepted", "before_receipts")
+TRANSACTION_POINTS = ("begun", "produced", "offsets", "committed")
+
+
+@dataclass(frozen=True)
+class Strike:
+    """One worker of the kind is killed, aborted or stopped at a point of its work; a stopped one wakes later."""
+
+    kind: Kind
+    point: str
+    action: Literal["kill", "abort", "stop"] = "kill"
+    asleep_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Leave:
+    """One worker of the kind is told to go, under load; another takes its name a moment later."""
+
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Outage:
+    """These brokers are killed, all at once, and come back after a while."""
+
+    brokers: tuple[int, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Storm:
+    """Workers of the kinds come and go: one to ``most`` of each, a change every few seconds."""
+
+    kinds: tuple[Kind, ...]
+    seconds: float
+    most: int = 6
+    every_s: float = 5.0
+
+
+@dataclass(frozen=True)
+class Mails:
+    """From now on the mail server has these manners."""
+
+    manner: Callable[[], Manner]
+
+
+@dataclass(frozen=True)
+class Do:
+    """Something that one row alone needs; its code is beside the row."""
+
+    what: Callable[["object", Random], None]
+    name: str
+
+
+Injection = Strike | Leave | Outage | Storm | Mails | Do
+
+
+class At(NamedTuple):
+    """Do it once so much of the history's time has passed."""
+
+    fraction: float
+    what: Injection
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """What may come of a row besides acceptance.
+
+    Attributes:
+        suppressed: Reasons that are expected.
+        rejected: Whether jobs may end rejected.
+        copies: Of a transactional message, with the same Message-ID: how many per ambiguous answer or kill.
+        uncertain: Whether jobs may end uncertain; how many follows from kills and ambiguous answers.
+        same_decisions: Whether every decision must be that of the naive implementation.
+        codes: With which workers may end by themselves.
+    """
+
+    suppressed: frozenset[SuppressReason] = frozenset()
+    rejected: bool = False
+    uncertain: bool = False
+    same_decisions: bool = True
+    codes: frozenset[int] = frozenset({-9, 75})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of the fault matrix.
+
+    Attributes:
+        name: By which it is run.
+        fault: What happens, in the table's words; ``expected`` likewise.
+        steps: In their order, for a seed.
+        crew: How many workers of each kind.
+        load_s: How long the history is fed, in real time.
+        times: How often each event comes; ``late_ms``: how late at most.
+        start: Which of the generator's beginnings.
+        shipping: Transactional jobs per cart message, about.
+        brokers: 0 takes the shared broker; else a cluster of its own, thrown away afterwards.
+        resumes_within_s: Bound on how long after a fault the work goes on, if there is one.
+        told: To the workers, see ``worker.Told``.
+        live: By the machine's clock instead of a replay's.
+        load: Makes the history, where the ordinary one will not do.
+        check: Finds further problems in the world at the end, where a row promises more than conservation.
+    """
+
+    name: str
+    fault: str
+    expected: str
+    steps: Callable[[Random], Sequence[At]] = lambda _: ()
+    crew: Mapping[Kind, int] = field(default_factory=lambda: {"detect": 2, "journey": 2, "email": 2})
+    partitions: int = 4
+    load_s: float = 40.0
+    times: int = 1
+    late_ms: int = 0
+    start: int = 0
+    shipping: float = 0.15
+    brokers: int = 0
+    delay_s: float = 0.1
+    allowed: Allowed = Allowed()
+    variables: Mapping[str, str] = field(default_factory=dict)
+    resumes_within_s: float | None = None
+    told: Mapping[str, object] = field(default_factory=dict)
+    live: bool = False
+    load: Callable[[Random, int], Load] | None = None
+    check: Callable[[Any], list[str]] | None = None

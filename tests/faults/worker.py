@@ -1,0 +1,163 @@
+"""A worker as the product's wiring makes it, with places at which a test may hurt it.
+
+Owns: installing hooks around the composed worker. Must not: be imported by the product, or change what a worker does
+where no hook strikes.
+
+Usage: ``python worker.py TOLD`` with a JSON object, see ``Told``; settings come from the environment as always.
+
+A hook looks for the file ``control``: ``{"point": …, "action": …}``. At that point it renames the file to
+``control.fired`` and acts. Points of a sender: those of ``FaultPoint``; of every worker's transactions: ``begun``,
+``produced``, ``offsets``, ``committed``.
+"""
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from postcart.adapters.rdkafka import transaction
+from postcart.errors import PostcartError, exit_code
+from postcart.settings import load_settings
+from postcart.wiring import workers
+from postcart.wiring.logging import configure_logging
+
+Kind = Literal["detect", "journey", "email"]
+RUN: dict[str, Callable[..., int]] = {
+    "detect": workers.run_detect,
+    "journey": workers.run_journey,
+    "email": workers.run_send_email,
+}
+
+
+class Told(msgspec.Struct, kw_only=True):
+    """What a test tells the process."""
+
+    kind: Kind
+    control: str
+    """File that arms a hook."""
+    limits: dict[str, float] = {}
+    """Of the sender."""
+    crash_on: str = ""
+    """Text in a record that aborts the process when the stage, or the renderer, takes it up; empty: none."""
+    descriptors: int = 0
+    """Most open files; 0: as the machine has it."""
+
+
+class Hook:
+    """Acts once when it is armed for the point that is passed."""
+
+    def __init__(self, control: Path) -> None:
+        self._control = control
+
+    def __call__(self, point: str) -> None:
+        """Pass the point."""
+        try:
+            armed = msgspec.json.decode(self._control.read_bytes(), type=dict[str, str])
+        except FileNotFoundError:
+            return
+        if armed["point"] != point:
+            return
+        self._control.rename(self._control.with_suffix(".fired"))
+        if armed["action"] == "abort":
+            os.abort()
+        os.kill(os.getpid(), signal.SIGKILL if armed["action"] == "kill" else signal.SIGSTOP)
+
+
+def hook_transactions(hook: Hook) -> None:
+    """Pass the points of a transaction."""
+
+    class Producer(transaction.Producer):  # type: ignore[misc,name-defined]
+        """As librdkafka's, with hooks."""
+
+        def begin_transaction(self, *args: Any) -> Any:
+            done = super().begin_transaction(*args)
+            hook("begun")
+            return done
+
+        def send_offsets_to_transaction(self, *args: Any) -> Any:
+            hook("produced")
+            done = super().send_offsets_to_transaction(*args)
+            hook("offsets")
+            return done
+
+        def commit_transaction(self, *args: Any) -> Any:
+            done = super().commit_transaction(*args)
+            hook("committed")
+            return done
+
+    transaction.Producer = Producer  # type: ignore[attr-defined]
+
+
+def hook_sender(hook: Hook, told: Told) -> None:
+    """Pass the points of a sender, with the limits that were told."""
+    compose = workers.email_sender_config
+
+    def composed(*args: Any, **kwargs: Any) -> Any:
+        config = compose(*args, **kwargs)
+        if told.crash_on:
+            _abort_in(config.adapter, "prepare", lambda job, *_: told.crash_on in job.template)
+        return replace(config, fault=hook, limits=replace(config.limits, **told.limits))
+
+    workers.email_sender_config = composed
+
+
+def hook_stage(name: str, told: Told) -> None:
+    """Abort when a task takes up the record that crashes it."""
+    compose = getattr(workers, f"{name}_spec")
+
+    def composed(*args: Any, **kwargs: Any) -> Any:
+        spec = compose(*args, **kwargs)
+
+        def task(partition: int) -> Any:
+            made = spec.task(partition)
+            _abort_in(made, "process", lambda batch: any(_holds(record, told.crash_on) for record in batch.records))
+            return made
+
+        return replace(spec, task=task)
+
+    setattr(workers, f"{name}_spec", composed)
+
+
+def _holds(record: Any, text: str) -> bool:
+    return text.encode() in (record.value() or b"")
+
+
+def _abort_in(owner: Any, method: str, strikes: Callable[..., bool]) -> None:
+    proper = getattr(owner, method)
+
+    def hooked(*args: Any, **kwargs: Any) -> Any:
+        if strikes(*args):
+            os.abort()
+        return proper(*args, **kwargs)
+
+    setattr(owner, method, hooked)
+
+
+def main() -> int:
+    """Run the worker."""
+    told = msgspec.json.decode(sys.argv[1], type=Told)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if told.descriptors:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (told.descriptors, told.descriptors))
+    configure_logging(level="info", form="json")
+    hook = Hook(Path(told.control))
+    hook_transactions(hook)
+    if told.kind == "email":
+        hook_sender(hook, told)
+    elif told.crash_on:
+        hook_stage(told.kind, told)
+    try:
+        return RUN[told.kind](load_settings(os.environ, None))  # noqa: TID251 -- a program of its own
+    except PostcartError as error:
+        sys.stderr.write(f"{error.code}: {error}\n")
+        return exit_code(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,294 @@
+"""A whole Postcart on a broker for one run: topics, workers, a mail server, a feed, and eyes on every topic.
+
+Owns: putting these together and taking them down. Must not: hurt anything, or judge.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from faults.crew import Crew
+from faults.feed import Feed, LiveFeed, ReplayFeed
+from faults.judge import Evidence
+from faults.load import Load, arrivals, comparable
+from faults.mailroom import Mailroom, open_mailroom, share_of
+from faults.scenario import Row
+from faults.shipping import Shipping
+from faults.tail import Group, Tail, wait_for
+from postcart.adapters.topics import STAGES, all_topics, create, stage_group, stage_inputs
+from postcart.codecs.dead_letters import DeadLetter, DeadRecord
+from postcart.events.jobs import Claim, Job, Receipt, ReceiptRecord
+from postcart.events.signals import AnySignal, TaskClock
+from postcart.settings import Settings, load_settings
+
+T = TypeVar("T")
+ROOT = Path(__file__).parents[2]
+POOL = 8
+"""C: messages in flight per sender."""
+_START_S = 90.0
+_LIMITS = {"grace_s": 1.0, "first_probe_s": 0.5, "most_probe_s": 2.0}
+_SHARED_LINES = frozenset({"abandonment", "planned", "due", "cancelled"})
+"""Decisions that the naive implementation makes, too; the others are reasons."""
+
+
+def _decision(value: bytes) -> str | None:
+    line = json.loads(value)
+    return comparable(line) if line["type"] in _SHARED_LINES else None
+
+
+def _only(kind: type[T], union: Any) -> Callable[[bytes], T | None]:
+    """Decodes records of this kind; others of the union are left out."""
+    decode = msgspec.json.Decoder(union).decode
+
+    def only(value: bytes) -> T | None:
+        try:
+            found = decode(value)
+        except msgspec.DecodeError:  # poison: the judge looks for its dead letter
+            return None
+        return found if isinstance(found, kind) else None
+
+    return only
+
+
+_WATCHED: dict[str, Callable[[bytes], Any]] = {
+    "decisions": _decision,
+    "jobs.email.marketing": _only(Job, Job),
+    "jobs.email.transactional": _only(Job, Job),
+    "receipts": _only(Receipt, ReceiptRecord),
+    "claims.email": _only(Claim, Claim),
+    "dead": _only(DeadLetter, DeadRecord),
+    "signals": _only(TaskClock, AnySignal),
+    "journey.changelog": lambda _: None,
+}
+
+
+class Broker(Protocol):
+    """Where Kafka is."""
+
+    @property
+    def bootstrap(self) -> str:
+        """Addresses."""
+
+
+@dataclass
+class World:
+    """One run's surroundings.
+
+    Attributes:
+        harm: When which fault struck: (time, kind of worker, what).
+        letters_due: Dead letters that the faults ask for, by reason.
+        notes: What injections want to be known in the result.
+        unreachable: Share of addresses that the server refuses for good.
+    """
+
+    row: Row
+    settings: Settings
+    broker: Any
+    folder: Path
+    crew: Crew
+    room: Mailroom
+    load: Load
+    feed: Feed
+    shipping: Shipping
+    tails: dict[str, Tail]
+    random: Random
+    harm: list[tuple[int, str, str]] = field(default_factory=list)
+    letters_due: Counter[str] = field(default_factory=Counter)
+    notes: dict[str, float] = field(default_factory=dict)
+    unreachable: float = 0.0
+
+    @property
+    def client(self) -> dict[str, Any]:
+        """Properties of a librdkafka client."""
+        return {"bootstrap.servers": self.settings.bootstrap}
+
+    def look(self) -> None:
+        """Take in what was written meanwhile; a feed that failed fails the run."""
+        for watched in self.tails.values():
+            watched.poll()
+        for failure in (self.feed.failure, self.shipping.failure):
+            if failure is not None:
+                raise failure
+
+    def reached(self, fraction: float) -> None:
+        """Wait until so much of the history has passed."""
+        wait_for(
+            lambda: self.feed.fraction >= fraction or self.feed.failure,
+            lambda: f"{fraction:.0%} of the history, came to {self.feed.fraction:.0%}",
+            seconds=600,
+        )
+        self.look()
+
+    def jobs(self) -> list[Job]:
+        """All jobs so far, attempts included."""
+        return self.tails["jobs.email.marketing"].found + self.tails["jobs.email.transactional"].found
+
+    def receipts(self) -> list[Receipt]:
+        """All receipts so far."""
+        return self.tails["receipts"].found
+
+    def decisions(self) -> Counter[str]:
+        """All decisions so far that the naive implementation makes, too."""
+        return Counter(self.tails["decisions"].found)
+
+    def pending(self) -> set[str]:
+        """Jobs without a final receipt."""
+        return {job.job_id for job in self.jobs()} - {r.job_id for r in self.receipts() if r.outcome != "not_accepted"}
+
+    def lag(self, *, seconds: float = 20.0) -> dict[str, int | None]:
+        """Of each group, in what it commits: what remains after a while of what is there now."""
+        gate, found = self.settings.topic("gate"), {}
+        for stage in STAGES:
+            topics = [topic for topic in stage_inputs(self.settings, stage) if topic != gate]
+            group = Group(self.settings.bootstrap, stage_group(self.settings, stage), topics, self.settings.partitions)
+            found[stage] = group.drained(seconds=seconds)
+        return found
+
+    def evidence(self, lag: dict[str, int | None]) -> Evidence:
+        """Everything that the judge wants to know."""
+        letters = self.tails["dead"].found
+        manner = self.room.manner
+        ended = self.crew.ended
+        return Evidence(
+            load=self.load,
+            in_flight=POOL,
+            parcels={job.job_id: job.person_id for job in self.shipping.jobs.values()},
+            decisions=self.decisions(),
+            jobs=self.jobs(),
+            receipts=self.receipts(),
+            claims=self.tails["claims.email"].found,
+            taken=[(_job_of(mail.entry.message_id), mail.entry.recipient) for mail in tuple(self.room.sink.received)],
+            lag=lag,
+            deaths=sum(1 for end in ended if end.kind == "email" and end.code != 0),
+            ambiguous=getattr(manner, "count", 0) + int(self.notes.get("ambiguous", 0)),
+            codes=Counter(end.code for end in ended if not (end.asked and end.code == 0)),
+            letters=Counter(letter.reason for letter in letters),
+            letters_due=self.letters_due,
+            unreachable=self.is_unreachable,
+        )
+
+    def is_unreachable(self, address: str) -> bool:
+        """Whether the server refuses this address for good."""
+        return share_of(address, self.unreachable)
+
+
+def _job_of(message_id: str) -> str:
+    return message_id.strip("<>").partition("@")[0]
+
+
+@contextmanager
+def open_world(row: Row, *, seed: int, load: Load, broker: Broker, prefix: str, folder: Path) -> Iterator[World]:
+    """Everything runs and has joined; the feed has not begun. All is gone afterwards, topics too."""
+    random = Random(f"{row.name}/{seed}")
+    with ExitStack() as stack:
+        room = stack.enter_context(open_mailroom(delay_s=row.delay_s))
+        variables = _variables(row, broker.bootstrap, prefix, room.sink.port, folder)
+        settings = load_settings(variables, None)
+        create(settings)
+        stack.callback(_forget, settings)
+        told = {"limits": _LIMITS, **row.told}
+        crew = Crew(folder, variables, told)
+        stack.callback(crew.close)
+        tails = {
+            name: Tail(settings.bootstrap, settings.topic(name), settings.partitions, decode)
+            for name, decode in _WATCHED.items()
+        }
+        stack.callback(lambda: [watched.close() for watched in tails.values()])
+        client = {"bootstrap.servers": settings.bootstrap}
+        feed: Feed
+        if row.live:
+            feed = LiveFeed(settings, client, load.events)
+        else:
+            arriving = arrivals(load.events, random, times=row.times, late_ms=row.late_ms)
+            feed = ReplayFeed(settings, client, arriving, load_s=row.load_s)
+        shipping = Shipping(
+            settings,
+            client,
+            feed,
+            count=round(row.shipping * max(20, len(load.due))) if row.shipping else 0,
+            random=random,
+        )
+        for kind, count in row.crew.items():
+            for number in range(count):
+                crew.start(kind, f"{kind}-{number}")
+        world = World(row, settings, broker, folder, crew, room, load, feed, shipping, tails, random)
+        stack.callback(shipping.stop)
+        stack.callback(feed.stop)
+        yield world
+
+
+def _variables(row: Row, bootstrap: str, prefix: str, port: int, folder: Path) -> dict[str, str]:
+    return {
+        "POSTCART_BOOTSTRAP": bootstrap,
+        "POSTCART_TOPIC_PREFIX": f"{prefix}postcart.",
+        "POSTCART_SHOP_PREFIX": f"{prefix}shop.",
+        "POSTCART_PARTITIONS": str(row.partitions),
+        "POSTCART_REPLICATION": str(min(3, max(1, row.brokers))),
+        "POSTCART_CLOCK": "wall" if row.live else "replay",
+        "POSTCART_WATERMARK_INTERVAL_MS": "200",
+        "POSTCART_CAMPAIGNS_DIR": str(ROOT / "campaigns"),
+        "POSTCART_TEMPLATES_DIR": str(ROOT / "templates"),
+        "POSTCART_LOCALES_DIR": str(ROOT / "locales"),
+        "POSTCART_SHOP__COUNTRY": "IS",  # one zone, UTC: as the naive implementation takes who has none
+        "POSTCART_SMTP__HOST": "127.0.0.1",
+        "POSTCART_SMTP__PORT": str(port),
+        "POSTCART_SMTP__TLS": "none",
+        "POSTCART_SMTP__TIMEOUT_S": "1",
+        "POSTCART_SMTP__PROBE_S": "1",
+        "POSTCART_SMTP__POOL_SIZE": str(POOL),
+        **{name: value.format(folder=folder) for name, value in row.variables.items()},
+    }
+
+
+def _forget(settings: Settings) -> None:
+    """Delete a run's topics and groups, so that the broker stays small."""
+    admin = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
+    try:
+        for done in admin.delete_topics([topic.name for topic in all_topics(settings)], request_timeout=20).values():
+            done.result(20)
+    except (KafkaException, TimeoutError):
+        return
+
+
+def start(world: World) -> None:
+    """Start the feed once every worker has joined its group.
+
+    Raises:
+        AssertionError: They did not come; shows the ends of their logs.
+    """
+    whole(world, *world.row.crew)
+    world.feed.start()
+    world.shipping.start()
+
+
+def whole(world: World, *kinds: str) -> None:
+    """Wait until the groups of these kinds have all their workers as members, and no others.
+
+    Raises:
+        AssertionError: They don't come to that; shows the ends of the workers' logs.
+    """
+    admin = AdminClient({"bootstrap.servers": world.settings.bootstrap, "log_level": 0})
+    groups = {stage_group(world.settings, kind): kind for kind in kinds}  # type: ignore[arg-type]  # kinds are stages
+
+    def joined() -> bool:
+        try:
+            told = {name: asked.result(20) for name, asked in admin.describe_consumer_groups(list(groups)).items()}
+        except KafkaException:
+            return False
+        return all(len(told[name].members) == len(world.crew.names(kind)) for name, kind in groups.items())
+
+    def logs() -> str:
+        return f"{kinds} never joined:\n" + "\n".join(
+            world.crew.log_of(name, last=700) for name in world.crew.processes
+        )
+
+    wait_for(joined, logs, seconds=_START_S)
