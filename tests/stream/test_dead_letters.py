@@ -11,11 +11,13 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from postcart.adapters.dead_letters import (
     LetterFilter,
+    RedriveOrder,
     RedriveReport,
+    dead_groups,
     find_letter,
-    grouped,
     original_value,
     read_letters,
+    read_runs,
     redrive,
 )
 from postcart.codecs.dead_letters import DeadLetter, encode
@@ -69,7 +71,8 @@ class Place:
 
     def redrive(self, **options: Any) -> RedriveReport:
         """Redrive with a clock that stands still."""
-        return redrive(self.client, self.dead, now_ms=lambda: 1, **options)
+        progress = options.pop("on_progress", None)
+        return redrive(self.client, self.dead, RedriveOrder(**options), now_ms=lambda: 1, on_progress=progress)
 
 
 @pytest.fixture
@@ -80,32 +83,41 @@ def place(kafka: Any) -> Place:
 
 def test_listed_by_reason_and_topic(place: Place) -> None:
     """Groups count what waits; filters narrow; one letter is found by its id; what is no letter is named."""
-    assert read_letters(place.client, place.dead) == []
+    assert list(read_letters(place.client, place.dead)) == []
     place.produce(*((place.source, b"k%d" % n, BAD) for n in range(5)), (place.source, b"guest", b"\x00\x01"))
     letters = place.bury()
     place.produce((place.dead, b"x", b"nonsense"))
     notes: list[str] = []
-    found = read_letters(place.client, place.dead, note=notes.append)
+    found = list(read_letters(place.client, place.dead, note=notes.append))
     assert sorted(one.letter.id for one in found) == sorted(letter.id for letter in letters)
     assert len(notes) == 1
-    first, second = grouped(found)
-    assert (first.reason, first.topic, first.stage, first.count, first.redriven) == (
-        "decode",
-        place.source,
-        "detect",
-        5,
-        0,
-    )
-    assert (second.reason, second.count, len(first.samples)) == ("framing", 1, 3)
-    assert first.first_ms is not None
-    assert first.last_ms is not None
+    first, second = dead_groups(place.client, place.dead)
+    assert (first.reason, first.topic, first.stage) == ("decode", place.source, "detect")
+    assert (first.count, first.waiting, first.redriven, first.edited, len(first.samples)) == (5, 5, 0, 0, 3)
+    assert (second.reason, second.count, len(second.samples)) == ("framing", 1, 1)
     assert first.first_ms <= first.last_ms
-    only = LetterFilter(reasons=frozenset({"framing"}), topics=frozenset({place.source}))
-    assert [one.letter.key for one in read_letters(place.client, place.dead, only=only)] == [b"guest"]
     one = find_letter(place.client, place.dead, letters[0].id)
     assert one is not None
-    assert (one.letter, one.redriven) == (letters[0], False)
+    assert (one.letter, one.state, one.history, one.born_of) == (letters[0], "waiting", [], None)
     assert find_letter(place.client, place.dead, "unheard of") is None
+
+
+def test_filters_narrow(place: Place) -> None:
+    """By reason, topic, stage, key, text, and when a letter was set aside."""
+    place.produce(*((place.source, b"k%d" % n, BAD) for n in range(3)), (place.source, b"guest", b"\x00\x01"))
+    place.bury()
+
+    def keys(**only: Any) -> list[bytes | None]:
+        return sorted(one.letter.key for one in read_letters(place.client, place.dead, only=LetterFilter(**only)))
+
+    everything = [b"guest", b"k0", b"k1", b"k2"]
+    assert keys(reasons=frozenset({"framing"}), topics=frozenset({place.source})) == [b"guest"]
+    assert keys(stages=frozenset({"journey"})) == []
+    assert keys(key=b"k1") == [b"k1"]
+    assert keys(detail="neither JSON") == [b"guest"]
+    at_ms = [one.at_ms for one in read_letters(place.client, place.dead)]
+    assert keys(since_ms=min(at_ms), until_ms=max(at_ms) + 1) == everything
+    assert keys(since_ms=max(at_ms) + 1) == keys(until_ms=min(at_ms)) == []
 
 
 def test_dry_run_first(place: Place) -> None:
@@ -138,7 +150,7 @@ def test_redriven_once(place: Place) -> None:
         assert (message.value(), message.partition()) == (original.value(), original.partition())
         assert message.headers()[0] == ("source", b"web")
         assert message.headers()[1][0] == "postcart-redriven"
-    assert [group.redriven for group in grouped(read_letters(place.client, place.dead))] == [1, 2]
+    assert sorted(group.redriven for group in dead_groups(place.client, place.dead)) == [1, 2]
     # Still unusable, so they die once more, as letters of their new positions.
     assert len({letter.id for letter in place.bury()}) == 6
 
@@ -176,15 +188,15 @@ def test_another_redrive_takes_over(place: Place) -> None:
 
 KILLED = """
 import os, signal, sys
-from postcart.adapters.dead_letters import redrive
+from postcart.adapters.dead_letters import RedriveOrder, redrive
 left = int(sys.argv[3])
 def progress(report):
     global left
     left -= 1
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
-redrive({"bootstrap.servers": sys.argv[1], "log_level": 0}, sys.argv[2], execute=True, now_ms=lambda: 1,
-    on_progress=progress)
+redrive({"bootstrap.servers": sys.argv[1], "log_level": 0}, sys.argv[2], RedriveOrder(execute=True, by="ann"),
+    now_ms=lambda: 1, on_progress=progress)
 """
 
 
@@ -205,4 +217,4 @@ def test_killed_and_resumed(place: Place) -> None:
 def test_missing_topic_is_named(place: Place) -> None:
     """What to do is in the message."""
     with pytest.raises(TopologyError, match="absent: there is no such topic; create it"):
-        read_letters(place.client, "absent")
+        list(read_letters(place.client, "absent"))

@@ -14,9 +14,11 @@ from postcart.adapters.lag import LagState, PartitionLag
 from postcart.adapters.vault import KeyUnavailable
 from postcart.cli import _debug_first
 from postcart.cli.app import app
-from postcart.cli.docs import pages
+from postcart.cli.docs import pages, with_reasons
 from postcart.cli.failures import Exit, anchor, exit_code
 from postcart.cli.lag import records, seconds
+from postcart.codecs.dead_letter_reasons import REASONS
+from postcart.codecs.dead_letter_reasons import anchor as reason_anchor
 from postcart.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,9 +83,12 @@ def test_every_error_has_its_section(error: type[errors.PostcartError]) -> None:
 
 
 def test_every_reason_of_a_dead_letter_is_explained() -> None:
-    """In the section on unreadable records."""
+    """What it means and what to do, in a section that the command links to."""
     page = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
-    assert all(f"| {reason} |" in page for reason in errors.UnreadableRecord.REASONS)
+    assert with_reasons(page) == page, "run python -m postcart.cli.docs"
+    for reason in errors.UnreadableRecord.REASONS:
+        assert reason in REASONS
+        assert f"\n### {reason_anchor(reason)}\n" in page
 
 
 @pytest.mark.parametrize(

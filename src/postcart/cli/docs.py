@@ -1,6 +1,6 @@
 """``python -m postcart.cli.docs``: the pages that are made of the code, so that they can't differ from it.
 
-Owns: docs/cli.md, docs/metrics.md and docs/settings.md. Must not: hold facts of its own.
+Owns: docs/cli.md, docs/metrics.md, docs/settings.md and a part of docs/errors.md. Must not: hold facts of its own.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,15 @@ import typer
 from typer.testing import CliRunner
 
 from postcart.cli.failures import Exit, say
+from postcart.codecs.dead_letter_reasons import REASONS, RENDER, anchor
 from postcart.metrics.table import METRICS
 from postcart.settings import known_settings, plain_text, variable
 
 _WIDTH = 100
 _HEAD = "<!-- Made by `python -m postcart.cli.docs`; change the code, not this page. -->\n"
 
+_REASONS = "<!-- Reasons of dead letters: made by `python -m postcart.cli.docs`. -->"
+_END = "<!-- End of the reasons. -->"
 _CLI = """\
 Data goes to stdout, all else to stderr. On a terminal results are tables; `--output json` is the stable form.
 `NO_COLOR` is respected. Errors are explained in [errors.md](errors.md), settings in [settings.md](settings.md).
@@ -56,7 +59,9 @@ def main(
 ) -> None:
     """Write the generated pages of the documentation, or check them."""
     stale = []
-    for name, text in pages().items():
+    errors = folder / "errors.md"
+    kept = {errors.name: with_reasons(errors.read_text(encoding="utf-8"))} if errors.is_file() else {}
+    for name, text in {**pages(), **kept}.items():
         path = folder / name
         if path.is_file() and path.read_text(encoding="utf-8") == text:
             continue
@@ -72,6 +77,18 @@ def main(
 def pages() -> dict[str, str]:
     """The generated pages by file name."""
     return {"cli.md": "".join(_cli()), "metrics.md": "".join(_metrics()), "settings.md": "".join(_settings())}
+
+
+def with_reasons(page: str) -> str:
+    """docs/errors.md with the part about dead letters' reasons as the code has it; the rest is written by hand."""
+    before, _, rest = page.partition(_REASONS)
+    _, _, after = rest.partition(_END)
+    parts = [
+        f"### {anchor(reason)}\n\n`{reason}`: {known.meaning} {known.remedy}\n"
+        for reason, known in REASONS.items()
+        if reason != RENDER  # it has a section as an error
+    ]
+    return f"{before}{_REASONS}\n\n" + "\n".join(parts) + f"\n{_END}{after}"
 
 
 def _cli() -> Iterator[str]:

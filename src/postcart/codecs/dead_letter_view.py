@@ -1,89 +1,67 @@
 """Dead letters for people: what can be said about the bytes.
 
-Owns: that description. Must not: decide whether a record is usable.
+Owns: that description, with contact data as shapes unless it is asked for. Must not: decide whether a record is usable.
 """
 
-import io
 import json
+import re
+from contextlib import suppress
 from typing import Any, Final
 
-import fastavro
-import msgspec
-
-from postcart.codecs.avro_schemas import AvroSchema, released_schemas
+from postcart.codecs.avro_schemas import SchemaSource
+from postcart.codecs.contact_masking import masked, masked_bytes, masked_text
 from postcart.codecs.dead_letters import DeadLetter
-from postcart.codecs.framing import SINGLE_OBJECT_MAGIC, WIRE_MAGIC
-from postcart.codecs.refusal import UNREADABLE
-from postcart.codecs.shop_subjects import SUBJECTS
+from postcart.codecs.payload_forms import taken_apart
+from postcart.codecs.topic_contracts import TopicContract
 from postcart.events.times import iso
 
-_SHOWN_BYTES: Final = 2_000
+SHOWN_BYTES: Final = 2_000
+_AROUND: Final = 30
 
 
-def described(letter: DeadLetter) -> dict[str, Any]:
+def described(letter: DeadLetter, contract: TopicContract | None = None, *, unmask: bool = False) -> dict[str, Any]:
     """The letter as JSON types: position, reason, key and headers as text, the value decoded as far as possible.
 
     ``value_as`` says how the value was read: ``json``, ``avro SUBJECT vN``, ``text``, ``hex`` (at most 2,000 bytes of
-    these two), or ``empty``.
+    these two), or ``empty``. ``at`` is the place where reading ended, with what stands around it, where that is known.
+
+    Raises:
+        RegistryUnavailable: The registry can't be asked now.
     """
-    value_as, value = _value(letter)
+    registry: SchemaSource | None = contract.registry if contract else None
+    form = taken_apart(letter.value, contract.subject if contract else None, registry)
+    value = letter.value or b""
+    personal = contract is None or contract.personal
+    if form.read_as in {"text", "bytes"}:
+        value_as, shown = _text_or_hex(value[:SHOWN_BYTES], personal=personal, unmask=unmask)
+    else:
+        value_as, shown = form.read_as, form.document if unmask else masked(form.document)
+
+    def text(content: bytes | None) -> str | None:
+        plain = as_text(content)
+        return plain if unmask or plain is None else masked_text(plain)
+
     return {
         "id": letter.id,
         "reason": letter.reason,
-        "detail": letter.detail,
+        "detail": letter.detail if unmask else masked_text(letter.detail),
         "stage": letter.stage,
         "topic": letter.topic,
         "partition": letter.partition,
         "offset": letter.offset,
         "timestamp": None if letter.timestamp_ms is None else iso(letter.timestamp_ms),
-        "headers": [[name, _text(content)] for name, content in letter.headers],
-        "key": _text(letter.key),
+        "headers": [[name, text(content)] for name, content in letter.headers],
+        "key": text(letter.key),
         "size": letter.size,
         "truncated": letter.truncated,
         "value_as": value_as,
-        "value": value,
+        "value": shown,
+        "at": _place(value, unmask=unmask) if value[:1] == b"{" and value_as == "text" else None,
+        "masked": not unmask,
     }
 
 
-def _value(letter: DeadLetter) -> tuple[str, Any]:
-    value = letter.value
-    if not value:
-        return "empty", None
-    try:
-        return "json", msgspec.json.decode(value)
-    except UNREADABLE:
-        pass
-    if value[0] == WIRE_MAGIC or value[:2] == SINGLE_OBJECT_MAGIC:
-        read = _avro(value)
-        if read is not None:
-            return read
-    text = _text(value[:_SHOWN_BYTES])
-    return ("hex", value[:_SHOWN_BYTES].hex()) if text is None or text.startswith("0x") else ("text", text)
-
-
-def _avro(value: bytes) -> tuple[str, Any] | None:
-    """By the fingerprint, or by whichever released schema uses up all bytes."""
-    for subject in SUBJECTS:
-        for schema in released_schemas(subject):
-            if value[:2] == SINGLE_OBJECT_MAGIC and value[2:10] != schema.rabin:
-                continue
-            found = _read(value, 10 if value[:2] == SINGLE_OBJECT_MAGIC else 5, schema)
-            if found is not None:
-                return f"avro {subject} v{schema.version}", found
-    return None
-
-
-def _read(value: bytes, header: int, schema: AvroSchema) -> Any:
-    stream = io.BytesIO(value)
-    stream.seek(header)
-    try:
-        found = fastavro.schemaless_reader(stream, schema.parsed, None)
-    except Exception:  # noqa: BLE001 -- damaged bytes lead fastavro anywhere; here it is only one attempt of several
-        return None
-    return json.loads(json.dumps(found, default=str)) if stream.tell() == len(value) else None
-
-
-def _text(content: bytes | None) -> str | None:
+def as_text(content: bytes | None) -> str | None:
     """As text where it is printable UTF-8, else as hexadecimal digits behind 0x."""
     if content is None:
         return None
@@ -92,3 +70,46 @@ def _text(content: bytes | None) -> str | None:
     except UnicodeDecodeError:
         return f"0x{content.hex()}"
     return text if text.isprintable() else f"0x{content.hex()}"
+
+
+def hex_lines(digits: str) -> str:
+    """Hexadecimal digits as people read them: 16 bytes a line, the place before them, and the text behind them."""
+    content = bytes.fromhex(digits)
+    lines = []
+    for start in range(0, len(content), 16):
+        row = content[start : start + 16]
+        text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)  # noqa: PLR2004 -- printable ASCII
+        lines.append(f"{start:06x}  {row.hex(' '):<47}  {text}")
+    return "\n".join(lines)
+
+
+def _text_or_hex(value: bytes, *, personal: bool, unmask: bool) -> tuple[str, str]:
+    text = ""
+    for cut in range(4):  # the last character may have been cut through
+        with suppress(UnicodeDecodeError):
+            text = value[: len(value) - cut].decode()
+            break
+    if text and all(one.isprintable() or one in "\r\n\t" for one in text):
+        return "text", text if unmask else masked_text(text)
+    return "hex", (value if unmask else masked_bytes(value, personal=personal)).hex()
+
+
+def _place(value: bytes, *, unmask: bool) -> dict[str, Any] | None:
+    """Where JSON breaks off: byte, line and column from 1, why, the text around it and a mark below it."""
+    text = value.decode("utf-8", "replace")
+    try:
+        json.loads(text)
+    except RecursionError:
+        return None
+    except json.JSONDecodeError as error:
+        at = error.pos
+        around = (text if unmask else masked_text(text))[max(0, at - _AROUND) : at + _AROUND]
+        return {
+            "byte": len(text[:at].encode()) + 1,
+            "line": error.lineno,
+            "column": error.colno,
+            "problem": error.msg,
+            "around": re.sub(r"\s", " ", around),
+            "mark": " " * min(_AROUND, at) + "^",
+        }
+    return None

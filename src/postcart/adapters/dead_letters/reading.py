@@ -1,150 +1,246 @@
-"""Reads the topic of dead letters from its beginning to where it ends now.
+"""What is on the topic of dead letters: groups, single letters, and the history of each.
 
-Owns: that reading, filters and grouping. Must not: write.
+Owns: filters, and which record of the topic says what. Must not: write.
 """
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
-from msgspec.structs import replace
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from postcart.codecs.dead_letters import DeadLetter, Redriven, decode
-from postcart.errors import BrokerUnavailable, PostcartError, TopologyError, UnreadableRecord
+from postcart.adapters.dead_letters.index import DeadGroup, LetterIndex, Place, State
+from postcart.adapters.dead_letters.scanning import REQUEST_S, Scan, mapped, reader
+from postcart.codecs.dead_letters import (
+    DeadLetter,
+    Edited,
+    HeadRecord,
+    LetterHead,
+    Redriven,
+    RedriveRun,
+    Unmasked,
+    decode,
+    decode_head,
+)
+from postcart.errors import BrokerUnavailable, UnreadableRecord
 
-_REQUEST_S: Final = 10.0
-_CREATED_WITHIN_S: Final = 3.0
-"""A topic just created is not known everywhere at once: trouble must last to count."""
-_SILENCE_S: Final = 30.0
-"""So long without any progress, and reading gives up: open transactions end within their time-out of 10 s."""
-_CHUNK: Final = 500
-_SAMPLES: Final = 3
+REDRIVEN_HEADER: Final = "postcart-redriven"
+"""Header of a redriven record: the id of the letter that it was."""
+REVISION_HEADER: Final = "postcart-revision"
+"""Header of an edited record or a job sent again: which revision it is."""
+
+Note = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterFilter:
-    """Which letters are meant: those of any of the reasons, topics and ids; an empty set means all."""
+    """Which letters are meant; what is empty or None excludes none.
+
+    Attributes:
+        key: The original's key.
+        since_ms: Set aside at or after this time; ``until_ms``: before that one.
+        detail: A part of the detail's text.
+    """
 
     reasons: frozenset[str] = frozenset()
     topics: frozenset[str] = frozenset()
+    stages: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
+    key: bytes | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    detail: str = ""
 
-    def matches(self, letter: DeadLetter) -> bool:
-        """Whether this letter is meant."""
+    def matches(self, letter: LetterHead, at_ms: int) -> bool:
+        """Whether this letter, set aside at ``at_ms``, is meant."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (not self.topics or letter.topic in self.topics)
+            and (not self.stages or letter.stage in self.stages)
             and (not self.ids or letter.id in self.ids)
+            and (self.key is None or letter.key == self.key)
+            and (self.since_ms is None or at_ms >= self.since_ms)
+            and (self.until_ms is None or at_ms < self.until_ms)
+            and self.detail in letter.detail
         )
 
 
 ALL: Final = LetterFilter()
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A letter, and whether it was redriven already."""
+class Found(NamedTuple):
+    """A letter without its value, when it was set aside, and what became of it."""
 
-    letter: DeadLetter
-    redriven: bool
+    letter: LetterHead
+    at_ms: int
+    state: State
 
 
-@dataclass(slots=True, kw_only=True)
-class DeadGroup:
-    """Letters of one reason, topic and stage.
+@dataclass(slots=True)
+class Case:
+    """Everything about one letter.
 
     Attributes:
-        count: All of them; ``redriven`` is how many of these were redriven.
-        first_ms: Least of the records' timestamps, milliseconds; ``last_ms`` the greatest. None where none has one.
-        samples: Ids of the last few that were not redriven.
+        place: Where it stands on the topic of dead letters.
+        history: What was done with it, in order.
+        born_of: The letter whose record, written again, became this letter; None if it is the first.
+        became: Letters that its record became when it was written again.
     """
 
-    reason: str
-    topic: str
-    stage: str
-    count: int = 0
-    redriven: int = 0
-    first_ms: int | None = None
-    last_ms: int | None = None
-    samples: list[str] = field(default_factory=list)
+    letter: DeadLetter
+    place: Place
+    history: list[Redriven | Edited | Unmasked] = field(default_factory=list)
+    became: list[str] = field(default_factory=list)
+
+    @property
+    def born_of(self) -> str | None:
+        """See above."""
+        return header(self.letter, REDRIVEN_HEADER)
+
+    @property
+    def state(self) -> State:
+        """What became of it."""
+        states = [type(one) for one in self.history]
+        return "edited" if Edited in states else "redriven" if Redriven in states else "waiting"
 
 
-def read_letters(
-    client: Mapping[str, Any],
-    topic: str,
-    *,
-    only: LetterFilter = ALL,
-    values: bool = False,
-    note: Callable[[str], None] | None = None,
-) -> list[Found]:
-    """All letters that match, each id once, by topic, partition and offset of the original.
-
-    Args:
-        client: librdkafka's properties of a client.
-        topic: Of the dead letters.
-        only: Which ones.
-        values: Whether the letters keep their values: all of them are held in memory at once.
-        note: Told of each record on the topic that is no dead letter.
-
-    Raises:
-        BrokerUnavailable: Kafka can't be read.
-        TopologyError: There is no such topic.
-    """
-    letters: dict[str, DeadLetter] = {}
-    redriven: set[str] = set()
-    for record in records(client, topic, note=note):
-        if isinstance(record, Redriven):
-            redriven.add(record.id)
-        elif only.matches(record):
-            letters[record.id] = record if values else replace(record, value=None)
-    found = [Found(letter, letter.id in redriven) for letter in letters.values()]
-    return sorted(found, key=lambda one: (one.letter.topic, one.letter.partition, one.letter.offset, one.letter.stage))
+def header(letter: LetterHead, name: str) -> str | None:
+    """The last header of this name, as text."""
+    values = [value for key, value in letter.headers if key == name and value is not None]
+    return values[-1].decode("utf-8", "replace") if values else None
 
 
-def records(
-    client: Mapping[str, Any], topic: str, *, note: Callable[[str], None] | None = None
-) -> Iterator[DeadLetter | Redriven]:
+def place_of(message: Message) -> Place:
+    """Where a record stands."""
+    partition, offset = message.partition(), message.offset()
+    return Place(-1 if partition is None else partition, -1 if offset is None else offset, message.timestamp()[1])
+
+
+def head_records(
+    client: Mapping[str, Any], topic: str, *, note: Note | None = None
+) -> Iterator[tuple[HeadRecord, Message]]:
     """Everything on the topic up to where it ends now, in the order of each partition; one at a time in memory.
 
     Raises:
         BrokerUnavailable: Kafka can't be read.
         TopologyError: There is no such topic.
     """
-    for value, place in _values(client, topic):
+    for message in Scan(client, topic):
         try:
-            yield decode(value)
+            yield decode_head(message.value() or b""), message
         except UnreadableRecord as error:
             if note is not None:
-                note(f"{place}: no dead letter: {error.detail}")
+                note(f"{topic}[{message.partition()}]@{message.offset()}: no dead letter: {error.detail}")
 
 
-def find_letter(client: Mapping[str, Any], topic: str, letter_id: str) -> Found | None:
-    """One letter; None if it is not there (any more).
+@contextmanager
+def indexed(
+    client: Mapping[str, Any],
+    topic: str,
+    *,
+    only: LetterFilter = ALL,
+    note: Note | None = None,
+    index: LetterIndex | None = None,
+    on_letter: Callable[[LetterHead, Message], None] | None = None,
+) -> Iterator[LetterIndex]:
+    """An index of the letters that match, while the block lasts. ``on_letter`` is told of each.
+
+    ``index``: an empty one to be filled; None: a new one.
 
     Raises:
         BrokerUnavailable: Kafka can't be read.
         TopologyError: There is no such topic.
     """
-    return next(iter(read_letters(client, topic, only=LetterFilter(ids=frozenset({letter_id})), values=True)), None)
+    index = index or LetterIndex()
+    try:
+        for record, message in head_records(client, topic, note=note):
+            if isinstance(record, Redriven | Edited):
+                index.mark(record)
+            elif isinstance(record, LetterHead):
+                place = place_of(message)
+                if only.matches(record, place.at_ms):
+                    index.add(record, place)
+                    if on_letter is not None:
+                        on_letter(record, message)
+        yield index
+    finally:
+        index.close()
 
 
-def grouped(found: Iterable[Found]) -> list[DeadGroup]:
-    """Groups by reason, topic and stage, the one with most letters to redrive first."""
-    groups: dict[tuple[str, str, str], DeadGroup] = {}
-    for one in found:
-        letter = one.letter
-        key = (letter.reason, letter.topic, letter.stage)
-        group = groups.setdefault(key, DeadGroup(reason=letter.reason, topic=letter.topic, stage=letter.stage))
-        group.count += 1
-        group.redriven += one.redriven
-        if letter.timestamp_ms is not None:
-            group.first_ms = min(letter.timestamp_ms, group.first_ms or letter.timestamp_ms)
-            group.last_ms = max(letter.timestamp_ms, group.last_ms or letter.timestamp_ms)
-        if not one.redriven:
-            group.samples = [*group.samples, letter.id][-_SAMPLES:]
-    return sorted(groups.values(), key=lambda group: (group.redriven - group.count, group.reason, group.topic))
+def dead_groups(
+    client: Mapping[str, Any], topic: str, *, only: LetterFilter = ALL, note: Note | None = None
+) -> list[DeadGroup]:
+    """Letters by reason, topic and stage; each id counts once.
+
+    Raises:
+        BrokerUnavailable: Kafka can't be read.
+        TopologyError: There is no such topic.
+    """
+    with indexed(client, topic, only=only, note=note) as index:
+        return index.groups()
+
+
+def read_letters(
+    client: Mapping[str, Any], topic: str, *, only: LetterFilter = ALL, note: Note | None = None
+) -> Iterator[Found]:
+    """All letters that match, each id once, in the order of each partition of the topic. Reads it twice.
+
+    Raises:
+        BrokerUnavailable: Kafka can't be read.
+        TopologyError: There is no such topic.
+    """
+    with indexed(client, topic, only=only, note=note) as index:
+        for record, message in head_records(client, topic):
+            if isinstance(record, LetterHead):
+                place = place_of(message)
+                if only.matches(record, place.at_ms) and index.is_first(record.id, place):
+                    yield Found(record, place.at_ms, index.state(record.id))
+
+
+def find_letter(client: Mapping[str, Any], topic: str, letter_id: str) -> Case | None:
+    """One letter with its history; None if it is not there (any more).
+
+    Raises:
+        BrokerUnavailable: Kafka can't be read.
+        TopologyError: There is no such topic.
+    """
+    found: list[tuple[DeadLetter, Place]] = []
+    history: list[Redriven | Edited | Unmasked] = []
+    became: list[str] = []
+    for record, message in head_records(client, topic):
+        if isinstance(record, LetterHead):
+            if record.id == letter_id and not found:
+                letter = decode(message.value() or b"")
+                if isinstance(letter, DeadLetter):
+                    found.append((letter, place_of(message)))
+            elif header(record, REDRIVEN_HEADER) == letter_id:
+                became.append(record.id)
+        elif not isinstance(record, RedriveRun) and record.id == letter_id:
+            history.append(record)
+    if not found:
+        return None
+    return Case(*found[0], sorted(history, key=lambda one: one.at_ms), became)
+
+
+def read_runs(client: Mapping[str, Any], topic: str) -> list[tuple[RedriveRun, int]]:
+    """Each redrive, the latest first, as its last record tells it, with the letters that its markers count.
+
+    Raises:
+        BrokerUnavailable: Kafka can't be read.
+        TopologyError: There is no such topic.
+    """
+    runs: dict[str, RedriveRun] = {}
+    written: dict[str, int] = {}
+    for record, _ in head_records(client, topic):
+        if isinstance(record, RedriveRun):
+            if record.id not in runs or record.state != "began":
+                runs[record.id] = record
+        elif isinstance(record, Redriven) and record.run is not None:
+            written[record.run] = written.get(record.run, 0) + 1
+    return sorted(
+        ((run, written.get(run.id, 0)) for run in runs.values()), key=lambda pair: pair[0].at_ms, reverse=True
+    )
 
 
 def original_value(client: Mapping[str, Any], letter: DeadLetter) -> bytes | None:
@@ -156,97 +252,20 @@ def original_value(client: Mapping[str, Any], letter: DeadLetter) -> bytes | Non
     """
     if not letter.truncated:
         return letter.value
-    consumer = Consumer(_reader(client, letter.topic) | {"auto.offset.reset": "error", "fetch.max.bytes": 64_000_000})
+    gone = f"{letter.topic}[{letter.partition}]@{letter.offset} is not there any more"
+    consumer = Consumer(reader(client, letter.topic) | {"auto.offset.reset": "error", "fetch.max.bytes": 64_000_000})
     try:
         consumer.assign([TopicPartition(letter.topic, letter.partition, letter.offset)])
-        deadline = time.monotonic() + _REQUEST_S
-        while time.monotonic() < deadline:
+        polls = int(REQUEST_S / 0.5)
+        for _ in range(polls):
             for message in consumer.consume(num_messages=1, timeout=0.5):
                 if message.error() is None and message.offset() == letter.offset:
                     value = message.value() or b""
                     if len(value) == letter.size and value.startswith(letter.value or b""):
                         return value
-                raise LookupError(f"{letter.topic}[{letter.partition}]@{letter.offset} is not there any more")
+                raise LookupError(gone)
     except KafkaException as error:
         raise mapped(error.args[0], letter.topic) from error
     finally:
         consumer.close()
-    raise BrokerUnavailable(f"{letter.topic}: nothing could be read within {_REQUEST_S:.0f} s")
-
-
-def mapped(error: KafkaError, topic: str) -> PostcartError:
-    """What an error of the client is in our terms."""
-    missing = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}  # noqa: SLF001 -- librdkafka's names for its own codes
-    if error.code() in missing:
-        return TopologyError(f"{topic}: there is no such topic; create it with: postcart topics create")
-    return BrokerUnavailable(f"{topic}: {error.str()}")
-
-
-def _values(client: Mapping[str, Any], topic: str) -> Iterator[tuple[bytes, str]]:
-    """Every committed value up to the high watermarks of now, and where it stands.
-
-    The watermarks are those of ``read_uncommitted``: what an open transaction hides is waited for, so that a marker
-    which a predecessor wrote behind it is not missed.
-    """
-    ends = _ends(client, topic)
-    open_partitions = {number for number, (low, high) in ends.items() if high > low}
-    if not open_partitions:
-        return
-    consumer = Consumer(_reader(client, topic))
-    try:
-        consumer.assign([TopicPartition(topic, number, ends[number][0]) for number in open_partitions])
-        moved_at = time.monotonic()
-        while open_partitions:
-            for message in consumer.consume(num_messages=_CHUNK, timeout=0.2):
-                error, number = message.error(), message.partition()
-                position = message.offset() or 0
-                if error is None:
-                    yield message.value() or b"", f"{topic}[{number}]@{position}"
-                    moved_at = time.monotonic()  # behind the yield: a slow taker is no silence of the broker
-                elif error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001 -- librdkafka's public name for it
-                    raise mapped(error, topic)
-                elif number is not None and position >= ends[number][1]:
-                    moved_at = time.monotonic()
-                    open_partitions.discard(number)
-            if time.monotonic() - moved_at > _SILENCE_S:
-                raise BrokerUnavailable(
-                    f"{topic}: nothing could be read for {_SILENCE_S:.0f} s; is a transaction open?"
-                )
-    except KafkaException as error:
-        raise mapped(error.args[0], topic) from error
-    finally:
-        consumer.close()
-
-
-def _ends(client: Mapping[str, Any], topic: str) -> dict[int, tuple[int, int]]:
-    """Low and high watermark of each partition. A topic just created may be unknown, or without a leader, at first."""
-    consumer = Consumer(_reader(client, topic) | {"isolation.level": "read_uncommitted"})
-    deadline = time.monotonic() + _CREATED_WITHIN_S
-    try:
-        while True:
-            try:
-                known = consumer.list_topics(topic, timeout=_REQUEST_S).topics[topic]
-                if known.error is not None:
-                    raise KafkaException(known.error)  # noqa: TRY301 -- the same trouble, told in another way
-                return {
-                    number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_REQUEST_S)
-                    for number in known.partitions
-                }
-            except KafkaException as error:
-                if time.monotonic() > deadline:
-                    raise mapped(error.args[0], topic) from error
-                consumer.poll(0.1)
-    finally:
-        consumer.close()
-
-
-def _reader(client: Mapping[str, Any], topic: str) -> dict[str, Any]:
-    return {
-        **client,
-        "group.id": f"{topic}.reader",  # required by the client, never joined
-        "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
-        "isolation.level": "read_committed",
-        "enable.partition.eof": True,
-        "allow.auto.create.topics": False,
-    }
+    raise BrokerUnavailable(f"{letter.topic}: nothing could be read within {REQUEST_S:.0f} s")
