@@ -239,6 +239,7 @@ def accepted(job: Job) -> Receipt:
         attempt=job.attempt,
         outcome="accepted",
         at_ms=job.due_ms,
+        contact_id=f"{job.channel}:{job.person_id}",
     )
 
 
@@ -271,6 +272,7 @@ def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
             profiles=SHOP_PROFILES,
             receipts=RECEIPTS,
             consents="consents",
+            suppressions="suppressions",
             decisions=DECISIONS,
             gate="gate",
             keys="keys",

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from postcart.domain.journey import fold
+from postcart.domain.journey import fold, suppressions
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Happening, Person
 from postcart.domain.journey.receipts import settle
@@ -20,6 +20,7 @@ from postcart.events.decisions import AbandonmentDecided, StepDecision
 from postcart.events.jobs import DeliveryReport, Receipt
 from postcart.events.shop import Event, ProfileUpdated
 from postcart.events.signals import Emptied, Returning, TaskClock
+from postcart.events.suppressions import suppression_key
 from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
 from postcart.processors.gate import ContactSealer, GateWriter
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
@@ -42,6 +43,7 @@ class JourneyTopics:
     profiles: str
     receipts: str
     consents: str
+    suppressions: str
     decisions: str
     gate: str
     keys: str
@@ -210,8 +212,10 @@ class JourneyTask:
             happenings: list[Happening] = []
             for record in group:
                 if isinstance(record, Receipt):
+                    suppressions.receipt_came(person, record, out)
                     settle(person, record, out)
                 elif isinstance(record, DeliveryReport):
+                    suppressions.report_came(person, record, out)
                     self._config.metrics.reported(record.channel, record.kind)
                 elif isinstance(record, Returning | Emptied):
                     fold.hint(person, record, out)
@@ -243,5 +247,7 @@ class JourneyTask:
         for job in out.jobs:
             outputs.append(Output(topics.jobs(job.channel, job.purpose), job.person_id.encode(), encode(job)))
             self._config.metrics.jobs_emitted(job.channel, job.purpose, 1)
+        for one in out.suppressed:
+            outputs.append(Output(topics.suppressions, suppression_key(one.channel, one.contact_id), encode(one)))
         for person in out.gate.values():
             self._gate.changed(person)

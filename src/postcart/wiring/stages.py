@@ -73,6 +73,7 @@ def journey_topics(settings: Settings) -> JourneyTopics:
         profiles=settings.shop_topic("profiles"),
         receipts=settings.topic("receipts"),
         consents=settings.topic("consents"),
+        suppressions=settings.topic("suppressions"),
         decisions=settings.topic("decisions"),
         gate=settings.topic("gate"),
         keys=settings.topic("keys"),

@@ -17,6 +17,7 @@ from postcart.domain.journey.episode import (
     open_episode,
     visit_told,
 )
+from postcart.domain.journey.mailing import forget
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import (
     EPISODE_LIFE_MS,
@@ -256,12 +257,15 @@ def _fade(person: Person, clock_ms: int) -> bool:
         person.sent = {job: at_ms for job, at_ms in person.sent.items() if at_ms > horizon_ms}
     if person.ordered_ms and person.ordered_ms <= horizon_ms:
         person.ordered_ms = 0
+    if person.mailed:
+        forget(person.mailed, clock_ms)
     return bool(
         person.pending
         or person.devices
         or person.episode
         or person.outstanding
         or person.sent
+        or person.mailed
         or person.ordered_ms
         or person.profile
         or person.known

@@ -25,6 +25,7 @@ from postcart.events.decisions import (
 )
 from postcart.events.jobs import Job
 from postcart.events.shop import ProfileUpdated
+from postcart.events.suppressions import Suppressed
 from postcart.events.times import from_ms
 
 
@@ -50,6 +51,7 @@ class Decided(Struct, gc=False):
         records: The same, and between them why: everything for the topic ``decisions``.
         now_ms: The event time at which decisions are being made.
         gate: Persons whose gate record changed.
+        suppressed: Contact points that are to get no messages any more.
         repeated: Happenings that were there already.
     """
 
@@ -59,6 +61,7 @@ class Decided(Struct, gc=False):
     now_ms: int = 0
     jobs: list[Job] = field(default_factory=list)
     gate: dict[str, Person] = field(default_factory=dict)
+    suppressed: list[Suppressed] = field(default_factory=list)
     repeated: int = 0
 
     def decide(self, decision: Decision) -> None:

@@ -6,7 +6,8 @@ Owns: the row's fields and its next deadline. Must not: decide anything from the
 from msgspec import Struct, field
 
 from postcart.domain.campaign import Journey, QuietHours
-from postcart.events.jobs import Job, Stop
+from postcart.domain.journey.mailing import Mailing, forgotten_ms
+from postcart.events.jobs import DeliveryReport, Job, Stop
 from postcart.events.shop import Event, OrderEvents, ProfileUpdated, time_ms
 from postcart.events.signals import (
     AbandonmentRecovered,
@@ -16,6 +17,7 @@ from postcart.events.signals import (
     VisitorForgotten,
     VisitStarted,
 )
+from postcart.events.suppressions import SuppressionReason
 from postcart.events.times import DAY_MS
 
 FOR_EVER = 1 << 62
@@ -119,6 +121,9 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         contact_ids: Opaque ids of contact points, by "profile's id/channel"; see ``contact_ids_of``.
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
         stops: The latest stop of each reason, for the gate.
+        mailed: Messages that went out, by job id; see mailing.
+        early: Reports about jobs whose receipt is still to come.
+        suppressed: Contact points that were suppressed, by "channel:contact id": a weaker reason never replaces one.
         pending: Happenings not yet folded, in order.
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
     """
@@ -137,6 +142,9 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     wrapped_key: bytes | None = None
     stops: dict[str, Stop] = field(default_factory=dict)
     cancelled: dict[str, Stop] = field(default_factory=dict)
+    mailed: dict[str, Mailing] = field(default_factory=dict)
+    early: list[DeliveryReport] = field(default_factory=list)
+    suppressed: dict[str, SuppressionReason] = field(default_factory=dict)
     pending: list[Happening] = field(default_factory=list)
     indexed_ms: int = 0
 
@@ -165,7 +173,8 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         moments = list(self.sent.values())
         if self.ordered_ms:
             moments.append(self.ordered_ms)
-        return min(moments) + EPISODE_LIFE_MS if moments else FOR_EVER
+        mailings = min(map(forgotten_ms, self.mailed.values()), default=FOR_EVER)
+        return min(min(moments) + EPISODE_LIFE_MS if moments else FOR_EVER, mailings)
 
 
 def contact_ids_of(person: Person) -> dict[str, str]:
