@@ -6,6 +6,7 @@ import signal
 import socket
 import sys
 from collections import Counter, defaultdict
+from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,37 @@ def test_what_comes_while_the_channel_is_held_back(kafka: Any, tmp_path: Path) -
         assert "@" not in str([one.rules for one in rig.judged()])
         assert "table_records_unreadable" in rig.log_of("one")
         sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+
+
+def test_a_sender_that_stood_still_asks_again(kafka: Any, tmp_path: Path) -> None:
+    """Stopped after the gate let a reminder pass, before its claim or before its socket; the person buys meanwhile."""
+    points = ("before_claim", "claimed")
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, ExitStack() as stack:
+        rigs = []
+        for point in points:
+            (tmp_path / point).mkdir()
+            rig = stack.enter_context(sender_rig.rig(kafka, tmp_path / point, partitions=1))
+            rig.smtp_port = sink.port
+            rig.emit(rig.job(rig.person(f"buys-{point}")), rig.job(rig.person(f"waits-{point}")))
+            rig.start(fault=(point, 1, "stop"), limits={"claim_age_max_s": 2.0})
+            rigs.append(rig)
+        for rig, point in zip(rigs, points, strict=True):
+            sender_rig.wait_for(lambda rig=rig: is_stopped(rig), what="the stop")
+            rig.person(f"buys-{point}", stops=[Stop("ordered", sender_rig.now_ms())])
+            rig.flush()
+        bought_ms = sender_rig.now_ms()
+        sender_rig.wait_for(lambda: sender_rig.now_ms() > bought_ms + 3_000, what="the claims' age")
+        for rig in rigs:
+            rig.processes["one"].send_signal(signal.SIGCONT)
+        for rig in rigs:
+            rig.await_receipts(2)
+            assert rig.outcomes() == {"accepted": 1, "suppressed:ordered": 1}
+        assert sorted(mail.entry.recipient for mail in sink.received) == [f"waits-{p}@example.com" for p in points]
+
+
+def is_stopped(rig: Any) -> bool:
+    """Whether the sender stands still by a signal."""
+    return "\nState:\tT" in Path(f"/proc/{rig.processes['one'].pid}/status").read_text()
 
 
 def test_refusals_for_good(kafka: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Person, contact_ids_of
 from postcart.domain.zones import resolver
 from postcart.events.jobs import GateProgress
-from postcart.events.shop import ProfileUpdated
+from postcart.events.shop import Consent, ProfileUpdated
 from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import RecordBatch
 from postcart.processors.gate import GateWriter, gate_record
@@ -22,7 +22,7 @@ from tasks_in_memory import PARTITIONS, SIGNALS, NoSealer, journey_config
 CONTEXT = Context(campaign=DEFAULT, zones=resolver(None))
 
 
-def writer() -> GateWriter:
+def writer(*, at_once: bool = True) -> GateWriter:
     return GateWriter(
         gate_topic="gate",
         keys_topic="keys",
@@ -30,6 +30,7 @@ def writer() -> GateWriter:
         contact_id=lambda channel, point: f"id of {channel} {point}",
         partition=0,
         progress_interval_ms=1_000,
+        at_once=at_once,
     )
 
 
@@ -61,6 +62,41 @@ def test_contact_ids_are_those_of_the_profile_that_counts() -> None:
     gate.drain()
     gate.sealed(person, profile(5))
     assert {key.rpartition("/")[0] for key in person.contact_ids} == {"profile/4"}
+
+
+def agreeing(number: int, *, given: bool) -> ProfileUpdated:
+    return profile(number, consents=(Consent(channel="email", purpose="marketing", given=given),))
+
+
+def test_a_consent_taken_back_by_a_profile_counts_at_once() -> None:
+    """As a return does: for the senders, before its time has come; one given waits, an older profile says nothing."""
+    person = Person(person_id="p")
+
+    def consents(*, at_once: bool = True) -> list[bool]:
+        return [consent.given for consent in gate_record(person, at_once=at_once).consents]
+
+    folded(person, agreeing(5, given=True), clock_ms=5_000)
+    folded(person, agreeing(6, given=False), clock_ms=5_500)
+    assert (consents(), consents(at_once=False)) == ([False], [True])
+    folded(person, agreeing(7, given=True), clock_ms=6_500)
+    assert consents() == [False]
+    folded(person, clock_ms=7_000)
+    assert consents() == [True]
+    person.pending.append(agreeing(4, given=False))
+    assert consents() == [True]
+    person.pending[0] = agreeing(8, given=False)
+    person.consents["email/marketing"] = True
+    assert consents() == [True], "once there is a record in consents, no profile counts"
+
+
+def test_senders_are_told_of_a_consent_taken_back() -> None:
+    """In live operation only: a replay goes by event time."""
+    for at_once in (True, False):
+        gate, person = writer(at_once=at_once), Person(person_id="p")
+        gate.sealed(person, agreeing(1, given=True))
+        assert [one for one in gate.drain() if one.topic == "gate"] == []
+        gate.sealed(person, agreeing(2, given=False))
+        assert bool([one for one in gate.drain() if one.topic == "gate"]) is at_once
 
 
 def told(task: JourneyTask) -> list[GateProgress]:

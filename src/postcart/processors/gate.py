@@ -3,7 +3,7 @@
 Owns: the form of gate records and the sealing of contact points. Must not: decide what stops a job.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import msgspec
@@ -11,7 +11,7 @@ from msgspec import structs
 
 from postcart.domain.journey.person import Person, contact_ids_of
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress
-from postcart.events.shop import ProfileUpdated
+from postcart.events.shop import ProfileUpdated, time_ms
 from postcart.processors.engine.task import Output
 
 
@@ -39,6 +39,7 @@ class GateWriter:
         contact_id: Callable[[str, str], str],
         partition: int,
         progress_interval_ms: int,
+        at_once: bool = True,
     ) -> None:
         self._gate_topic = gate_topic
         self._keys_topic = keys_topic
@@ -46,6 +47,7 @@ class GateWriter:
         self._contact_id = contact_id
         self._partition = partition
         self._progress_interval_ms = progress_interval_ms
+        self._at_once = at_once
         self._changed: dict[str, Person] = {}
         self._keys: list[Output] = []
         self._sealed: set[str] = set()
@@ -57,13 +59,16 @@ class GateWriter:
     def sealed(self, person: Person, profile: ProfileUpdated) -> ProfileUpdated:
         """The profile with its contact points encrypted: in clear they are never stored. Makes the person's key.
 
-        The person keeps their opaque ids, as long as the profile may still count.
+        The person keeps their opaque ids, as long as the profile may still count. A consent that it takes back is told
+        to the senders before the profile's time has come, as returns are; not in a replay: that goes by event time.
         """
         if person.wrapped_key is None:
             person.wrapped_key = self._sealer.new_key()
             self._keys.append(Output(self._keys_topic, person.person_id.encode(), person.wrapped_key))
         wrapped = person.wrapped_key
         self._keep_contact_ids(person, profile)
+        if self._at_once and any(not consent.given for consent in profile.consents):
+            self.changed(person)
 
         def seal(text: str | None) -> str | None:
             return self._sealer.seal(wrapped, person.person_id, text) if text else None
@@ -92,7 +97,8 @@ class GateWriter:
         outputs, self._keys = self._keys, []
         self._sealed.clear()
         for person in self._changed.values():
-            outputs.append(Output(self._gate_topic, person.person_id.encode(), self._encode(gate_record(person))))
+            record = gate_record(person, at_once=self._at_once)
+            outputs.append(Output(self._gate_topic, person.person_id.encode(), self._encode(record)))
         self._changed = {}
         if self._progress_is_due or (outputs and self._read_ms > self._told_ms):
             progress = GateProgress(
@@ -115,10 +121,15 @@ class GateWriter:
         person.contact_ids = kept | new
 
 
-def gate_record(person: Person) -> GatePerson:
-    """What senders need of ``person``; contact points are sealed already."""
+def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
+    """What senders need of ``person``; contact points are sealed already.
+
+    ``at_once``: consents that profiles not yet folded take back count already.
+    """
     profile = person.profile
     consents = {f"{item.channel}/{item.purpose}": item.given for item in profile.consents} if profile else {}
+    if at_once:
+        consents |= dict.fromkeys(_taken_back(person), False)
     consents |= person.consents
     contacts = {"email": profile.email, "sms": profile.phone} if profile else {}
     return GatePerson(
@@ -133,6 +144,14 @@ def gate_record(person: Person) -> GatePerson:
         stops=tuple(person.stops.values()),
         cancelled=dict(person.cancelled),
     )
+
+
+def _taken_back(person: Person) -> Iterator[str]:
+    """What profiles on their way refuse; one that is older than the present profile will not count."""
+    known_ms = time_ms(person.profile) if person.profile else 0
+    for item in person.pending:
+        if isinstance(item, ProfileUpdated) and time_ms(item) >= known_ms:
+            yield from (f"{consent.channel}/{consent.purpose}" for consent in item.consents if not consent.given)
 
 
 def _gate_consent(key: str, *, given: bool) -> GateConsent:

@@ -101,6 +101,7 @@ class JourneyTask:
             contact_id=config.contact_id,
             partition=partition,
             progress_interval_ms=config.progress_interval_ms,
+            at_once=not config.exact_idle,
         )
         self._read_ms = dict.fromkeys((topics.orders, topics.profiles, topics.consents), 0)
         self._outputs: list[Output] = []
