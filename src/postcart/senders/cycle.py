@@ -93,8 +93,7 @@ class Cycle:
                 self._config.fault("before_claim")
             if any(entry.receipt is not None for _, entry in gathered.ended):
                 self._config.fault("before_receipts")
-            before = {tp: self._state.desks[tp[1]].committed[tp[0]] for tp in gathered.offsets}
-            await self._ledger.write(self._records(gathered), gathered.offsets, before=before)
+            await self._ledger.write(self._records(gathered), gathered.offsets)
             self._committed(gathered)
         self._throttle.regulate_all()
         self._state.wrote()

@@ -88,7 +88,7 @@ class Sender:
         )
         self._ledger = Ledger(
             lambda: Transactor(client, client_id=f"{name}.ledger", transactional_id=name),
-            committed=lambda partitions: self._offsets.committed(config.group, partitions),
+            marks=lambda partitions: self._offsets.marks(config.group, partitions),
             poller=lambda: self._poller,
             metrics=config.metrics,
         )
@@ -106,8 +106,8 @@ class Sender:
         """
         loop = asyncio.get_running_loop()
         forgetful = await self._check_topics()
-        self._restorer.forgetful_broker = self._ledger.forgetful_broker = forgetful
-        await self._ledger.open()
+        self._restorer.forgetful_broker = self._ledger.committer.forgetful_broker = forgetful
+        await self._ledger.committer.open()
         self._gates.start()
         self._tables.start()
         self._poller.start()
@@ -179,7 +179,7 @@ class Sender:
 
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         self._poller.abandon()
-        self._ledger.stop()
+        self._ledger.committer.stop()
         self._restorer.stop()
         self._dispatcher.stop()
         for task in tasks:

@@ -9,7 +9,8 @@ partitions and nothing waits but the coroutine that asks.
 import asyncio
 import contextlib
 import functools
-import itertools
+import threading
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -27,9 +28,10 @@ log = structlog.get_logger(__name__)
 
 _REQUEST_S = 5.0
 _AGAIN_S = 0.1  # between two tries, for a predecessor's transaction to be resolved or a broker to come back
-_PATIENT_TRIES = 30
+_PATIENCE_S = 6.0  # with one client; then another one asks
 _NONE = -1001  # librdkafka's "no offset stored"
 _UNSTABLE = KafkaError.UNSTABLE_OFFSET_COMMIT
+_TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 -- the client publishes its own codes with an underscore
 _MOCK = "mockCluster"  # how librdkafka's in-process broker names its cluster
 
 Positions = dict[tuple[str, int], int]
@@ -83,7 +85,7 @@ class Offsets:
                 return await asyncio.wrap_future(future)
         except TimeoutError:
             log.warning("admin_client_replaced")
-            self._admin = AdminClient(self._config)
+            self._renew()
             raise
 
     async def _learn_leaders(self) -> None:
@@ -103,33 +105,63 @@ class Offsets:
     async def committed(
         self, group: str, partitions: Iterable[tuple[str, int]]
     ) -> Mapping[tuple[str, int], int | None]:
-        """Stable committed position per partition, ``None`` where the group has none.
+        """Stable committed position per partition, ``None`` where the group has none. Waits as ``_stable`` does."""
+        return {
+            (tp.topic, tp.partition): None if tp.offset == _NONE else tp.offset
+            for tp in await self._stable(group, partitions)
+        }
+
+    async def marks(self, group: str, partitions: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str | None]:
+        """What the transactions that committed the group's stable offsets left beside them; waits as well."""
+        return {(tp.topic, tp.partition): tp.metadata for tp in await self._stable(group, partitions)}
+
+    async def _stable(self, group: str, partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:
+        """The group's stable offsets.
 
         Waits while a transaction that holds offsets of the group is pending, and while no broker answers.
         """
         wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
-        request = ConsumerGroupTopicPartitions(group, wanted)
-        for tries in itertools.count(1):
-            try:
-                futures = self._admin.list_consumer_group_offsets(
-                    [request], require_stable=True, request_timeout=_REQUEST_S
-                )
-                answer = await self._answer(futures[group])
-                troubles = [tp.error for tp in answer.topic_partitions if tp.error is not None]
-            except TimeoutError:
-                continue
-            except KafkaException as error:
-                troubles = [error.args[0]]
-            if not troubles:
-                break
-            for trouble in troubles:
-                if trouble.code() != _UNSTABLE and unreachable(trouble) is None:
-                    raise KafkaException(trouble)
-            if tries % _PATIENT_TRIES == 0:
-                log.warning("offsets_unknown", group=group, code=troubles[0].name(), tries=tries)
-                self._admin = AdminClient(self._config)  # it may be asking a former coordinator
+        since_s = time.monotonic()
+        while True:
+            found, trouble = await self._try_offsets(group, wanted)
+            if trouble is None:
+                return found
+            if time.monotonic() - since_s > _PATIENCE_S:
+                log.warning("offsets_unknown", group=group, code=trouble.name())
+                self._renew()
+                since_s = time.monotonic()
             await asyncio.sleep(_AGAIN_S)
-        return {(tp.topic, tp.partition): None if tp.offset == _NONE else tp.offset for tp in answer.topic_partitions}
+
+    async def _try_offsets(
+        self, group: str, wanted: list[TopicPartition]
+    ) -> tuple[list[TopicPartition], KafkaError | None]:
+        """The offsets, or why they can't be told now.
+
+        Raises:
+            KafkaException: They can't be told at all.
+        """
+        request = [ConsumerGroupTopicPartitions(group, wanted)]
+        try:
+            futures = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=_REQUEST_S)
+            found: list[TopicPartition] = (await self._answer(futures[group])).topic_partitions
+            troubles = [tp.error for tp in found if tp.error is not None]
+        except TimeoutError:
+            return [], KafkaError(_TIMED_OUT)
+        except KafkaException as error:
+            found, troubles = [], [error.args[0]]
+        for trouble in troubles:
+            if trouble.code() != _UNSTABLE and unreachable(trouble) is None:
+                raise KafkaException(trouble)
+        return found, troubles[0] if troubles else None
+
+    def _renew(self) -> None:
+        """Go on with a new client: the present one may ask a former coordinator, or wait for what never comes.
+
+        Its end may take long, so it comes on a thread that nobody waits for.
+        """
+        former = [self._admin]
+        self._admin = AdminClient(self._config)
+        threading.Thread(target=former.clear, name="admin-client-end", daemon=True).start()
 
     def check(self, topics: Iterable[str]) -> bool:
         """Check that topics exist and have the same partition count. Blocks; not for the event loop.

@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 _POLL_S = 0.02  # how long a request to the thread may wait at most; 50 idle wake-ups a second cost nothing measurable
 _PAUSE_AFTER_S = 0.5  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
 _ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 -- the client publishes its own codes with an underscore
+_TELL_AGAIN_S = 30.0
 _SETTLED_MS = 3000  # a member that got nothing in this time after it reached the coordinator has nothing to do
 
 Call = tuple[Callable[[Consumer], Any], concurrent.futures.Future[Any]]
@@ -71,6 +72,7 @@ class Poller:
         self._full_since: float | None = None
         self._held = False
         self._fatal: KafkaError | None = None
+        self._told_at = -_TELL_AGAIN_S
         self._consumer: Consumer | None = None
         self.joined = False
         """Whether the group has taken this member in, as far as can be told: librdkafka reports assignments only."""
@@ -91,7 +93,7 @@ class Poller:
 
     @property
     def leaving(self) -> bool:
-        """Whether it was asked to end: calls that it did not come to are refused then."""
+        """Whether it was asked to end; calls that it did not come to are refused then."""
         return self._closing.is_set()
 
     @property
@@ -128,7 +130,7 @@ class Poller:
         return self.call(lambda consumer: self._stop_reading(consumer, partitions))
 
     def close(self) -> None:
-        """Ask the thread to leave the group: revokes everything through the listener, then ends."""
+        """Ask the thread to leave the group: it revokes everything through the listener, then ends."""
         self._closing.set()
 
     def abandon(self) -> None:
@@ -147,9 +149,8 @@ class Poller:
         try:
             config = self._config | {"error_cb": self._on_error, "stats_cb": self._on_statistics}
             consumer = self._consumer = Consumer(config)
-            consumer.subscribe(
-                self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-            )
+            told = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_lost}
+            consumer.subscribe(self._topics, **told)
             while not self._closing.is_set():
                 self._serve_calls()
                 self._poll(consumer)
@@ -231,8 +232,9 @@ class Poller:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal() or self._judged(error, None, None) is not None:
             self._fatal = error
-        say = log.warning if error.code() == _ALL_DOWN else log.debug  # one line per outage, not per reconnect
-        say("consumer_trouble", code=error.name(), detail=error.str())
+        if error.code() == _ALL_DOWN and time.monotonic() - self._told_at > _TELL_AGAIN_S:
+            self._told_at = time.monotonic()  # one line per outage, not with each attempt to reconnect
+            log.warning("consumer_trouble", code=error.name(), detail=error.str())
 
     def _on_statistics(self, statistics: str) -> None:
         if not self.joined:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+_REQUEST_MS = 10_000
+
 Config = dict[str, str | int | float | bool]
 
 
@@ -33,7 +35,16 @@ class ClientSettings:
 
     def client(self, client_id: str) -> Config:
         """Properties of every client."""
-        return {"bootstrap.servers": self.bootstrap, "client.id": client_id, "log_level": 2, **self.security}
+        return {
+            "bootstrap.servers": self.bootstrap,
+            "client.id": client_id,
+            "log_level": 2,
+            "reconnect.backoff.max.ms": 1000,
+            # A broker that comes or goes loses requests, which are asked again only after this; by default in a minute.
+            "socket.timeout.ms": min(_REQUEST_MS, self.transaction_timeout_ms),  # a producer must not have a longer one
+            "socket.connection.setup.timeout.ms": _REQUEST_MS,
+            **self.security,
+        }
 
     def consumer(self, client_id: str, group: str) -> Config:
         """Properties of the group member. Offsets are committed by transactions alone."""
@@ -50,7 +61,6 @@ class ClientSettings:
             "fetch.queue.backoff.ms": 5,  # the default of 1 s starves the consumer whenever the queue was full
             "fetch.wait.max.ms": 50,
             "fetch.error.backoff.ms": 100,
-            "reconnect.backoff.max.ms": 1000,
             "topic.metadata.refresh.interval.ms": 30_000,
             "statistics.interval.ms": 2000,  # the only sign of a membership without partitions
         }
@@ -69,7 +79,6 @@ class ClientSettings:
             "queue.buffering.max.messages": 500_000,
             "queue.buffering.max.kbytes": self.producer_queue_kbytes,
             "delivery.report.only.error": True,
-            "reconnect.backoff.max.ms": 1000,
         }
 
     def reader(self, client_id: str) -> Config:

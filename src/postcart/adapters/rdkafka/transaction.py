@@ -7,14 +7,14 @@ All methods block; they are called on one thread that is not the event loop's.
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import structlog
-from confluent_kafka import KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
 from postcart.adapters.rdkafka.settings import ClientSettings
-from postcart.adapters.rdkafka.trouble import fences
+from postcart.adapters.rdkafka.trouble import fences, unreachable
 from postcart.errors import Fenced, PostcartError
 
 log = structlog.get_logger(__name__)
@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 _CALL_S = 5.0  # how long one blocking call may take before it is repeated
 _QUEUE_FULL_S = 0.05
 _MAX_SILENT_RETRIES = 3
-_STUCK_S = 2 * _CALL_S
 _MOST = 0.7  # the broker counts from when it heard of the transaction, this process from a little earlier
+_MESSAGE_TIMED_OUT = KafkaError._MSG_TIMED_OUT  # noqa: SLF001 -- the client publishes its own codes with an underscore
 
 Record = tuple[str, bytes | None, bytes | None, int, Any]
 """Topic, value, key, partition (-1: by the key), headers."""
@@ -35,27 +35,21 @@ class TransactionAborted(PostcartError):  # noqa: N818 -- names what happened to
     code = "transaction_aborted"
     retryable = True
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, outage: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.outage = outage
+        """Whether it only says that the broker did not answer in time."""
 
 
 class TransactionExpired(PostcartError):  # noqa: N818 -- names what happened to the transaction
-    """The broker was away for longer than a transaction may take, and has given it up, or not: see ``committing``.
+    """The broker was away for longer than a transaction may take, or a call never came back.
 
-    The producer is of no use any more; a new one with the same id puts the broker's side in order.
-
-    Args:
-        reason: What was tried.
-        committing: Whether the commit had been asked for: then it may have happened.
+    The producer is of no use any more: see ``Transactor.give_up``.
     """
 
     code = "transaction_expired"
     retryable = True
-
-    def __init__(self, reason: str, *, committing: bool) -> None:
-        super().__init__(reason)
-        self.committing = committing
 
 
 class Written(NamedTuple):
@@ -78,22 +72,29 @@ class Transactor:
         self._producer = Producer(settings.producer(client_id, transactional_id))
         self._stopped = threading.Event()
         self._patience_s = settings.transaction_timeout_ms / 1000
-        self._began_at = time.monotonic()
-        self._called_at: float | None = None
-        self.committing = False
-        """Whether the commit of the current transaction has been asked for."""
+        self._guard = threading.Lock()
+        self._began_at: float | None = None
+        self._commit_asked = False
 
-    def stuck(self) -> bool:
-        """Whether a call has not come back for so long that it never will; may be asked on any thread.
+    def overdue(self) -> bool:
+        """Whether the transaction under way is older than the broker lets one become; asked on any thread.
 
-        ``send_offsets_to_transaction`` ignores its time-out while the group's coordinator is away (librdkafka 2.16).
+        Calls of librdkafka 2.16 may never come back after an outage, whatever time-out they are given: it waits for a
+        connection's state to change that has changed before.
         """
-        called_at = self._called_at
-        return called_at is not None and time.monotonic() - called_at > _STUCK_S
+        began_at = self._began_at
+        return began_at is not None and time.monotonic() - began_at > self._patience_s + _CALL_S
 
-    def stop(self) -> None:
-        """Give up retrying, on any thread: a call under way fails with ``Fenced`` within ``_CALL_S``."""
-        self._stopped.set()
+    def give_up(self) -> bool:
+        """Stop, on any thread: a call under way fails within ``_CALL_S``, or never; no commit is asked for any more.
+
+        Returns:
+            Whether the commit of the current transaction had been asked for: then it may yet take place, until a
+            successor of the same id is open.
+        """
+        with self._guard:
+            self._stopped.set()
+            return self._commit_asked
 
     def open(self) -> None:
         """Fence a predecessor of the same id. Waits for the broker for as long as it takes.
@@ -103,7 +104,9 @@ class Transactor:
         """
         self._patiently("init_transactions", lambda: self._producer.init_transactions(_CALL_S))
 
-    def write(self, records: Iterable[Record], offsets: dict[tuple[str, int], int], metadata: Any) -> Written:
+    def write(
+        self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], metadata: Any, mark: str = ""
+    ) -> Written:
         """Write records and offsets in one transaction.
 
         A broker that does not answer is waited for. Not idempotent.
@@ -112,23 +115,36 @@ class Transactor:
             records: To produce; order is kept per partition.
             offsets: Next position of every partition that the transaction touched; never empty, or nothing is fenced.
             metadata: The group's, taken on the polling thread.
+            mark: Kept beside each offset: by it a reader of the group's offsets knows this transaction.
 
         Raises:
             TransactionAborted: Nothing was written.
             TransactionExpired: Go on with a new transactor.
             Fenced: This process must end.
         """
+        self._commit_asked = False
+        self._began_at = time.monotonic()
+        try:
+            return self._write(records, offsets, metadata, mark)
+        finally:
+            self._began_at = None
+
+    def _write(
+        self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], metadata: Any, mark: str
+    ) -> Written:
         producer = self._producer
-        self._began_at, self.committing = time.monotonic(), False
         try:
             producer.begin_transaction()
             count = self._produce(records)
         except KafkaException as error:
             self._judge("produce", error)
             raise Fenced(f"produce: {error.args[0].str()}") from error
-        positions = [TopicPartition(topic, partition, position) for (topic, partition), position in offsets.items()]
+        positions = [TopicPartition(topic, partition, at, mark) for (topic, partition), at in offsets.items()]
         self._patiently("offsets", lambda: producer.send_offsets_to_transaction(positions, metadata, _CALL_S))
-        self.committing = True
+        with self._guard:
+            if self._stopped.is_set():  # a successor may be on its way, which counts on this
+                raise Fenced("stopped before the commit was asked for")
+            self._commit_asked = True
         self._patiently("commit", lambda: producer.commit_transaction(_CALL_S))
         return Written(count, len(positions))
 
@@ -156,7 +172,6 @@ class Transactor:
         """Repeat a call while its error says that it may be repeated; these calls resume where they were."""
         retries = 0
         while True:
-            self._called_at = time.monotonic()
             try:
                 call()
             except KafkaException as error:
@@ -166,8 +181,6 @@ class Transactor:
                     log.warning("transaction_waits", step=name, code=error.args[0].name(), retries=retries)
             else:
                 return
-            finally:
-                self._called_at = None
             if self._stopped.is_set():
                 raise Fenced(f"stopped during {name} while the broker did not answer")
 
@@ -175,13 +188,14 @@ class Transactor:
         """Return if the call may be repeated; else abort where that is possible, and raise."""
         trouble = error.args[0]
         if fences(trouble) and not trouble.txn_requires_abort():
-            if time.monotonic() - self._began_at > self._patience_s * _MOST and name != "init_transactions":
-                raise TransactionExpired(f"{name}: {trouble.str()}", committing=self.committing) from error
+            if self._began_at is not None and time.monotonic() - self._began_at > self._patience_s * _MOST:
+                raise TransactionExpired(f"{name}: {trouble.str()}") from error
             raise Fenced(f"{name}: {trouble.str()}") from error
         if trouble.txn_requires_abort():
             self._patiently("abort", lambda: self._producer.abort_transaction(_CALL_S))
             if fences(trouble):
                 raise Fenced(f"{name}: {trouble.str()}") from error
-            raise TransactionAborted(trouble.name()) from error
+            outage = trouble.code() == _MESSAGE_TIMED_OUT or unreachable(trouble) is not None
+            raise TransactionAborted(trouble.name(), outage=outage) from error
         if not trouble.retriable():
             raise Fenced(f"{name}: {trouble.str()}") from error

@@ -102,7 +102,7 @@ class Engine:
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
-        self._writer.stop()
+        self._writer.committer.stop()
         self._restorer.stop()
         self._roster.close()
 
@@ -119,7 +119,7 @@ class Engine:
         log.error(
             "engine_failed", code=getattr(error, "code", "bug"), error=str(error), exc_info=not expected and error
         )
-        self._writer.stop()
+        self._writer.committer.stop()
         poller = self._find_poller()
         if poller is not None:
             poller.abandon()
@@ -285,12 +285,12 @@ class Engine:
 
     async def _open_then_restore(self) -> None:
         settings = self._settings
-        self._writer.forgetful_broker = await check_topics(
+        self._writer.committer.forgetful_broker = await check_topics(
             self._offsets,
             (*self.spec.inputs, self.spec.changelog),
             bootstrap=settings.clients.bootstrap,
             within_s=settings.connect_within_ms / 1000,
         )
         self.checked.set()
-        await self._writer.open()
+        await self._writer.committer.open()
         await self._restorer.run()

@@ -1,0 +1,179 @@
+"""The committer's decisions, with a producer and a broker that do as they are told."""
+
+# ruff: noqa: D102 -- the stand-ins have the methods of what they stand for, documented there
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from postcart.adapters.rdkafka.committer import Committer
+from postcart.adapters.rdkafka.listener import Membership
+from postcart.adapters.rdkafka.transaction import TransactionAborted, TransactionExpired
+from postcart.errors import Fenced
+
+JOBS = ("jobs", 0)
+RECORD = ("receipts", b"v", b"k", 0, None)
+
+
+class Broker:
+    """What was committed, and what producers are told to do, one after the other."""
+
+    def __init__(self, *scripts: Callable[["Producer"], None]) -> None:
+        self.scripts = list(scripts)
+        self.committed: list[list[Any]] = []
+        self.mark: str | None = None
+        self.producers: list[Producer] = []
+        self.causes: list[str] = []
+        self.owned = frozenset({JOBS})
+
+    def producer(self) -> Any:
+        self.producers.append(Producer(self))
+        return self.producers[-1]
+
+    def membership(self) -> "Future[Membership]":
+        found: Future[Membership] = Future()
+        found.set_result(Membership("metadata", self.owned))
+        return found
+
+    async def marks(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
+        return dict.fromkeys(partitions, self.mark)
+
+    def committer(self) -> Committer:
+        poller: Any = SimpleNamespace(membership=self.membership)
+        return Committer(self.producer, poller=lambda: poller, marks=self.marks, attempts=3, aborted=self.causes.append)
+
+
+class Producer:
+    """In the transactor's place: each write does what the script says first."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.asked = False
+        self.stopped = threading.Event()
+        self.hangs = False
+
+    def open(self) -> None: ...
+
+    def overdue(self) -> bool:
+        return self.hangs
+
+    def give_up(self) -> bool:
+        self.stopped.set()
+        return self.asked
+
+    def write(self, records: Iterable[Any], _offsets: Any, _metadata: Any, mark: str) -> None:
+        self.asked = False
+        lines = list(records)
+        if self.broker.scripts:
+            self.broker.scripts.pop(0)(self)
+        if self.stopped.is_set():
+            raise Fenced("stopped before the commit was asked for")
+        self.take(lines, mark)
+
+    def take(self, lines: list[Any], mark: str) -> None:
+        self.asked = True
+        self.broker.committed.append(lines)
+        self.broker.mark = mark
+
+
+def hang(producer: Producer) -> None:
+    """Before the commit, until given up."""
+    producer.hangs = True
+    producer.stopped.wait(20)
+
+
+def hang_after_commit(producer: Producer) -> None:
+    """The commit takes place, and its answer never comes."""
+    producer.take([RECORD], "boot:1")
+    hang(producer)
+    raise TransactionExpired("too late")
+
+
+def lose_commit(producer: Producer) -> None:
+    """The commit was asked for, and the broker gave the transaction up."""
+    producer.asked = True
+    raise TransactionExpired("fenced after a time-out")
+
+
+def aborted(reason: str, *, outage: bool = False) -> Callable[[Producer], None]:
+    def script(_: Producer) -> None:
+        raise TransactionAborted(reason, outage=outage)
+
+    return script
+
+
+def commit(broker: Broker) -> None:
+    async def run() -> None:
+        committer = broker.committer()
+        committer._boot = "boot"
+        await committer.open()
+        try:
+            await committer.commit(lambda: [RECORD], {JOBS: 7})
+        finally:
+            committer.stop()
+
+    asyncio.run(run())
+
+
+def test_a_producer_that_hangs_is_left_behind() -> None:
+    """Whatever call it hangs in: another one writes, and the former never asks for its commit."""
+    broker = Broker(hang)
+    commit(broker)
+    assert broker.committed == [[RECORD]]
+    assert len(broker.producers) == 2
+    assert broker.producers[0].stopped.is_set()
+    assert broker.causes == ["outage"]
+
+
+def test_a_commit_without_an_answer_is_not_repeated() -> None:
+    """Its mark is there: it took place."""
+    broker = Broker(hang_after_commit)
+    commit(broker)
+    assert broker.committed == [[RECORD]]
+    assert broker.causes == []
+
+
+def test_a_commit_that_got_lost_is_repeated() -> None:
+    """Its mark is not there, although the offsets might be: they need not have moved."""
+    broker = Broker(lose_commit)
+    broker.mark = "boot:0"
+    commit(broker)
+    assert broker.committed == [[RECORD]]
+    assert broker.mark == "boot:1"
+
+
+def test_an_outage_uses_up_no_attempts() -> None:
+    """As often as it takes; a rebalance in between counts once."""
+    broker = Broker(*[aborted("_TIMED_OUT", outage=True)] * 5, aborted("STALE_MEMBER_EPOCH"))
+    commit(broker)
+    assert broker.committed == [[RECORD]]
+    assert broker.causes == ["outage"] * 5 + ["rebalance"]
+
+
+def test_what_is_refused_again_and_again_ends_the_process() -> None:
+    """With fresh metadata each time: starting anew is the way out."""
+    broker = Broker(*[aborted("STALE_MEMBER_EPOCH")] * 3)
+    with pytest.raises(Fenced, match="aborted 3 times"):
+        commit(broker)
+    assert broker.committed == []
+
+
+def test_nothing_is_written_for_a_partition_that_is_gone() -> None:
+    """Its new owner has its own."""
+    broker = Broker()
+    broker.owned = frozenset()
+    with pytest.raises(Fenced, match="lost before"):
+        commit(broker)
+    assert broker.committed == []
+
+
+def test_there_is_a_bound_to_what_is_left_behind() -> None:
+    """Producers that hang keep threads and memory: a process with too many of them starts anew."""
+    broker = Broker(*[lose_commit] * 30)
+    with pytest.raises(Fenced, match="left behind"):
+        commit(broker)
