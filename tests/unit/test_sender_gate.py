@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcart.domain.campaign import QuietHours
+from postcart.events.decisions import RuleSaid
 from postcart.events.jobs import Channel, GateConsent, GatePerson, Job, Purpose, Stop, StopReason
 from postcart.events.signals import LineState
 from postcart.events.times import DAY_MS, HOUR_MS, parse_iso
@@ -17,6 +18,7 @@ from postcart.senders.gate import (
     SEND,
     TOO_OLD_MS,
     GateRules,
+    Judgement,
     Known,
     Suppress,
     Verdict,
@@ -24,6 +26,7 @@ from postcart.senders.gate import (
     judge,
     moment,
 )
+from postcart.senders.goods import Variant
 
 NOON = parse_iso("2026-03-10T12:00:00Z")
 FRESH = Freshness(0.2, 1_000)
@@ -186,13 +189,19 @@ def test_a_missing_key_means_wait() -> None:
         (Freshness(0.1, None), "orders_behind"),
         (Freshness(0.1, 10_001), "orders_behind"),
         (Freshness(0.1, -10_001), "orders_behind"),
+        (Freshness(0.1, 0, 10_000, 10.0), None),
+        (Freshness(0.1, 0, None), "carts_behind"),
+        (Freshness(0.1, 0, 10_001), "carts_behind"),
+        (Freshness(0.1, 0, -10_001), "carts_behind"),
+        (Freshness(0.1, 0, 0, None), "tables_behind"),
+        (Freshness(0.1, 0, 0, 10.1), "tables_behind"),
     ],
 )
 def test_marketing_needs_fresh_knowledge(freshness: Freshness, reason: str | None) -> None:
-    """Gate within a second, orders within ten; transactional mail needs only a gate that has been read once."""
+    """Gate within a second, the rest within ten; transactional mail needs only that all has been read once."""
     assert verdict(freshness=freshness) == (Wait(reason) if reason else SEND)  # type: ignore[arg-type]  # closed set
     shipping = verdict(job(purpose="transactional"), freshness=freshness)
-    assert shipping == (SEND if freshness.gate_age_s is not None else Wait("gate_behind"))
+    assert shipping == (SEND if freshness.read_once else Wait(reason))  # type: ignore[arg-type]  # closed set
 
 
 def test_expiry_comes_before_freshness() -> None:
@@ -230,6 +239,69 @@ def test_the_moment() -> None:
     assert moment(job(), now_ms=NOON + 7, is_replay=True) == NOON
     assert moment(job(), now_ms=None, is_replay=True) == NOON
     assert moment(job(), now_ms=None, is_replay=False) is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "marketing", "transactional"),
+    [
+        (None, True, True),
+        ("complaint", False, True),
+        *[(reason, False, False) for reason in ("hard", "soft", "stop", "manual", "one of a later release")],
+    ],
+)
+def test_suppressed_addresses(reason: str | None, *, marketing: bool, transactional: bool) -> None:
+    """A complaint stops marketing only, everything else all that goes to this address."""
+    for purpose, goes in (("marketing", marketing), ("transactional", transactional)):
+        found = verdict(job(purpose=purpose), suppressed=reason)
+        assert found == (SEND if goes else Suppress("suppressed_address"))
+
+
+def test_goods_concern_reminders_only() -> None:
+    """What was bought is on its way at the price that was paid; a reminder of what can't be bought is not sent."""
+    gone = {"v": Variant(Decimal(1), None, 0)}
+    assert verdict(variants=gone) == Suppress("out_of_stock")
+    assert verdict(job(purpose="transactional"), variants=gone) == SEND
+
+
+def judged(of: Job | None = None, who: GatePerson | None = None, **more: Any) -> Judgement:
+    known = Known(who or person(), has_key=True, freshness=FRESH, **more)
+    return judge(of or job(), known, moment_ms=NOON, rules=GateRules())
+
+
+def test_the_job_that_goes_out_has_the_prices_of_now() -> None:
+    """The job itself stays as it was planned."""
+    planned = job(currency="USD", value=Decimal(1))
+    found = judged(planned, variants={"v": Variant(Decimal("0.80"), "USD", 3)})
+    assert (found.job.value, found.job.lines[0].unit_price) == (Decimal("0.80"), Decimal("0.80"))
+    assert planned.lines[0].unit_price == Decimal(1)
+
+
+def test_what_the_rules_said() -> None:
+    """In the order in which they were asked, up to the one that stopped it; with inputs, and never a contact point."""
+    names = (
+        "expiry",
+        "freshness",
+        "stops",
+        "consent",
+        "contact",
+        "suppression",
+        "stock",
+        "price",
+        "quiet_hours",
+        "key",
+    )
+    passed = judged()
+    assert [rule.rule for rule in passed.rules] == list(names)
+    assert {rule.verdict for rule in passed.rules} == {"pass"}
+    stopped = judged(who=person(consents=(REFUSED,)))
+    assert [rule.rule for rule in stopped.rules] == list(names[:4])
+    assert stopped.rules[-1] == RuleSaid("consent", "stop", {"email/marketing": "refused"})
+    changed = judged(variants={"v": Variant(Decimal("0.80"), None, 3)})
+    assert {rule.rule for rule in changed.rules if rule.verdict == "change"} == {"price"}
+    bought = judged(who=person(stops=(Stop("ordered", NOON - 1_000),)))
+    assert bought.rules[-1].inputs == {"armed": "2026-03-10T11:00:00Z", "ordered": "2026-03-10T11:59:59Z"}
+    assert passed.rules[1].inputs == {"gate_s": "0.2", "orders_s": "1.0", "carts_s": "0.0", "tables_s": "0.0"}
+    assert "sealed" not in str([found.rules for found in (passed, stopped, changed, bought)])
 
 
 REASONS: tuple[StopReason, ...] = ("ordered", "emptied", "returned", "merged", "expired")

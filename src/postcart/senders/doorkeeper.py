@@ -11,7 +11,7 @@ from postcart.events.times import from_ms
 from postcart.senders.config import SenderConfig
 from postcart.senders.desk import Desk
 from postcart.senders.elapsed import elapsed_s
-from postcart.senders.freshness import Freshness
+from postcart.senders.freshness import Freshness, Lack
 from postcart.senders.gate import Judgement, Known, Suppress, Wait, WaitReason, judge, moment
 from postcart.senders.goods import Variant
 from postcart.senders.item import Ended, GiveBack, Item, Settle
@@ -44,6 +44,7 @@ class Doorkeeper:
     def __init__(self, config: SenderConfig, state: SenderState) -> None:
         self._config = config
         self._state = state
+        self._told_s: dict[int, float] = {}
 
     def choose(self) -> list[Item]:
         """Jobs that may be claimed now; the others are put back, suppressed or handed back to JOURNEY."""
@@ -95,7 +96,19 @@ class Doorkeeper:
         desk = self._state.desks.get(partition)
         if desk is None or desk.leaving:
             return False
-        return rank == 0 or self._known_freshness(desk).lacking() is None
+        if rank == 0:
+            return True
+        lacking = self._known_freshness(desk).lacking()
+        if lacking is not None and self._state.scheduler.held(rank, partition):
+            self._tell(partition, lacking)
+        return lacking is None
+
+    def _tell(self, partition: int, lacking: Lack) -> None:
+        """Count that a partition's marketing waits, once a second: nobody is asked one by one."""
+        now_s = elapsed_s()
+        if now_s >= self._told_s.get(partition, 0.0) + 1.0:
+            self._told_s[partition] = now_s
+            self._config.metrics.waiting(lacking)
 
     def _known_freshness(self, desk: Desk) -> Freshness:
         now_s = elapsed_s()
