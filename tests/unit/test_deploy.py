@@ -180,6 +180,7 @@ def test_continuous_integration_runs_what_people_run() -> None:
     assert script.index("make test") < script.index("make check")
     assert "export CI=true" in script
     assert "set -euo pipefail" in script
+    assert "need promtool prometheus" in script, "else the alerts are not tested"
 
 
 def test_a_wheel_holds_every_file_that_modules_read() -> None:

@@ -5,8 +5,12 @@ from prometheus_client import CollectorRegistry
 
 from postcart.adapters.lag import GroupLag, Measured, PartitionLag
 from postcart.errors import ConfigurationError
+from postcart.metrics.instruments import Instruments
+from postcart.metrics.server import MetricsServer
+from postcart.metrics.stage import StageFigures
 from postcart.settings import load_settings
-from postcart.wiring.lag_exporter import LagCollector, group_topics, serve_lag
+from postcart.wiring.lag_exporter import LagCollector, Pulse, group_topics, serve_lag
+from postcart.wiring.restore_progress import Restoring, restoring
 
 
 @pytest.fixture
@@ -52,8 +56,46 @@ def test_a_measurement_replaces_the_former_as_a_whole(registry: CollectorRegistr
     collector.measured = measured(None)
     assert value(registry, "lag", 1) is None
     assert value(registry, "members") is None
+    assert registry.get_sample_value("postcart_lag_measured_timestamp_seconds") == 0
     collector.measured = None
     assert not [sample for family in registry.collect() for sample in family.samples]
+
+
+def test_dead_letters_are_shown_once_they_are_counted(registry: CollectorRegistry, collector: LagCollector) -> None:
+    """0 is a fact here too, and other than unknown."""
+    labels = {"topic": "shop.carts", "reason": "decode"}
+    assert registry.get_sample_value("postcart_dead_letters_pending", labels) is None
+    collector.dead = {("shop.carts", "decode"): 0}
+    assert registry.get_sample_value("postcart_dead_letters_pending", labels) == 0
+
+
+def test_a_loop_that_hangs_is_not_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow broker is no reason."""
+    pulse = Pulse()
+    assert pulse.lives()
+    monkeypatch.setattr("postcart.wiring.lag_exporter.LATE_S", -1.0)
+    assert not pulse.lives()
+
+
+@pytest.mark.parametrize("address", ["worker", ":9100", "worker:http", ""])
+def test_a_worker_is_named_by_host_and_port(address: str) -> None:
+    """Anything else is a typing error."""
+    with pytest.raises(ConfigurationError, match="host:port"):
+        restoring(address)
+
+
+def test_how_far_a_worker_has_restored_is_what_it_says() -> None:
+    """By stage and partition; a worker that does not answer is unknown, not done."""
+    instruments = Instruments()
+    with MetricsServer(instruments.registry, live={}, ready={}, port=0, host="127.0.0.1") as server:
+        address = f"127.0.0.1:{server.port}"
+        assert restoring(address) == []
+        figures = StageFigures(instruments, "detect")
+        figures.restoring(3, 10, 30)
+        figures.restored(4, 5, 0.1)
+        said = {(one.stage, one.partition): one.remaining for one in restoring(address)}
+        assert said == {("detect", 3): 20, ("detect", 4): 0}
+    assert restoring(address) == [Restoring(worker=address)]
 
 
 def test_groups_and_topics_are_our_own_by_the_settings() -> None:

@@ -8,11 +8,24 @@ from typing import Annotated
 
 import typer
 
-from postcart.cli import bounces, config, dead, demo, events, lag, preview, replay, simulate, topics, worker
+from postcart.cli import bounces, config, dead, demo, doctor, events, lag, preview, replay, simulate, topics, worker
 from postcart.cli.failures import Root, say
 from postcart.cli.setup import use_config_file
 
-_ORDER = ("demo", "worker", "topics", "config", "events", "simulate", "replay", "preview", "bounces", "dead", "lag")
+_ORDER = (
+    "demo",
+    "worker",
+    "topics",
+    "config",
+    "doctor",
+    "events",
+    "simulate",
+    "replay",
+    "preview",
+    "bounces",
+    "dead",
+    "lag",
+)
 
 
 class Postcart(Root):
@@ -67,6 +80,7 @@ def postcart(
 app.add_typer(worker.app, name="worker")
 app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
+app.command()(doctor.doctor)
 app.add_typer(events.app, name="events")
 app.command()(simulate.simulate)
 app.command()(replay.replay)

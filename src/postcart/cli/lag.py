@@ -1,6 +1,6 @@
 """``postcart lag``: how far each consumer group is behind.
 
-Owns: the command. Must not: measure (adapters.lag).
+Owns: the command. Must not: measure (adapters.lag), or ask workers (wiring.restore_progress).
 """
 
 import time
@@ -15,6 +15,7 @@ from postcart.cli.setup import current_settings, kafka_client
 
 if TYPE_CHECKING:
     from postcart.adapters.lag import Measured, PartitionLag
+    from postcart.wiring.restore_progress import Restoring
 
 
 def lag(
@@ -24,6 +25,10 @@ def lag(
     serve: Annotated[
         bool, typer.Option("--serve", help="Measure again and again, and serve it as metrics until stopped.")
     ] = False,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option("--worker", metavar="HOST:PORT", help="Also ask this worker's metrics how far it has restored."),
+    ] = None,
     output: OutputOption = "table",
 ) -> None:
     """Show how far consumer groups are behind.
@@ -32,17 +37,35 @@ def lag(
     from outside the workers. "0" is caught up, "unknown" is what the broker did not tell, "no commit yet" a group that
     has not begun. JSON always has every partition. Exit code 3 if Kafka can't be reached.
     """
+    import msgspec  # noqa: PLC0415
+
     from postcart.adapters.lag import measure  # noqa: PLC0415
     from postcart.wiring.lag_exporter import group_topics, serve_lag  # noqa: PLC0415
+    from postcart.wiring.restore_progress import restoring  # noqa: PLC0415
 
     settings = current_settings()
     if serve:
         raise typer.Exit(serve_lag(settings, now_ms=_now_ms))
     measured = measure(kafka_client(settings), group_topics(settings), now_ms=_now_ms())
+    progress = [part for one in worker or () for part in restoring(one)]
     if output == "json":
-        print_json(measured)
+        shown = msgspec.to_builtins(measured)
+        print_json({**shown, "restoring": msgspec.to_builtins(progress)} if worker else shown)
         return
     _print(measured, each=partitions)
+    if worker:
+        _say_restoring(progress)
+
+
+def _say_restoring(progress: "Sequence[Restoring]") -> None:
+    for part in progress:
+        if part.remaining:
+            left = f"{part.remaining:,.0f} positions left"
+            say(f"{part.stage} restores partition {part.partition} at {part.worker}: {left}")
+        elif part.remaining is None:
+            say(f"{part.worker} does not answer: how far it has restored is unknown")
+    if not any(part.remaining or part.remaining is None for part in progress):
+        say("nothing is being restored there")
 
 
 def _print(measured: "Measured", *, each: bool) -> None:
@@ -59,7 +82,8 @@ def _print(measured: "Measured", *, each: bool) -> None:
     print_table(
         ("group", "topic", "partition" if each else "partitions", "records", "seconds", "members", "owners"), rows
     )
-    say(f"measured {time.strftime('%H:%M:%S', time.gmtime(measured.at_ms / 1_000))} UTC")
+    age_s = max(0, _now_ms() - measured.at_ms) / 1_000
+    say(f"measured {time.strftime('%H:%M:%S', time.gmtime(measured.at_ms / 1_000))} UTC, {age_s:.1f} s ago")
 
 
 def records(part: "Sequence[PartitionLag]") -> str:

@@ -1,10 +1,14 @@
 """The one exporter of lag: measures from outside, again and again, and serves the figures as metrics.
 
-Owns: which groups read which topics, the loop, and the series. Must not: measure (adapters.lag).
+Owns: which groups read which topics, the loops, and the series. Must not: measure (adapters.lag), or read dead letters
+(adapters.dead_letters).
+
+Two loops: the first reading of all dead letters may take minutes, and lag must not wait for it.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from signal import SIGINT, SIGTERM, signal
 from types import FrameType
@@ -24,14 +28,18 @@ from postcart.settings import Settings
 EVERY_S = 15.0
 """As often as Prometheus scrapes by default: more would not be seen."""
 
+LATE_S = 180.0
+"""A measurement of an unreachable broker takes up to a minute; a loop that is silent for longer hangs."""
+
 _RECORDS, _SECONDS, _MEMBERS = "consumer_group_lag", "consumer_group_lag_seconds", "consumer_group_members"
+_AT, _DEAD = "lag_measured_timestamp_seconds", "dead_letters_pending"
 _LOG = structlog.get_logger(__name__)
 
 
 def group_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     """Each of Postcart's groups with the topics that it commits. ``gate`` is read whole each time, never committed."""
     whole = settings.topic("gate")
-    return {
+    groups = {
         stage_group(settings, stage): tuple(topic for topic in stage_inputs(settings, stage) if topic != whole)
         for stage in STAGES
     }
@@ -45,15 +53,19 @@ class LagCollector:
 
     Attributes:
         measured: The latest; None while the broker can't be reached.
+        dead: How many dead letters wait; None while that is not known.
     """
 
     def __init__(self) -> None:
         self.measured: Measured | None = None
+        self.dead: Mapping[Group, int] | None = None
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family per metric of the table; called by the registry, from another thread."""
-        measured = self.measured
-        families = {name: _family(name) for name in (_RECORDS, _SECONDS, _MEMBERS)}
+        measured, dead = self.measured, self.dead
+        families = {name: _family(name) for name in (_RECORDS, _SECONDS, _MEMBERS, _AT, _DEAD)}
+        if measured is not None:
+            families[_AT].add_metric([], measured.at_ms / 1_000)
         for group in measured.groups if measured else ():
             if group.members is not None:
                 families[_MEMBERS].add_metric([group.group], group.members)
@@ -63,7 +75,24 @@ class LagCollector:
                     families[_RECORDS].add_metric(place, one.records)
                 if one.seconds is not None:
                     families[_SECONDS].add_metric(place, one.seconds)
+        for (topic, reason), count in (dead or {}).items():
+            families[_DEAD].add_metric([topic, reason], count)
         yield from families.values()
+
+
+class Pulse:
+    """When a loop last came round, in elapsed seconds; asked by the live probe, from another thread."""
+
+    def __init__(self) -> None:
+        self._at_s = time.monotonic()
+
+    def beat(self) -> None:
+        """The loop came round."""
+        self._at_s = time.monotonic()
+
+    def lives(self) -> bool:
+        """Whether that was lately. A broker that does not answer changes nothing."""
+        return time.monotonic() - self._at_s < LATE_S
 
 
 def _family(name: str) -> GaugeMetricFamily:
@@ -88,25 +117,50 @@ def serve_lag(settings: Settings, *, now_ms: Callable[[], int]) -> int:
 
     for number in (SIGINT, SIGTERM):
         signal(number, stop)
-    instruments = Instruments().with_process(version=version("postcart"), revision="")
+    instruments = Instruments().with_process(version=version("postcart"), revision="unknown")
     collector = LagCollector()
     instruments.registry.register(collector)
-    reached = threading.Event()
-    with MetricsServer(instruments.registry, live={}, ready={"broker": reached.is_set}, port=settings.metrics_port):
+    reached, pulse = threading.Event(), Pulse()
+    counting = threading.Thread(
+        target=_count_dead, args=(settings, collector, stopped), name="dead-letters", daemon=True
+    )
+    live, ready = {"loop_ticks": pulse.lives}, {"broker": reached.is_set}
+    with MetricsServer(instruments.registry, live=live, ready=ready, port=settings.metrics_port):
+        counting.start()
         while not stopped.is_set():
             measure_once(settings, collector, reached, now_ms=now_ms())
+            pulse.beat()
             stopped.wait(EVERY_S)
     return 0
 
 
 def measure_once(settings: Settings, collector: LagCollector, reached: threading.Event, *, now_ms: int) -> None:
     """Measure for ``collector``; without a broker nothing is known."""
-    config = {"bootstrap.servers": settings.bootstrap, **settings.kafka.properties()}
     try:
-        collector.measured = measure(config, group_topics(settings), now_ms=now_ms)
+        collector.measured = measure(_client(settings), group_topics(settings), now_ms=now_ms)
     except BrokerUnavailable as error:
         reached.clear()
         collector.measured = None
         _LOG.warning("lag is unknown", error=str(error))
     else:
         reached.set()
+
+
+def count_dead_once(pending: PendingLetters, collector: LagCollector) -> None:
+    """Count for ``collector``; without a broker, or the topic, nothing is known."""
+    try:
+        collector.dead = pending.update()
+    except (BrokerUnavailable, TopologyError) as error:
+        collector.dead = None
+        _LOG.warning("dead letters are not counted", error=str(error))
+
+
+def _count_dead(settings: Settings, collector: LagCollector, stopped: threading.Event) -> None:
+    pending = PendingLetters(_client(settings), settings.topic("dead"))
+    while not stopped.is_set():
+        count_dead_once(pending, collector)
+        stopped.wait(EVERY_S)
+
+
+def _client(settings: Settings) -> dict[str, str | int | float | bool]:
+    return {"bootstrap.servers": settings.bootstrap, "log_level": 0, **settings.kafka.properties()}
