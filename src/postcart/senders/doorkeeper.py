@@ -62,6 +62,7 @@ class Doorkeeper:
             chosen += [item for item in taken if self._passes(item)]
         if chosen and allowed is not None:
             health.probing()
+            self._config.metrics.channel_state(health.state)
         return chosen
 
     def _passes(self, item: Item) -> bool:
