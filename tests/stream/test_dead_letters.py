@@ -1,6 +1,5 @@
 """Dead letters on a real broker: listed, found, and redriven each exactly once, whatever interrupts it."""
 
-import itertools
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from postcart.adapters.dead_letters import (
     read_runs,
     redrive,
 )
+from postcart.adapters.dead_letters.writing import Output, Writer
 from postcart.codecs.dead_letters import DeadLetter, encode
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.errors import Fenced, TopologyError
@@ -186,6 +186,17 @@ def test_another_redrive_takes_over(place: Place) -> None:
     assert len(place.records(place.source)) == 900
 
 
+def test_a_fenced_writer_says_so_every_time(place: Place) -> None:
+    """Whatever the client calls it: fenced at the first call, or fatal ever after."""
+    first = Writer(place.client, place.dead)
+    second = Writer(place.client, place.dead)
+    second.write([Output(place.source, b"k", b"of the second")])
+    for _ in range(3):
+        with pytest.raises(Fenced, match="another redrive or edit has begun"):
+            first.write([Output(place.source, b"k", b"of the first") for _ in range(50)])
+    assert [one.value() for one in place.records(place.source)] == [b"of the second"]
+
+
 KILLED = """
 import os, signal, sys
 from postcart.adapters.dead_letters import RedriveOrder, redrive
@@ -196,7 +207,7 @@ def progress(report):
     if left < 0:
         os.kill(os.getpid(), signal.SIGKILL)
 redrive({"bootstrap.servers": sys.argv[1], "log_level": 0}, sys.argv[2], RedriveOrder(execute=True, by="ann"),
-    now_ms=lambda: 1, on_progress=progress)
+    now_ms=lambda: int(sys.argv[4]), on_progress=progress)
 """
 
 
@@ -204,12 +215,15 @@ def test_killed_and_resumed(place: Place) -> None:
     """Kill -9 after a transaction: the next run goes on behind it."""
     place.produce(*((place.source, b"k%d" % n, BAD) for n in range(450)))
     place.bury()
-    for _ in itertools.repeat(None, 2):
-        command = [sys.executable, "-c", KILLED, place.client["bootstrap.servers"], place.dead, "0"]
+    for at_ms in ("2", "3"):
+        command = [sys.executable, "-c", KILLED, place.client["bootstrap.servers"], place.dead, "0", at_ms]
         killed = subprocess.run(command, check=False, capture_output=True, timeout=120)  # noqa: S603 -- our own script
         assert killed.returncode == -signal.SIGKILL, killed.stderr
     done = place.redrive(execute=True)
     assert (done.redriven_before, done.written) == (400, 50)
+    # Those that were killed have no end, but their markers count what they wrote.
+    runs = read_runs(place.client, place.dead)
+    assert sorted((run.state, count) for run, count in runs) == [("began", 200), ("began", 200), ("finished", 50)]
     records = place.records(place.source)
     assert sorted(message.key() for message in records) == sorted([b"k%d" % n for n in range(450)] * 2)
 

@@ -184,16 +184,23 @@ def _kept(original: bytes | None, before: Any, after: Any, contract: TopicContra
     problems = []
     for name in contract.kept:
         had = _readable(before, name, contract) if isinstance(before, dict) else _found_in(original, name)
-        if had and after.get(name) not in had:
+        if had and _of(after, name, contract) not in had:
             problems.append(FieldProblem(name, f"stays {had[0]!r}: by it a repeat is known, and never sent twice"))
     return problems
 
 
 def _readable(document: dict[str, Any], name: str, contract: TopicContract) -> list[Any]:
-    """The field's value, as a list; nothing if it was missing or unusable itself."""
-    if name not in document or name in {problem.field for problem in contract.field_problems(document)}:
-        return []
-    return [document[name]]
+    """The field's value, as a list; nothing if it is missing or unusable itself."""
+    value = _of(document, name, contract)
+    wrong = name in {problem.field for problem in contract.field_problems(document)}
+    return [] if value is msgspec.NODEFAULT or wrong else [value]
+
+
+def _of(document: dict[str, Any], name: str, contract: TopicContract) -> Any:
+    """The field's value, or its default where it is left out."""
+    struct = struct_of(document, contract.kind)[0]
+    fields = () if struct is None else msgspec.structs.fields(struct)
+    return document.get(name, next((one.default for one in fields if one.encode_name == name), msgspec.NODEFAULT))
 
 
 def _found_in(original: bytes | None, name: str) -> list[Any]:

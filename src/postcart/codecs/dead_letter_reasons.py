@@ -57,6 +57,11 @@ REASONS: Final[dict[str, Advice]] = {
         "`postcart dead redrive --rekey` writes it under the right key. Let the producer set that key: `postcart topics"
         " check` tells which.",
     ),
+    "status_unknown": Advice(
+        "A carrier's status that no file under `carriers/` gives a meaning to.",
+        "The detail names the word and the file. Add it there, restart the `track` workers, then `postcart dead redrive"
+        " --reason status_unknown`.",
+    ),
     RENDER: Advice(
         "A job whose template failed; its receipt says rejected.",
         "The detail names file, line and variable. Mend the template, try it with `postcart preview`, roll it out, then"

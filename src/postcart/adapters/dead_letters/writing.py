@@ -38,6 +38,7 @@ class Writer:
 
     def __init__(self, client: Mapping[str, Any], topic: str) -> None:
         self._topic = topic
+        self._fenced: Fenced | None = None
         self._producer = Producer({**_properties(client), "transactional.id": f"{topic}.redrive"})
         try:
             self._producer.init_transactions(_CALL_S)
@@ -52,6 +53,8 @@ class Writer:
             BrokerUnavailable: Kafka did not take it.
             ConfigurationError: A topic refuses a record, because of its size or because it does not exist.
         """
+        if self._fenced is not None:
+            raise self._fenced
         if not outputs:
             return
         trouble: list[PostcartError] = []
@@ -61,15 +64,17 @@ class Writer:
             self._producer.commit_transaction(_CALL_S)
         except KafkaException as error:
             judged = trouble[0] if trouble else _judged(error.args[0], self._topic)
-            if not isinstance(judged, Fenced):
-                self._abort()
-            raise judged from error
+            behind = None if isinstance(judged, Fenced) else self._abort()
+            self._fenced = next((one for one in (judged, behind) if isinstance(one, Fenced)), None)
+            raise self._fenced or judged from error
 
-    def _abort(self) -> None:
+    def _abort(self) -> PostcartError | None:
+        """None, or why not: of an error that is only called fatal elsewhere this tells the true one."""
         try:
             self._producer.abort_transaction(_CALL_S)
-        except KafkaException:
-            return  # the next one's init_transactions, or the time-out, aborts it
+        except KafkaException as error:  # the next one's init_transactions, or the time-out, aborts it
+            return _judged(error.args[0], self._topic)
+        return None
 
 
 def write_plainly(client: Mapping[str, Any], output: Output) -> None:
