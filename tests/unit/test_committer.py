@@ -26,7 +26,9 @@ class Broker:
     def __init__(self, *scripts: Callable[["Producer"], None]) -> None:
         self.scripts = list(scripts)
         self.committed: list[list[Any]] = []
+        self.touched = 0
         self.mark: str | None = None
+        self.pending = False
         self.producers: list[Producer] = []
         self.causes: list[str] = []
         self.owned = frozenset({JOBS})
@@ -41,7 +43,7 @@ class Broker:
         return found
 
     async def marks(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
-        return dict.fromkeys(partitions, self.mark)
+        return {} if self.pending else dict.fromkeys(partitions, self.mark)
 
     def committer(self) -> Committer:
         poller: Any = SimpleNamespace(membership=self.membership)
@@ -74,6 +76,11 @@ class Producer:
         if self.stopped.is_set():
             raise Fenced("stopped before the commit was asked for")
         self.take(lines, mark)
+
+    def touch(self, records: Iterable[Any], _offsets: Any, _metadata: Any) -> None:
+        self.asked = False
+        assert list(records) == [RECORD]
+        self.broker.touched += 1
 
     def take(self, lines: list[Any], mark: str) -> None:
         self.asked = True
@@ -127,15 +134,16 @@ def test_a_producer_that_hangs_is_left_behind() -> None:
     assert broker.committed == [[RECORD]]
     assert len(broker.producers) == 2
     assert broker.producers[0].stopped.is_set()
+    assert broker.touched == 1
     assert broker.causes == ["outage"]
 
 
 def test_a_commit_without_an_answer_is_not_repeated() -> None:
-    """Its mark is there: it took place."""
+    """Its mark is there: it took place, and nothing may abort what it left open."""
     broker = Broker(hang_after_commit)
     commit(broker)
     assert broker.committed == [[RECORD]]
-    assert broker.causes == []
+    assert broker.touched == 0
 
 
 def test_a_commit_that_got_lost_is_repeated() -> None:
@@ -144,7 +152,17 @@ def test_a_commit_that_got_lost_is_repeated() -> None:
     broker.mark = "boot:0"
     commit(broker)
     assert broker.committed == [[RECORD]]
+    assert broker.touched == 1
     assert broker.mark == "boot:1"
+
+
+def test_a_commit_that_the_broker_forgot_is_repeated() -> None:
+    """Its mark stays pending: it is aborted by touching the same partitions, then written again."""
+    broker = Broker(lose_commit)
+    broker.pending = True
+    commit(broker)
+    assert broker.committed == [[RECORD]]
+    assert broker.touched == 1
 
 
 def test_an_outage_uses_up_no_attempts() -> None:
@@ -153,6 +171,7 @@ def test_an_outage_uses_up_no_attempts() -> None:
     commit(broker)
     assert broker.committed == [[RECORD]]
     assert broker.causes == ["outage"] * 5 + ["rebalance"]
+    assert broker.touched == 5
 
 
 def test_what_is_refused_again_and_again_ends_the_process() -> None:

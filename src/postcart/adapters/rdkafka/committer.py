@@ -9,7 +9,7 @@ import itertools
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import structlog
 from confluent_kafka import TopicPartition
@@ -38,13 +38,21 @@ class Committer:
     Producers block, so each has a thread of its own: an outage holds up whoever waits for a commit, but not the event
     loop. A producer that does not come to an end with a transaction while the broker would still accept it is left
     behind, whatever call it hangs in, and a new one with the same transactional id takes over: opening that one waits
-    for the broker, and makes it settle what the former left open. Whether that was committed is told by the mark that
-    each transaction leaves beside its offsets.
+    for the broker, and makes it settle what the former left open.
+
+    But a broker that comes back may settle only its own books: Kafka 4.3 takes partitions that have no leader at that
+    moment for deleted ones, and writes no markers there. What was written to them then stays open for ever, holds up
+    its readers, and would become visible by the next commit of the same producer. So before something is written again
+    after an outage, the same partitions are written to in a transaction that is aborted, which ends on each of them
+    whatever is open.
+
+    Whether a commit that had been asked for took place is told by the mark that each transaction leaves beside its
+    offsets; a mark that is still pending once the broker has settled its books is one that never took place.
 
     Args:
         make_transactor: Makes a producer.
         poller: Gives fresh metadata; asked for each attempt.
-        marks: Asked for the group's stable marks of partitions.
+        marks: Asked for the group's marks of partitions; those that stay pending are absent.
         attempts: How often a transaction may be aborted, other than by an outage, before the process ends.
         aborted: Told why, whenever one was not committed and is written again.
     """
@@ -95,13 +103,20 @@ class Committer:
             Fenced: A partition was lost, or it was aborted too often: the process must end.
         """
         mark = f"{self._boot}:{next(self._numbers)}"
-        refused = 0
+        refused, after_outage, asked = 0, False, False
         for tries in itertools.count(1):
             try:
-                await self._attempt(records(), offsets, mark)
+                if asked and await self._took_place(offsets, mark):
+                    break  # what it left open, if anything, ends by the next commit
+                asked = False
+                if after_outage:
+                    await self._attempt(offsets, lambda it, metadata: it.touch(records(), offsets, metadata))
+                    after_outage = False
+                await self._attempt(offsets, lambda it, metadata: it.write(records(), offsets, metadata, mark))
                 break
             except TransactionAborted as error:
                 refused += not error.outage
+                after_outage |= error.outage
                 self._aborted(_cause(error))
                 log.info("transaction_aborted", reason=error.reason, attempt=tries)
                 if refused >= self._attempts:
@@ -109,9 +124,9 @@ class Committer:
                 await asyncio.sleep(min(_MOST_AGAIN_S, _AGAIN_S * tries))
             except TransactionExpired as error:
                 log.warning("transaction_expired", reason=str(error), attempt=tries)
-                if await self._replace() and await self._took_place(offsets, mark):
-                    break
                 self._aborted("outage")
+                asked = await self._replace()
+                after_outage = True
         if self.forgetful_broker:
             await self._commit_plainly(offsets)
 
@@ -123,14 +138,14 @@ class Committer:
         if self._lane is not None:
             self._lane.close()
 
-    async def _attempt(self, records: Iterable[Record], offsets: Partitions, mark: str) -> None:
+    async def _attempt(self, offsets: Partitions, step: Callable[[Transactor, Any], object]) -> None:
         transactor, lane = self._transactor, self._lane
         if transactor is None or lane is None:
             raise Fenced("there is no producer yet")
         membership = await asyncio.wrap_future(self._poller().membership())
         if not offsets.keys() <= membership.owned:
             raise Fenced(f"lost before they were committed: {sorted(offsets.keys() - membership.owned)}")
-        writing = lane.run(transactor.write, records, offsets, membership.metadata, mark)
+        writing = lane.run(step, transactor, membership.metadata)
         while not (await asyncio.wait({writing}, timeout=_LOOK_S))[0]:
             if transactor.overdue():
                 writing.add_done_callback(lambda future: future.cancelled() or future.exception())  # if ever

@@ -9,6 +9,7 @@ partitions and nothing waits but the coroutine that asks.
 import asyncio
 import contextlib
 import functools
+import math
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 
 _REQUEST_S = 5.0
 _AGAIN_S = 0.1  # between two tries, for a predecessor's transaction to be resolved or a broker to come back
+_PENDING_S = 3.0
 _PATIENCE_S = 6.0  # with one client; then another one asks
 _NONE = -1001  # librdkafka's "no offset stored"
 _UNSTABLE = KafkaError.UNSTABLE_OFFSET_COMMIT
@@ -112,24 +114,36 @@ class Offsets:
         }
 
     async def marks(self, group: str, partitions: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str | None]:
-        """What the transactions that committed the group's stable offsets left beside them; waits as well."""
-        return {(tp.topic, tp.partition): tp.metadata for tp in await self._stable(group, partitions)}
+        """What the transactions that committed the group's offsets left beside them. Waits while no broker answers.
 
-    async def _stable(self, group: str, partitions: Iterable[tuple[str, int]]) -> list[TopicPartition]:
-        """The group's stable offsets.
+        Empty where one is pending and stays so, although its producer has a successor: see ``Committer``.
+        """
+        found = await self._stable(group, partitions, pending_s=_PENDING_S)
+        return {(tp.topic, tp.partition): tp.metadata for tp in found}
 
-        Waits while a transaction that holds offsets of the group is pending, and while no broker answers.
+    async def _stable(
+        self, group: str, partitions: Iterable[tuple[str, int]], *, pending_s: float = math.inf
+    ) -> list[TopicPartition]:
+        """The group's stable offsets; nothing if a transaction that holds some is pending for so long.
+
+        Waits while no broker answers.
         """
         wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
-        since_s = time.monotonic()
+        answered_s = renewed_s = time.monotonic()
         while True:
             found, trouble = await self._try_offsets(group, wanted)
             if trouble is None:
                 return found
-            if time.monotonic() - since_s > _PATIENCE_S:
+            now_s = time.monotonic()
+            if trouble.code() != _UNSTABLE:
+                answered_s = now_s
+            elif now_s - answered_s > pending_s:
+                log.warning("offsets_stay_pending", group=group)
+                return []
+            if now_s - renewed_s > _PATIENCE_S:
                 log.warning("offsets_unknown", group=group, code=trouble.name())
                 self._renew()
-                since_s = time.monotonic()
+                renewed_s = now_s
             await asyncio.sleep(_AGAIN_S)
 
     async def _try_offsets(

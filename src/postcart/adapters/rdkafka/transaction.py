@@ -5,9 +5,10 @@ Owns: the transactional producer, and what its errors mean. Must not: know tasks
 All methods block; they are called on one thread that is not the event loop's.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import structlog
@@ -122,31 +123,50 @@ class Transactor:
             TransactionExpired: Go on with a new transactor.
             Fenced: This process must end.
         """
+        with self._under_way():
+            count = self._begin(records)
+            self._send_offsets(offsets, metadata, mark)
+            with self._guard:
+                if self._stopped.is_set():  # a successor may be on its way, which counts on this
+                    raise Fenced("stopped before the commit was asked for")
+                self._commit_asked = True
+            self._patiently("commit", lambda: self._producer.commit_transaction(_CALL_S))
+            return Written(count, len(offsets))
+
+    def touch(self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], metadata: Any) -> None:
+        """Write the same in a transaction that is aborted, once all of it has reached the broker.
+
+        What a former producer of the same id left open on these partitions is aborted by that, too; see ``Committer``.
+        Raises as ``write``.
+        """
+        with self._under_way():
+            self._begin(records)
+            while self._producer.flush(_CALL_S):
+                if self._stopped.is_set():
+                    raise Fenced("stopped while the broker did not take records")
+            self._send_offsets(offsets, metadata, "")  # fails if a record did not get there
+            self._patiently("abort", lambda: self._producer.abort_transaction(_CALL_S))
+
+    @contextlib.contextmanager
+    def _under_way(self) -> Iterator[None]:
         self._commit_asked = False
         self._began_at = time.monotonic()
         try:
-            return self._write(records, offsets, metadata, mark)
+            yield
         finally:
             self._began_at = None
 
-    def _write(
-        self, records: Iterable[Record], offsets: Mapping[tuple[str, int], int], metadata: Any, mark: str
-    ) -> Written:
-        producer = self._producer
+    def _begin(self, records: Iterable[Record]) -> int:
         try:
-            producer.begin_transaction()
-            count = self._produce(records)
+            self._producer.begin_transaction()
+            return self._produce(records)
         except KafkaException as error:
             self._judge("produce", error)
             raise Fenced(f"produce: {error.args[0].str()}") from error
+
+    def _send_offsets(self, offsets: Mapping[tuple[str, int], int], metadata: Any, mark: str) -> None:
         positions = [TopicPartition(topic, partition, at, mark) for (topic, partition), at in offsets.items()]
-        self._patiently("offsets", lambda: producer.send_offsets_to_transaction(positions, metadata, _CALL_S))
-        with self._guard:
-            if self._stopped.is_set():  # a successor may be on its way, which counts on this
-                raise Fenced("stopped before the commit was asked for")
-            self._commit_asked = True
-        self._patiently("commit", lambda: producer.commit_transaction(_CALL_S))
-        return Written(count, len(positions))
+        self._patiently("offsets", lambda: self._producer.send_offsets_to_transaction(positions, metadata, _CALL_S))
 
     def _produce(self, records: Iterable[Record]) -> int:
         producer = self._producer
