@@ -24,7 +24,7 @@ from postcart.events.jobs import Job, Receipt
 from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent, time_ms
 from postcart.events.signals import AnySignal
 from postcart.processors.detect import DetectConfig, DetectTask
-from postcart.processors.engine.task import Output, RecordBatch, Row, Task
+from postcart.processors.engine.task import Idle, Output, RecordBatch, Row, Task
 from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
 from postcart.processors.stage_metrics import NoStageMetrics, StageMetrics
 from side_by_side import comparable
@@ -92,7 +92,7 @@ class Worker:
     def advance(self, clock_ms: int) -> None:
         """Fire what is due; topics that are read to their end follow the clock."""
         unread = self.unread()
-        self.task.advance({topic: clock_ms for topic in self.inputs if topic not in unread}, clock_ms)
+        self.task.advance({topic: Idle(clock_ms, clock_ms) for topic in self.inputs if topic not in unread}, clock_ms)
 
     def commit(self) -> list[Output]:
         """One transaction: rows, positions, and the outputs that others may read now."""
@@ -290,7 +290,6 @@ def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
         partitions=PARTITIONS,
         disorder_ms=DISORDER_MS,
         exact_idle=exact_idle,
-        real_ms=lambda: 0,
         progress_interval_ms=1 << 60,
         metrics=NoStageMetrics(),
     )

@@ -20,7 +20,7 @@ from postcart.errors import (
     exit_code,
 )
 from postcart.processors.engine.app import StageApp
-from postcart.processors.engine.task import Effects, RecordBatch
+from postcart.processors.engine.task import Effects, Idle, RecordBatch
 from stream import copier
 
 
@@ -121,22 +121,23 @@ class _Noting(copier.CopierTask):
     def __init__(self, number: int, out: str) -> None:
         super().__init__(number, out)
         self.seen = 0
-        self.told: list[tuple[dict[str, int], int | None, int]] = []
+        self.told: list[tuple[dict[str, Idle], int | None, int]] = []
 
     def process(self, batch: RecordBatch) -> None:
         super().process(batch)
         self.seen += len(batch.records)
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
         self.told.append((dict(idle), now_ms, self.seen))
 
 
 def test_an_input_is_idle_only_once_it_was_read_to_a_watermark_of_that_time(each_broker: Any) -> None:
-    """``idle[topic] = T`` comes with everything read that was appended before the clock showed T; and not before."""
+    """``idle[topic]`` comes with everything read that was appended before the clocks showed its times; not before."""
     stage = Stage(each_broker)
     spec = copier.spec_of(stage.prefix, _Noting)
     clock = copier.FixedClock(None)
     first, second = spec.inputs
+    early, late = Idle(1000, 1000), Idle(2000, 2000)
 
     async def run() -> None:
         app = stage.app(spec=spec, clock=clock)
@@ -149,13 +150,13 @@ def test_an_input_is_idle_only_once_it_was_read_to_a_watermark_of_that_time(each
 
         produce(each_broker.bootstrap, first, 500, partition=1)
         clock.value = 1000
-        await until(lambda: task.told[-1][0] == {first: 1000, second: 1000}, "both inputs are idle")
-        assert all(seen == 500 for idle, _, seen in task.told if idle.get(first) == 1000)
+        await until(lambda: task.told[-1][0] == {first: early, second: early}, "both inputs are idle")
+        assert all(seen == 500 for idle, _, seen in task.told if idle.get(first) == early)
 
         produce(each_broker.bootstrap, second, 500, partition=1)
         clock.value = 2000
-        await until(lambda: task.told[-1][0] == {first: 2000, second: 2000}, "both inputs are idle again")
-        assert all(seen == 1000 for idle, _, seen in task.told if idle.get(second) == 2000)
+        await until(lambda: task.told[-1][0] == {first: late, second: late}, "both inputs are idle again")
+        assert all(seen == 1000 for idle, _, seen in task.told if idle.get(second) == late)
         stop.set()
         assert await running is None
 

@@ -1,5 +1,6 @@
 """The engine's bookkeeping without a broker: positions, slots, batches."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -9,11 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcart.adapters.rdkafka.grouping import group
-from postcart.processors.engine.lookout import standing_still
+from postcart.processors.engine.lookout import Lookout, standing_still
+from postcart.processors.engine.metrics import NoMetrics
 from postcart.processors.engine.roster import Roster
 from postcart.processors.engine.slot import offsets_of
-from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
+from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.engine.tide import Tide
+from stream.copier import FixedClock, settings_of
 
 
 class _Task:
@@ -27,7 +30,7 @@ class _Task:
 
     def process(self, batch: RecordBatch) -> None: ...
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None: ...
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None: ...
 
     def pending(self) -> bool:
         return bool(self.effects.outputs)
@@ -42,7 +45,7 @@ class _Task:
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=120))
 def test_idle_never_lies(steps: list[tuple[int, int]]) -> None:
-    """``idle_ms = T`` holds only while everything that had been appended when the clock showed T is processed.
+    """``idle`` holds only while everything that had been appended when the clocks showed its times is processed.
 
     Each step appends some records, takes a sample at its own time, and then processes some of what is there.
     """
@@ -52,31 +55,59 @@ def test_idle_never_lies(steps: list[tuple[int, int]]) -> None:
     for now, (arriving, processed) in enumerate(steps):
         appended += arriving
         end_at.append(appended)
-        tide.sample(now, appended, float(now))
+        tide.sample(Idle(now, 1000 + now), appended, float(now))
         tide.move(min(appended, tide.position + processed), float(now))
-        if tide.idle_ms is not None:
-            assert tide.position >= end_at[tide.idle_ms]
+        if tide.idle is not None:
+            assert tide.idle.asked_ms == 1000 + tide.idle.clock_ms
+            assert tide.position >= end_at[tide.idle.clock_ms]
         if tide.position == appended:
-            assert tide.idle_ms == now
+            assert tide.idle == Idle(now, 1000 + now)
         assert tide.lag == appended - tide.position
 
 
 def test_a_partition_with_unread_records_is_not_idle() -> None:
     """A new watermark beyond the position takes idleness back."""
     tide = Tide(10, 0.0)
-    tide.sample(1000, 10, 1.0)
-    assert tide.idle_ms == 1000
-    tide.sample(2000, 11, 2.0)
-    assert tide.idle_ms is None
+    tide.sample(Idle(1000, 1), 10, 1.0)
+    assert tide.idle == Idle(1000, 1)
+    tide.sample(Idle(2000, 2), 11, 2.0)
+    assert tide.idle is None
     tide.move(11, 3.0)
-    assert tide.idle_ms == 2000
+    assert tide.idle == Idle(2000, 2)
+
+
+def test_without_a_watermark_idleness_grows_old() -> None:
+    """The broker does not answer: what was known stays, with the times of its own question."""
+    roster = Roster(("a",))
+    roster.own(frozenset({("a", 0)}))
+    slot = roster.get(0)
+    assert slot is not None
+    slot.restoring(_Task())
+    slot.run({"a": 5}, 0.0)
+    clock = FixedClock(1000)
+    silent: Any = SimpleNamespace(ends=_ends({("a", 0): 5}, {}))
+    settings = settings_of("nowhere", "w")
+    lookout = Lookout(settings, offsets=silent, clock=clock, metrics=NoMetrics(), seek=lambda *_: None)
+    for now_ms in (1000, 2000):
+        clock.value = now_ms
+        lookout.take_note(slot, *asyncio.run(lookout.ask([slot], ["a"])))
+        assert slot.tides["a"].idle == Idle(1000, 1000)
+
+
+def _ends(*answers: dict[tuple[str, int], int]) -> Any:
+    rest = list(answers)
+
+    async def ends(_: Any) -> dict[tuple[str, int], int]:
+        return rest.pop(0)
+
+    return ends
 
 
 def test_without_a_clock_nothing_is_idle() -> None:
     """A replay that has not told the time yet gives no T."""
     tide = Tide(0, 0.0)
     tide.sample(None, 0, 1.0)
-    assert tide.idle_ms is None
+    assert tide.idle is None
 
 
 def test_a_slot_waits_for_all_inputs_and_closes_with_any() -> None:
@@ -126,7 +157,7 @@ def test_standing_still_needs_lag_and_time() -> None:
         return standing_still(roster, longer_than_s=10, now_s=now)
 
     assert found(100.0) == []
-    slot.tides["a"].sample(0, 6, 20.0)
+    slot.tides["a"].sample(Idle(0, 0), 6, 20.0)
     assert found(30.1) == [("a", 0)]
     slot.tides["a"].move(6, 31.0)
     assert found(100.0) == []

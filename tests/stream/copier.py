@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.processors.engine.app import build_app
 from postcart.processors.engine.settings import EngineSettings
-from postcart.processors.engine.task import Effects, Output, RecordBatch, Row, StageSpec
+from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row, StageSpec
 from postcart.processors.engine.worker import run_worker
 
 _COUNT = struct.Struct(">q")
@@ -55,7 +55,7 @@ class CopierTask:
             self._changed.add(key)
             self._outputs.append(Output(self._out, key, value + b":%d" % count))
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
         pass
 
     def pending(self) -> bool:
@@ -79,6 +79,9 @@ class FixedClock:
 
     def now_ms(self) -> int | None:
         return self.value
+
+    def real_ms(self) -> int:
+        return self.value or 0
 
 
 def topics(prefix: str, partitions: int) -> dict[str, int]:

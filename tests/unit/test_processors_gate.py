@@ -14,7 +14,7 @@ from postcart.domain.zones import resolver
 from postcart.events.jobs import GateProgress
 from postcart.events.shop import Consent, ProfileUpdated
 from postcart.events.signals import TaskClock
-from postcart.processors.engine.task import RecordBatch
+from postcart.processors.engine.task import Idle, RecordBatch
 from postcart.processors.gate import GateWriter, gate_record
 from postcart.processors.journey import JourneyTask
 from tasks_in_memory import PARTITIONS, SIGNALS, NoSealer, journey_config
@@ -104,9 +104,15 @@ def told(task: JourneyTask) -> list[GateProgress]:
     return [msgspec.json.decode(value, type=GateProgress) for value in values if value]
 
 
-def task(*, exact_idle: bool, real_ms: int = 0) -> JourneyTask:
+def task(*, exact_idle: bool) -> JourneyTask:
     config = journey_config(CONTEXT, exact_idle=exact_idle)
-    return JourneyTask(replace(config, progress_interval_ms=1_000, real_ms=lambda: real_ms, disorder_ms=300_000), 0)
+    return JourneyTask(replace(config, progress_interval_ms=1_000, disorder_ms=300_000), 0)
+
+
+def idle_since(*asked_ms: int) -> dict[str, Idle]:
+    """Orders, profiles and consents, as far as there are times; the worker's clock is not what counts."""
+    topics = ("shop.orders", "shop.profiles", "consents")
+    return {topic: Idle(7, at_ms) for topic, at_ms in zip(topics, asked_ms, strict=False)}
 
 
 def clocks(journey: JourneyTask, clock_ms: int) -> None:
@@ -122,20 +128,19 @@ def clocks(journey: JourneyTask, clock_ms: int) -> None:
 def test_progress_is_the_oldest_of_all_that_must_be_known() -> None:
     """Orders, consents and profiles; and by itself DETECT's, whose clock is behind by the allowed disorder."""
     journey = task(exact_idle=False)
-    topics = ("shop.orders", "shop.profiles", "consents")
-    journey.advance(dict.fromkeys(topics[:2], 50_000), 50_000)
+    journey.advance(idle_since(50_000, 50_000), 50_000)
     assert told(journey) == []
-    journey.advance(dict(zip(topics, (52_000, 51_000, 53_000), strict=True)), 53_000)
+    journey.advance(idle_since(52_000, 51_000, 53_000), 53_000)
     assert told(journey) == [GateProgress(partition=0, orders_read_ms=51_000, carts_read_ms=0)]
     clocks(journey, 400_000 - 300_000)
-    journey.advance(dict.fromkeys(topics, 401_000), 401_000)
+    journey.advance(idle_since(401_000, 401_000, 401_000), 401_000)
     assert told(journey) == [GateProgress(partition=0, orders_read_ms=401_000, carts_read_ms=400_000)]
 
 
 def test_a_process_that_stood_still_does_not_call_old_knowledge_fresh() -> None:
     """Time passes and nothing new was asked for: what was known stays as old as it is."""
-    journey = task(exact_idle=False, real_ms=999_000)
-    idle = dict.fromkeys(("shop.orders", "shop.profiles", "consents"), 50_000)
+    journey = task(exact_idle=False)
+    idle = idle_since(50_000, 50_000, 50_000)
     journey.advance(idle, 50_000)
     assert [one.orders_read_ms for one in told(journey)] == [50_000]
     journey.advance(idle, 999_000)
@@ -143,7 +148,9 @@ def test_a_process_that_stood_still_does_not_call_old_knowledge_fresh() -> None:
 
 
 def test_in_a_replay_freshness_is_real_time() -> None:
-    """The times of idle partitions are event times there."""
-    journey = task(exact_idle=True, real_ms=999_000)
-    journey.advance({"shop.orders": 50_000}, 50_000)
-    assert told(journey) == [GateProgress(partition=0, orders_read_ms=999_000)]
+    """The worker's clock tells event times there; what counts is when watermarks were asked for, as ever."""
+    journey = task(exact_idle=True)
+    journey.advance(idle_since(999_000, 998_000, 999_000), 50_000)
+    assert told(journey) == [GateProgress(partition=0, orders_read_ms=998_000)]
+    journey.advance(idle_since(999_000, 998_000, 999_000), 5_000_000)
+    assert told(journey) == []

@@ -1,5 +1,6 @@
 """The clock of a task: the least over its inputs, less the disorder, never backwards."""
 
+from postcart.processors.engine.task import Idle
 from postcart.processors.watermark import Watermark
 
 
@@ -8,7 +9,7 @@ def test_no_clock_before_every_input_has_one() -> None:
     watermark = Watermark(("a", "b"), disorder_ms=300, exact_idle=False)
     watermark.saw("a", 10_000)
     assert watermark.clock_ms is None
-    watermark.idle({"b": 20_000})
+    watermark.idle({"b": Idle(20_000, 0)})
     assert watermark.clock_ms == 9_699
 
 
@@ -24,12 +25,12 @@ def test_the_clock_never_falls() -> None:
     watermark = Watermark(("a",), disorder_ms=300, exact_idle=False)
     watermark.saw("a", 1_000)
     watermark.saw("a", 500)
-    watermark.idle({"a": 400, "other": 9_999})
+    watermark.idle({"a": Idle(400, 0), "other": Idle(9_999, 0)})
     assert watermark.clock_ms == 699
 
 
 def test_a_replay_tells_the_exact_time() -> None:
     """It tells T only once everything up to T is there."""
     watermark = Watermark(("a",), disorder_ms=300, exact_idle=True)
-    watermark.idle({"a": 1_000})
+    watermark.idle({"a": Idle(1_000, 0)})
     assert watermark.clock_ms == 1_000

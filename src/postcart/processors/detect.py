@@ -14,10 +14,10 @@ from postcart.domain.detect import fold
 from postcart.domain.detect.outcome import Arrival, Detected
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import Visitor
-from postcart.events.signals import TaskClock
-from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
+from postcart.events.signals import TaskClock, VisitEnded
+from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
-from postcart.processors.outlines import visitor_kind, waiting_visitors
+from postcart.processors.outlines import waiting_visitors
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.watermark import Watermark
@@ -67,6 +67,7 @@ class DetectTask:
         self._fired_ms = -1
         self._told_ms = -1
         self._newest_ms = 0
+        self._now_ms: int | None = None
         self._encode = msgspec.json.Encoder().encode
 
     def restore(self, rows: Sequence[Row]) -> None:
@@ -98,8 +99,9 @@ class DetectTask:
         )
         config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
         """See Task. The clock decides, not now, by which only delays are measured."""
+        self._now_ms = now_ms
         if self._newest_ms and now_ms is not None:
             self._config.metrics.delayed((now_ms - self._newest_ms) / 1_000)
             self._newest_ms = 0
@@ -111,8 +113,6 @@ class DetectTask:
         limit = _FIRE_LIMIT
         for key, visitor in rows.due(clock_ms, limit):
             limit -= 1
-            if now_ms is not None and visitor_kind(visitor) is not None:
-                self._config.metrics.fired((now_ms - rows.fired_ms) / 1_000)
             if fold.advance(visitor, clock_ms, rules, out):
                 rows.save(key, visitor)
             else:
@@ -173,3 +173,7 @@ class DetectTask:
         outputs = self._outputs
         outputs += [Output(signals, signal.person_id.encode(), encode(signal)) for signal in out.signals]
         outputs += [Output(decisions, item.visitor_id.encode(), encode(item)) for item in out.decisions]
+        if self._now_ms is not None:
+            for signal in out.signals:
+                if type(signal) is VisitEnded:
+                    self._config.metrics.fired((self._now_ms - signal.at_ms) / 1_000)

@@ -16,15 +16,16 @@ from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Happening, Person
 from postcart.domain.journey.receipts import settle
 from postcart.events.consents import ConsentRecorded
-from postcart.events.decisions import AbandonmentDecided, StepDecision
+from postcart.events.decisions import AbandonmentDecided, StepDecision, StepDue
 from postcart.events.jobs import DeliveryReport, Receipt
 from postcart.events.shop import Event, ProfileUpdated
 from postcart.events.signals import Emptied, Returning, TaskClock
 from postcart.events.suppressions import suppression_key
-from postcart.processors.engine.task import Effects, Output, RecordBatch, Row
+from postcart.events.times import to_ms
+from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.gate import ContactSealer, GateWriter
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
-from postcart.processors.outlines import person_kind, waiting_persons
+from postcart.processors.outlines import waiting_persons
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.task_clocks import TaskClocks
@@ -59,7 +60,6 @@ class JourneyConfig:
         decoders: By input topic.
         contact_id: Opaque id of a channel's contact point.
         partitions: Of DETECT: a task of it writes its clock to every signals partition.
-        real_ms: Real wall time, for the gate's progress.
         progress_interval_ms: How often, in real time, the gate is told how far orders were read.
     """
 
@@ -71,7 +71,6 @@ class JourneyConfig:
     partitions: int
     disorder_ms: int
     exact_idle: bool
-    real_ms: Callable[[], int]
     progress_interval_ms: int
     metrics: StageMetrics
 
@@ -107,6 +106,7 @@ class JourneyTask:
         self._outputs: list[Output] = []
         self._fired_ms = -1
         self._newest_ms = 0
+        self._now_ms: int | None = None
         self._encode = msgspec.json.Encoder().encode
 
     def restore(self, rows: Sequence[Row]) -> None:
@@ -139,8 +139,9 @@ class JourneyTask:
         )
         config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
         """See Task. The clock decides, not now, by which only delays are measured."""
+        self._now_ms = now_ms
         if self._newest_ms and now_ms is not None:
             self._config.metrics.delayed((now_ms - self._newest_ms) / 1_000)
             self._newest_ms = 0
@@ -152,29 +153,27 @@ class JourneyTask:
         out, limit = Decided(), _FIRE_LIMIT
         for key, person in self._rows.due(clock_ms, limit):
             limit -= 1
-            if now_ms is not None and person_kind(person) is not None:
-                self._config.metrics.fired((now_ms - self._rows.fired_ms) / 1_000)
             self._advance(key, person, clock_ms, out)
         self._collect(out)
         if limit > 0:
             self._fired_ms = clock_ms
         self._config.metrics.clock(self._partition, clock_ms)
 
-    def _tell_progress(self, idle: Mapping[str, int]) -> None:
+    def _tell_progress(self, idle: Mapping[str, Idle]) -> None:
         """How fresh the gate is, by when watermarks were asked for: not by now, as this process may have stood still.
 
-        In a replay those are event times, and freshness, being a matter of real time, can only be told by now.
+        Freshness is a matter of real time, also in a replay; carts can't be told there, as DETECT tells event times.
         """
-        if self._config.exact_idle:
-            if self._config.topics.orders in idle:
-                self._gate.read_up_to(self._config.real_ms(), None)
-            return
         for topic in self._read_ms.keys() & idle.keys():
-            self._read_ms[topic] = max(self._read_ms[topic], idle[topic])
+            self._read_ms[topic] = max(self._read_ms[topic], idle[topic].asked_ms)
+        orders_ms = min(self._read_ms.values())
+        if self._config.exact_idle:
+            self._gate.read_up_to(orders_ms, None)
+            return
         carts_ms = self._clocks.clock_ms
         # A clock of T says that everything appended up to T and the allowed disorder has been read.
         known_ms = 0 if carts_ms is None else carts_ms + self._config.disorder_ms
-        self._gate.read_up_to(min(self._read_ms.values()), known_ms)
+        self._gate.read_up_to(orders_ms, known_ms)
 
     def pending(self) -> bool:
         """See Task."""
@@ -243,6 +242,8 @@ class JourneyTask:
             if isinstance(decision, StepDecision):
                 kind = type(decision).__struct_config__.tag
                 self._config.metrics.decided(purpose="marketing", outcome=str(kind), reason=decision.reason or "")
+                if self._now_ms is not None and type(decision) is StepDue:
+                    self._config.metrics.fired((self._now_ms - to_ms(decision.at)) / 1_000)
             elif isinstance(decision, AbandonmentDecided):
                 self._config.metrics.decided(purpose="marketing", outcome="abandonment", reason=decision.trigger)
         for job in out.jobs:

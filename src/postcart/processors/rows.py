@@ -38,9 +38,6 @@ class RowStore(Generic[R]):
         deadline: The row's next deadline in milliseconds, event time.
         stays_decoded: Whether a row is likely to be touched again soon.
         waiting: Counts what rows wait for; without it that is not counted.
-
-    Attributes:
-        fired_ms: The deadline of the row that ``due`` gave last.
     """
 
     def __init__(
@@ -63,7 +60,6 @@ class RowStore(Generic[R]):
         self._stays_decoded = stays_decoded
         self._waiting = waiting
         self._encoded_rows = self._encoded_bytes = 0
-        self.fired_ms = 0
 
     @property
     def size_estimate(self) -> int:
@@ -127,7 +123,6 @@ class RowStore(Generic[R]):
                 heappush(heap, (deadline, key))
                 continue
             limit -= 1
-            self.fired_ms = deadline
             yield key, row
 
     def next_deadline_ms(self) -> int | None:

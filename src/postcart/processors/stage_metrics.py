@@ -35,7 +35,7 @@ class StageMetrics(Protocol):
         ...
 
     def fired(self, delay_s: float) -> None:
-        """A session's end, a step or a retry fell due so long ago. Once per such deadline: each is a decision."""
+        """A session ended, or a step fell due, so long before it was decided. Once for each."""
         ...
 
     def decided(self, *, purpose: str, outcome: str, reason: str) -> None:

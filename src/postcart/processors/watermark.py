@@ -7,6 +7,8 @@ A clock of T says that every event with time up to and including T has been proc
 
 from collections.abc import Iterable, Mapping
 
+from postcart.processors.engine.task import Idle
+
 
 class Watermark:
     """The clocks of a task's input topics.
@@ -27,9 +29,9 @@ class Watermark:
         """Records were processed; ``latest_ms`` is the highest of their min(event time, append time)."""
         self._raise(topic, latest_ms - self._disorder_ms - 1)
 
-    def idle(self, idle: Mapping[str, int]) -> None:
-        """Topics that were read up to a high watermark fetched after this time was read from the clock."""
-        for topic, at_ms in idle.items():
+    def idle(self, idle: Mapping[str, Idle]) -> None:
+        """Topics that were read up to a high watermark fetched after these times were read from the clocks."""
+        for topic, (at_ms, _) in idle.items():
             if topic in self._clocks:
                 self._raise(topic, at_ms if self._exact_idle else at_ms - self._disorder_ms - 1)
 

@@ -107,7 +107,6 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
         partitions=detect_tasks,
         disorder_ms=settings.disorder_s * 1_000,
         exact_idle=clock.is_replay,
-        real_ms=clock.real_ms,
         progress_interval_ms=_PROGRESS_INTERVAL_MS,
         metrics=metrics,
     )

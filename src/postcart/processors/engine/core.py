@@ -222,11 +222,11 @@ class Engine:
         """Fetch high watermarks, so that idle partitions follow the clock; then let every task fire what is due."""
         try:
             running = self._roster.running()
-            clock_ms, ends = await self._lookout.ask(running, self.spec.inputs)
+            before, ends = await self._lookout.ask(running, self.spec.inputs)
             async with self._turn:
                 for slot in running:
                     if slot.phase == "running" and self.health.failure is None:
-                        self._lookout.take_note(slot, clock_ms, ends)
+                        self._lookout.take_note(slot, before, ends)
                         self._advance(slot)
             poller = self._find_poller()
             if poller is not None:

@@ -14,7 +14,7 @@ from postcart.processors.engine.metrics import EngineMetrics
 from postcart.processors.engine.roster import Roster
 from postcart.processors.engine.settings import EngineSettings
 from postcart.processors.engine.slot import Slot
-from postcart.processors.engine.task import Clock
+from postcart.processors.engine.task import Clock, Idle
 
 log = structlog.get_logger(__name__)
 
@@ -63,21 +63,22 @@ class Lookout:
         self._seek = seek
         self._looked_at = time.monotonic()
 
-    async def ask(self, running: Iterable[Slot], inputs: Iterable[str]) -> tuple[int | None, Positions]:
-        """What the clock read, and the high watermarks fetched after that.
+    async def ask(self, running: Iterable[Slot], inputs: Iterable[str]) -> tuple[Idle | None, Positions]:
+        """What the clocks read, and the high watermarks fetched after that.
 
-        In this order: what is appended after the clock was read may lie after the clock, never before it.
+        In this order: what is appended after a clock was read may lie after the clock, never before it.
         """
-        clock_ms = self._clock.now_ms()
+        clock_ms, real_ms = self._clock.now_ms(), self._clock.real_ms()
+        before = None if clock_ms is None else Idle(clock_ms, real_ms)
         topics = tuple(inputs)
-        return clock_ms, await self._offsets.ends((topic, slot.number) for slot in running for topic in topics)
+        return before, await self._offsets.ends((topic, slot.number) for slot in running for topic in topics)
 
-    def take_note(self, slot: Slot, clock_ms: int | None, ends: Positions) -> None:
+    def take_note(self, slot: Slot, before: Idle | None, ends: Positions) -> None:
         """Tell a running slot how far its inputs reach."""
         now = time.monotonic()
         for topic, tide in slot.tides.items():
             if (end := ends.get((topic, slot.number))) is not None:
-                tide.sample(clock_ms, end, now)
+                tide.sample(before, end, now)
                 self._metrics.lag(topic, slot.number, tide.lag)
 
     async def watch(self, slots: Roster, *, waiting: int) -> None:

@@ -66,7 +66,7 @@ class Slot:
 
     def advance(self, now_ms: int | None) -> None:
         """Let the task fire what is due."""
-        idle = {topic: tide.idle_ms for topic, tide in self.tides.items() if tide.idle_ms is not None}
+        idle = {topic: tide.idle for topic, tide in self.tides.items() if tide.idle is not None}
         self.task.advance(idle, now_ms)
 
     def positions(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 from postcart.adapters.rdkafka.batch import RecordBatch
 
-__all__ = ["Clock", "Effects", "Output", "RecordBatch", "Row", "StageSpec", "Task"]
+__all__ = ["Clock", "Effects", "Idle", "Output", "RecordBatch", "Row", "StageSpec", "Task"]
 
 Row = tuple[bytes, bytes | None]
 """Key and encoded row of the changelog; ``None`` is a tombstone."""
@@ -37,11 +37,24 @@ class Effects(NamedTuple):
     """Each changed row once, as it is now; written to the changelog on the task's partition number."""
 
 
+class Idle(NamedTuple):
+    """An input that was read to a high watermark: what the clocks read before that was asked for."""
+
+    clock_ms: int
+    """The worker's clock: nothing that was appended before it showed this is unread."""
+    asked_ms: int
+    """Real wall time: nothing that was appended before this is unread, however much later the answer is used."""
+
+
 class Clock(Protocol):
     """Wall time as the worker sees it: the machine's, faster, or a replay's."""
 
     def now_ms(self) -> int | None:
         """Milliseconds since the epoch, UTC; ``None`` while a replay has not told the time yet."""
+        ...
+
+    def real_ms(self) -> int:
+        """Real wall time, milliseconds since the epoch, UTC."""
         ...
 
 
@@ -65,13 +78,13 @@ class Task(Protocol):
         """Decode and fold a batch; bad records become dead-letter outputs, never exceptions."""
         ...
 
-    def advance(self, idle: Mapping[str, int], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
         """Fire what is due. Called after each batch and at least once a second.
 
         Args:
-            idle: Input topic → T in milliseconds. The clock read T *before* a high watermark of that topic's partition
-                was fetched, and the task has since processed up to that watermark: nothing that was appended before
-                T is still unread. Topics with unread records are absent; all are while the clock is unknown.
+            idle: By input topic. The clocks were read *before* a high watermark of that topic's partition was fetched,
+                and the task has since processed up to that watermark. While no newer watermark can be had the former
+                stays, with its times. Topics with unread records are absent; all are while the clock is unknown.
             now_ms: The clock now, in milliseconds; ``None`` while unknown.
         """
         ...
