@@ -61,7 +61,17 @@ class UnreadableRecord(PostcartError):  # noqa: N818 -- the field says dead lett
 
     code = "unreadable"
     REASONS: ClassVar[frozenset[str]] = frozenset(
-        {"framing", "schema_unknown", "decode", "invalid", "oversized", "key_missing", "key_sentinel", "key_mismatch"}
+        {
+            "framing",
+            "schema_unknown",
+            "decode",
+            "invalid",
+            "oversized",
+            "key_missing",
+            "key_sentinel",
+            "key_mismatch",
+            "status_unknown",
+        }
     )
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -35,7 +35,7 @@ def check(output: OutputOption = "table") -> None:
         problems += error.problems
     else:
         notes = [f"{name} is not set: its default is for trials only" for name in _trial_defaults(settings)]
-        for part in (_check_campaigns, _check_templates, _check_keys):
+        for part in (_check_campaigns, _check_templates, _check_carriers, _check_keys):
             problems += _problems(part, settings)
     if output == "json":
         print_json({"problems": problems, "notes": notes})
@@ -89,6 +89,12 @@ def _check_templates(settings: Any) -> list[str]:
     from postcart.content.lint import lint_templates  # noqa: PLC0415
 
     return [str(problem) for problem in lint_templates(settings.templates_dir, settings.locales_dir)]
+
+
+def _check_carriers(settings: Any) -> None:
+    from postcart.wiring.tracking import vocabularies  # noqa: PLC0415
+
+    vocabularies(settings)
 
 
 def _check_keys(settings: Any) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
     Band,
     Bands,
@@ -194,6 +195,7 @@ class Settings(Group):
     smtp: Smtp = Field(default_factory=Smtp)
     dkim: Dkim = Field(default_factory=Dkim)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
+    tracking: Tracking = Field(default_factory=Tracking)
     log: Log = Field(default_factory=Log)
     read_model_url: ReadModelUrl | None = Field(
         None, description="where `worker project` writes and `why` reads: postgresql://... or sqlite:///FILE"

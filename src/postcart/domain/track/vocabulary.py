@@ -18,14 +18,15 @@ class Word(NamedTuple):
 
 
 class Vocabulary:
-    """The words of one carrier or aggregator."""
+    """The words of one carrier or aggregator. ``details_suffice``: a detail alone is looked up before the code."""
 
-    def __init__(self, name: str, meanings: Mapping[Word, Meaning]) -> None:
+    def __init__(self, name: str, meanings: Mapping[Word, Meaning], *, details_suffice: bool = False) -> None:
         self.name = name
         self.meanings = dict(meanings)
+        self._details_suffice = details_suffice
 
     def meaning(self, code: str, detail: str | None) -> Meaning | None:
-        """Of both together, else of the code, else of the detail; None if none of these is known.
+        """Of both together, else of the code; of the detail if there is no code or it suffices; None if unknown.
 
         Where a code means an exception without saying which, a detail that does is taken.
         """
@@ -34,9 +35,11 @@ class Vocabulary:
         if known is not None:
             return known
         whole, fine = self.meanings.get(Word(word.code)), self.meanings.get(Word(None, word.detail))
+        if fine is not None and (self._details_suffice or not word.code):
+            return fine
         if whole is not None and fine is not None and whole.status == fine.status == "exception":
             return fine if whole.reason in {None, "other"} else whole
-        return whole or (fine if not word.code else None)
+        return whole
 
 
 class Vocabularies:

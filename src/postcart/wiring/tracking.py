@@ -1,0 +1,37 @@
+"""Settings become tracking's own terms: its rules, carriers' words, the calendar.
+
+Owns: that translation. Must not: start anything.
+"""
+
+from postcart.adapters.business_days import business_days
+from postcart.content.carrier_files import SHIPPED, load_vocabularies
+from postcart.domain.track.outcome import Context
+from postcart.domain.track.rules import Level, Rules
+from postcart.domain.track.vocabulary import Vocabularies
+from postcart.events.times import HOUR_MS
+from postcart.settings import Settings
+
+
+def track_rules(settings: Settings) -> Rules:
+    """The numbers of tracking; what settings don't name stays as docs/tracking.md has it."""
+    tracking = settings.tracking
+    return Rules(
+        pickup_ms=tracking.pickup_h * HOUR_MS,
+        scan_days=tracking.scan_days,
+        scan_days_abroad=tracking.scan_days_abroad,
+        levels=tuple(Level(after=level.after, audiences=level.tell) for level in tracking.levels),
+    )
+
+
+def track_context(settings: Settings) -> Context:
+    """What TRACK's decisions depend on besides the parcel; nothing is learned yet."""
+    return Context(rules=track_rules(settings), business_days=business_days)
+
+
+def vocabularies(settings: Settings) -> Vocabularies:
+    """What carriers' words mean.
+
+    Raises:
+        ConfigurationError: A file is wrong.
+    """
+    return load_vocabularies(settings.tracking.carriers_dir or SHIPPED)
