@@ -96,8 +96,8 @@ def test_a_position_that_moved_elsewhere_undoes_all(store: ReadModel) -> None:
 
 
 def test_everything_is_found_by_any_of_its_ids(store: ReadModel) -> None:
-    """Visitor, person, episode, abandonment, job, event; newest first, and no more than asked for."""
-    names = ("person_id", "visitor_id", "episode_id", "abandonment_id", "job_id", "event_id")
+    """Visitor, person, episode, abandonment, job, event, order; newest first, and no more than asked for."""
+    names = ("person_id", "visitor_id", "episode_id", "abandonment_id", "job_id", "event_id", "order_id")
     facts = [fact(number, **{name: f"a {name}"}) for number, name in enumerate(names)]
     store.apply([*facts, fact(9, person_id="x"), fact(10, visitor_id="x")], [], {}, now_ms=1)
     for one, name in zip(facts, names, strict=True):

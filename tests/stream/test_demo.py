@@ -49,14 +49,14 @@ def alive(pid: int) -> bool:
 
 
 def working(process: subprocess.Popen[str], folder: Path) -> list[int]:
-    """Wait until all four processes are there and the workers have begun; returns their ids."""
+    """Wait until all five processes are there and the workers have begun; returns their ids."""
     started: list[int] = []
 
     def reached() -> bool:
         started[:] = children(process.pid)
-        logs = [folder / "logs" / f"{name}.log" for name in ("detect", "journey", "email", "mail-server")]
+        logs = [folder / "logs" / f"{name}.log" for name in ("detect", "journey", "project", "email", "mail-server")]
         return process.poll() is not None or (
-            len(started) == 4 and all(log.exists() and log.stat().st_size for log in logs)
+            len(started) == 5 and all(log.exists() and log.stat().st_size for log in logs)
         )
 
     wait_until(reached, lambda: f"children {started}")
@@ -93,6 +93,20 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     assert "Equal: all" in index
     assert "the real events arrive" in err
     assert "\x1b" not in out + err
+    asked = re.findall(r"POSTCART_READ_MODEL_URL=(\S+) postcart why (\S+)", out)
+    answers = [why(url, name) for url, name in asked]
+    assert re.search(r"^state +sent, \d", answers[0], re.MULTILINE)
+    assert "accepted by smtp" in answers[0]
+    assert re.search(r"^state .*not sent, because the person ordered$", answers[1], re.MULTILINE)
+
+
+def why(url: str, name: str) -> str:
+    """What `postcart why` answers once the demo, and its broker, are gone."""
+    command = [sys.executable, "-m", "postcart", "why", name]
+    environment = {**os.environ, "POSTCART_READ_MODEL_URL": url}  # noqa: TID251 -- tests are a shell
+    return subprocess.run(  # noqa: S603 -- our own command
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

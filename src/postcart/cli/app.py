@@ -8,7 +8,23 @@ from typing import Annotated
 
 import typer
 
-from postcart.cli import bounces, config, dead, demo, doctor, events, lag, preview, replay, simulate, topics, worker
+from postcart.cli import (
+    bounces,
+    config,
+    dead,
+    demo,
+    doctor,
+    estimates,
+    events,
+    lag,
+    preview,
+    project,
+    replay,
+    simulate,
+    topics,
+    why,
+    worker,
+)
 from postcart.cli.failures import Root, say
 from postcart.cli.setup import use_config_file
 
@@ -19,12 +35,15 @@ _ORDER = (
     "config",
     "doctor",
     "events",
+    "estimates",
     "simulate",
     "replay",
     "preview",
     "bounces",
     "dead",
     "lag",
+    "why",
+    "project",
 )
 
 
@@ -82,10 +101,13 @@ app.add_typer(topics.app, name="topics")
 app.add_typer(config.app, name="config")
 app.command()(doctor.doctor)
 app.add_typer(events.app, name="events")
+app.add_typer(estimates.app, name="estimates")
 app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(preview.preview)
 app.command()(bounces.bounces)
 app.add_typer(dead.app, name="dead")
 app.command()(lag.lag)
+app.command()(why.why)
+app.add_typer(project.app, name="project")
 app.command()(demo.demo)

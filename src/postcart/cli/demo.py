@@ -39,6 +39,7 @@ def demo(
         seconds=seconds,
         terminal=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
         color=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
+        program=_program(),
     )
     try:
         code, page = run_demo(os.environ, options)
@@ -55,6 +56,12 @@ def demo(
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
     """SIGTERM ends it as Ctrl-C does."""
     raise KeyboardInterrupt
+
+
+def _program() -> str:
+    """As it was called, if that can be typed again."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "postcart" else "postcart"
 
 
 def _on_desktop() -> bool:

@@ -77,6 +77,13 @@ def print_fields(fields: Mapping[str, object]) -> None:
         sys.stdout.write(f"{name:<{width}}  {_shown(value)}\n")
 
 
+def styled(text: str, code: Literal["bold", "dim"]) -> str:
+    """Text as a terminal shows it; plain elsewhere, and where NO_COLOR is set."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return f"\x1b[{1 if code == 'bold' else 2}m{text}\x1b[0m"
+
+
 def _shown(value: object) -> str:
     match value:
         case None:

@@ -96,6 +96,7 @@ class Fact(Struct, frozen=True, gc=False):
     abandonment_id: str | None = None
     job_id: str | None = None
     event_id: str | None = None
+    order_id: str | None = None
     step: int | None = None
     body: str = ""
 
@@ -201,6 +202,7 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
             episode_id=record.episode_id,
             abandonment_id=by.get("abandonment") or by.get("end"),
             event_id=by.get("event"),
+            order_id=by.get("order"),
             body=_text(record),
         )
     if isinstance(record, Job):

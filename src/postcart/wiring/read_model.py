@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
+from typing import NamedTuple
 
 import structlog
 from confluent_kafka import KafkaException
 
 from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.clock import WallClock
-from postcart.adapters.read_model import Place, ReadModel, Standing, kept_from_ms, open_read_model
+from postcart.adapters.read_model import Place, ReadModel, Size, Standing, kept_from_ms, open_read_model
 from postcart.adapters.topics import Admin, project_group, project_inputs, stage_group
 from postcart.codecs.facts import Source
 from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
@@ -75,6 +76,48 @@ def projected_topics(settings: Settings) -> dict[str, Source]:
         kind = topic.removeprefix(settings.topic_prefix).partition(".")[0]
         sources[topic] = kind  # type: ignore[assignment]  # named after what they hold
     return sources
+
+
+class RebuildPlan(NamedTuple):
+    """What a rebuild would do.
+
+    Attributes:
+        size: What is stored.
+        lost: Facts that Kafka does not hold any more.
+        held: Positions that would be read again.
+    """
+
+    size: Size
+    lost: int
+    held: int
+
+
+def plan_rebuild(settings: Settings) -> RebuildPlan:
+    """What dropping the read model and filling it again comes to; changes nothing.
+
+    Raises:
+        BrokerUnavailable: Kafka can't be reached.
+        ReadModelUnavailable: The database can't be reached, or holds nothing yet.
+    """
+    store, admin = read_model(settings), Admin(settings)
+    try:
+        counts = admin.partition_counts()
+        places = [(topic, number) for topic in project_inputs(settings) for number in range(counts.get(topic, 0))]
+        beginnings, ends = admin.beginnings(places), admin.ends(places)
+        held = sum(ends[place] - beginnings[place] for place in places)
+        return RebuildPlan(store.size(), store.count_before(beginnings), held)
+    finally:
+        store.close()
+
+
+def rebuild_read_model(settings: Settings) -> None:
+    """Drop the read model; workers fill it again."""
+    store = writable_read_model(settings)
+    try:
+        store.rebuild()
+        store.bind(settings.topic_prefix)
+    finally:
+        store.close()
 
 
 def run_project(settings: Settings) -> int:

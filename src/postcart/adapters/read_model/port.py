@@ -109,7 +109,7 @@ class ReadModel(Protocol):
         ...
 
     def named(self, name: str, *, most: int) -> list[Fact]:
-        """Facts in which ``name`` is any id: visitor, person, episode, abandonment, job, event. Newest first."""
+        """Facts in which ``name`` is any id: visitor, person, episode, abandonment, job, event, order. Newest first."""
         ...
 
     def about_person(self, person_id: str, *, most: int) -> list[Fact]:
@@ -126,6 +126,10 @@ class ReadModel(Protocol):
 
     def size(self) -> Size:
         """What is stored."""
+        ...
+
+    def count_before(self, beginnings: Mapping[Place, int]) -> int:
+        """How many facts stand before these positions: what Kafka does not hold any more."""
         ...
 
     def forget(self, before_ms: int) -> int:

@@ -162,6 +162,11 @@ class SqlReadModel:
         """See ReadModel."""
         return Size(*self._session.rows(sql.SIZE)[0])
 
+    def count_before(self, beginnings: Mapping[Place, int]) -> int:
+        """See ReadModel."""
+        counted = [self._session.rows(sql.COUNT_BEFORE, *place, begin) for place, begin in sorted(beginnings.items())]
+        return sum(rows[0][0] for rows in counted)
+
     def forget(self, before_ms: int) -> int:
         """See ReadModel."""
         begin_ms = month_of(before_ms).begin_ms

@@ -28,7 +28,11 @@ def open_episode(person: Person, abandonment: Abandonment, context: Context, out
         "opened",
         at_ms=at_ms,
         by=_abandoned_by(abandonment),
-        rules=(reasons.cool_off(person, context.campaign, at_ms), reasons.journey(person, episode, context)),
+        rules=(
+            reasons.cool_off(person, context.campaign, at_ms),
+            reasons.journey(person, episode, context),
+            reasons.time_zone(person, context),
+        ),
     )
     if person.sent and at_ms < max(person.sent.values()) + context.campaign.cool_off_ms:
         if episode.pinning:

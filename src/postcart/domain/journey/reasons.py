@@ -32,6 +32,11 @@ def quiet_hours(
     return RuleSaid("quiet_hours", "wait", {**inputs, "until": iso(until_ms)})
 
 
+def time_zone(person: Person, context: Context) -> RuleSaid:
+    """Where the person is thought to live; each step asks again."""
+    return RuleSaid("time_zone", "pass", zone_inputs(context.zones(person.profile), person.profile))
+
+
 def zone_inputs(zones: Sequence[tzinfo], profile: ProfileUpdated | None) -> dict[str, str]:
     """The zones that counted, and where they are known from: the profile, its country, or the shop's country."""
     names = [str(getattr(zone, "key", zone)) for zone in zones]

@@ -49,7 +49,11 @@ class LagWatch:
             except BrokerUnavailable:
                 self.latest = dict.fromkeys(STAGES)
             else:
-                self.latest = {self._stages[group.group]: _records(group) for group in measured.groups}
+                self.latest = {
+                    self._stages[group.group]: _records(group)
+                    for group in measured.groups
+                    if group.group in self._stages
+                }
 
 
 def _records(group: GroupLag) -> int | None:

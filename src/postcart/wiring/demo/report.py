@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from postcart.wiring.demo.asking import command, questions
 from postcart.wiring.demo.result import Result
 from postcart.wiring.demo.shop import Places
 
 _PIPE_WIDTH = 100
 
 
-def print_result(result: Result, places: Places, *, color: bool) -> None:
+def print_result(result: Result, places: Places, *, color: bool, program: str) -> None:
     """Print it to standard output."""
     console = Console(file=sys.stdout, no_color=not color, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     console.print(_table(result), highlight=False)
@@ -24,6 +25,9 @@ def print_result(result: Result, places: Places, *, color: bool) -> None:
     _say(console, result.verdict, style="green" if result.difference.equal else "bold red")
     for line in result.difference.examples:
         _say(console, f"  {line}")
+    for words, name in questions(result).items():
+        _say(console, f"\nAsk {words}:", style="bold")
+        _say(console, f"  {command(places, program, name)}")
     _say(console, f"\nThe mails, and what happened and why: {places.page}", style="bold")
     sys.stdout.flush()
 

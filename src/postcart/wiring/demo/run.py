@@ -14,6 +14,7 @@ from typing import Final
 from postcart.adapters.clock import ClockWriter
 from postcart.events.shop import time_ms
 from postcart.settings import Settings, load_settings
+from postcart.wiring.demo.asking import await_read_model
 from postcart.wiring.demo.clocked import replay_both
 from postcart.wiring.demo.expected import Expected, history_and_expected
 from postcart.wiring.demo.history import History
@@ -46,12 +47,14 @@ class DemoOptions:
         seconds: How long the replay takes, about; start and end come on top.
         terminal: Whether progress is drawn in place; else it is told in lines.
         color: Whether results are coloured.
+        program: How this program is called.
     """
 
     folder: Path = DEFAULT_FOLDER
     seconds: float = DEFAULT_SECONDS
     terminal: bool = False
     color: bool = False
+    program: str = "postcart"
 
 
 def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Path]:
@@ -96,7 +99,7 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Pat
             progress.tally, history=history, expected=expected, inbox=places.inbox, broker=progress.broker
         )
         write_page(result, places)
-    print_result(result, places, color=options.color)
+    print_result(result, places, color=options.color, program=options.program)
     return (0 if result.well else 1), places.page
 
 
@@ -114,7 +117,7 @@ def _run(
     with ExitStack() as stack:
         screen.phase(f"starting {progress.broker}")
         settings = stack.enter_context(opened_broker(variables, environ))
-        screen.phase("starting detect, journey, email sender and mail server")
+        screen.phase("starting detect, journey, email sender, projection and mail server")
         own = {**variables, "POSTCART_BOOTSTRAP": settings.bootstrap}
         visible = {name: value for name, value in environ.items() if not name.startswith("POSTCART_")}
         processes = stack.enter_context(Processes(places.logs, {**visible, **own}))
@@ -141,6 +144,7 @@ def _run(
         )
         screen.phase("waiting for the last mails")
         _drain(progress.tally, expected, stopped=stopped)
+        await_read_model(settings, stopped=stopped)
         processes.check()
         screen.phase("ending the workers")
 
@@ -148,7 +152,7 @@ def _run(
 def _start(processes: Processes, places: Places) -> None:
     """Mail server and workers; the sender last, as it has to know the server's port."""
     processes.start("mail-server", "postcart.adapters.mail_sink", ["--folder", str(places.inbox)])
-    for name in ("detect", "journey"):
+    for name in ("detect", "journey", "project"):
         processes.start(name, "postcart", ["worker", name], POSTCART_WORKER_NAME=name)
     port = processes.first_line("mail-server", timeout_s=_START_S).rpartition(":")[2]
     processes.start(

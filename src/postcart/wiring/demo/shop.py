@@ -27,7 +27,8 @@ _CHECKOUT: Final = Path(__file__).parents[4]
 """Where campaigns and templates are if this is a checkout."""
 
 _MARK: Final = ".postcart-demo"
-_OWN: Final = ("index.html", "mails", "inbox", "logs", "dkim.pem")
+_DATABASE: Final = ("read-model.db", "read-model.db-wal", "read-model.db-shm")
+_OWN: Final = ("index.html", "mails", "inbox", "logs", "dkim.pem", *_DATABASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,11 @@ class Places:
     def logs(self) -> Path:
         """Output of each process."""
         return self.folder / "logs"
+
+    @property
+    def read_model(self) -> Path:
+        """What `postcart why` reads."""
+        return self.folder / "read-model.db"
 
     @property
     def dkim_key(self) -> Path:
@@ -107,6 +113,7 @@ def demo_variables(environ: Mapping[str, str], places: Places) -> dict[str, str]
         "DKIM__SELECTOR": "demo",
         "DKIM__PRIVATE_KEY_FILE": str(places.dkim_key),
         "LOG__FORMAT": "console",
+        "READ_MODEL_URL": f"sqlite:///{places.read_model}",
     }
     return {
         "POSTCART_SHOP__NAME": "Bloom & Balm",
