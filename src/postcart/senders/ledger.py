@@ -19,7 +19,7 @@ class Ledger:
     """What a sender writes.
 
     Args:
-        make_transactor: Makes the transactional producer; once more where an outage outlived a transaction.
+        make_transactor: Makes a producer, more or less lenient; once more where an outage outlived a transaction.
         marks: Asked for the group's stable marks, where an outage left open whether a transaction took place.
         poller: Gives fresh metadata; asked for each attempt.
         metrics: Told of commits.
@@ -27,7 +27,7 @@ class Ledger:
 
     def __init__(
         self,
-        make_transactor: Callable[[], Transactor],
+        make_transactor: Callable[[int], Transactor],
         *,
         marks: Callable[[Iterable[tuple[str, int]]], Awaitable[Marks]],
         poller: Callable[[], Poller],

@@ -87,7 +87,7 @@ class Sender:
             loop=asyncio.get_running_loop(),
         )
         self._ledger = Ledger(
-            lambda: Transactor(client, client_id=f"{name}.ledger", transactional_id=name),
+            lambda lenience: Transactor(client, client_id=f"{name}.ledger", transactional_id=name, lenience=lenience),
             marks=lambda partitions: self._offsets.marks(config.group, partitions),
             poller=lambda: self._poller,
             metrics=config.metrics,

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import structlog
 from confluent_kafka import TopicPartition
 
-from postcart.adapters.rdkafka.lane import Lane
+from postcart.adapters.rdkafka.lane import Lane, let_go
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Record, TransactionAborted, TransactionExpired, Transactor
 from postcart.errors import Fenced
@@ -22,13 +22,14 @@ from postcart.errors import Fenced
 log = structlog.get_logger(__name__)
 
 _AGAIN_S = 0.1  # the member epoch that made a commit fail reaches the client with its next heartbeat's answer
-_MOST_AGAIN_S = 2.0
 _LOOK_S = 0.5  # how often a call that does not come back is looked at
 _MOST_LEFT_BEHIND = 20  # producers; each keeps some threads, and its queue's memory
+_MOST_LENIENCE = 6  # times the usual time for a transaction
 _REBALANCE = frozenset({"ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS", "STALE_MEMBER_EPOCH"})
 
 Partitions = Mapping[tuple[str, int], int]
 Cause = Literal["rebalance", "outage", "other"]
+Outcome = Literal["done", "refused", "outage"]
 Marks = Mapping[tuple[str, int], str | None]
 
 
@@ -49,8 +50,11 @@ class Committer:
     Whether a commit that had been asked for took place is told by the mark that each transaction leaves beside its
     offsets; a mark that is still pending once the broker has settled its books is one that never took place.
 
+    A transaction can be too much for a broker that is only just coming back, or for a slow machine, and would be so
+    again: each try after an outage gets twice the time of the one before, until one has succeeded.
+
     Args:
-        make_transactor: Makes a producer.
+        make_transactor: Makes a producer whose transactions may take so many times as long as usual.
         poller: Gives fresh metadata; asked for each attempt.
         marks: Asked for the group's marks of partitions; those that stay pending are absent.
         attempts: How often a transaction may be aborted, other than by an outage, before the process ends.
@@ -59,7 +63,7 @@ class Committer:
 
     def __init__(
         self,
-        make_transactor: Callable[[], Transactor],
+        make_transactor: Callable[[int], Transactor],
         *,
         poller: Callable[[], Poller],
         marks: Callable[[Iterable[tuple[str, int]]], Awaitable[Marks]],
@@ -80,15 +84,18 @@ class Committer:
         self.forgetful_broker = False
         """Whether the consumer must commit the offsets too: librdkafka's mock broker drops those of transactions."""
 
-    async def open(self) -> None:
+    async def open(self, lenience: int = 1) -> None:
         """Fence a predecessor of the same id. Waits for the broker, for as long as it takes.
+
+        Args:
+            lenience: How many times as long as usual transactions may take.
 
         Raises:
             Fenced: There is a successor already, or this committer was stopped meanwhile.
         """
         if self._stopped:
             raise Fenced("stopped before a transaction could be written")
-        self._transactor = transactor = self._make_transactor()
+        self._transactor = transactor = self._make_transactor(lenience)
         self._lane = Lane("rdkafka-committer")
         await self._lane.run(transactor.open)
 
@@ -103,30 +110,29 @@ class Committer:
             Fenced: A partition was lost, or it was aborted too often: the process must end.
         """
         mark = f"{self._boot}:{next(self._numbers)}"
-        refused, after_outage, asked = 0, False, False
-        for tries in itertools.count(1):
-            try:
-                if asked and await self._took_place(offsets, mark):
-                    break  # what it left open, if anything, ends by the next commit
-                asked = False
-                if after_outage:
-                    await self._attempt(offsets, lambda it, metadata: it.touch(records(), offsets, metadata))
-                    after_outage = False
-                await self._attempt(offsets, lambda it, metadata: it.write(records(), offsets, metadata, mark))
+        touched, asked, refused, lenience = True, False, 0, 1
+        while True:
+            if asked and await self._took_place(offsets, mark):
+                break  # what it left open, if anything, ends by the next commit
+            outcome: Outcome = "done"
+            if not touched:
+                outcome = await self._try(offsets, lambda it, metadata: it.touch(records(), offsets, metadata))
+            if outcome == "done":
+                touched = True
+                outcome = await self._try(offsets, lambda it, metadata: it.write(records(), offsets, metadata, mark))
+            if outcome == "done":
                 break
-            except TransactionAborted as error:
-                refused += not error.outage
-                after_outage |= error.outage
-                self._aborted(_cause(error))
-                log.info("transaction_aborted", reason=error.reason, attempt=tries)
+            if outcome == "refused":
+                refused += 1
                 if refused >= self._attempts:
-                    raise Fenced(f"a transaction was aborted {refused} times with fresh metadata") from error
-                await asyncio.sleep(min(_MOST_AGAIN_S, _AGAIN_S * tries))
-            except TransactionExpired as error:
-                log.warning("transaction_expired", reason=str(error), attempt=tries)
-                self._aborted("outage")
-                asked = await self._replace()
-                after_outage = True
+                    raise Fenced(f"a transaction was aborted {refused} times with fresh metadata")
+                asked = False
+                await asyncio.sleep(_AGAIN_S * refused)
+            else:
+                touched, lenience = False, min(2 * lenience, _MOST_LENIENCE)
+                asked = await self._replace(lenience)
+        if lenience > 1:
+            await self._replace(1)
         if self.forgetful_broker:
             await self._commit_plainly(offsets)
 
@@ -137,6 +143,16 @@ class Committer:
             self._transactor.give_up()
         if self._lane is not None:
             self._lane.close()
+
+    async def _try(self, offsets: Partitions, step: Callable[[Transactor, Any], object]) -> Outcome:
+        try:
+            await self._attempt(offsets, step)
+        except (TransactionAborted, TransactionExpired) as error:
+            outage = isinstance(error, TransactionExpired) or error.outage
+            self._aborted("outage" if outage else "rebalance" if str(error) in _REBALANCE else "other")
+            log.info("transaction_failed", code=error.code, reason=str(error))
+            return "outage" if outage else "refused"
+        return "done"
 
     async def _attempt(self, offsets: Partitions, step: Callable[[Transactor, Any], object]) -> None:
         transactor, lane = self._transactor, self._lane
@@ -152,17 +168,21 @@ class Committer:
                 raise TransactionExpired("a call to the broker did not come back in time")
         writing.result()
 
-    async def _replace(self) -> bool:
+    async def _replace(self, lenience: int) -> bool:
         """Go on with a new producer; returns whether the former had asked for its commit, and may have got it."""
         asked = False
         if self._transactor is not None and self._lane is not None:
             asked = self._transactor.give_up()
+            hangs = self._transactor.busy
+            former = [self._transactor]
+            self._transactor = None
             self._lane.close()
-            self._left_behind.append(self._transactor)
+            self._left_behind += former if hangs else ()
+            let_go(former)
         if len(self._left_behind) > _MOST_LEFT_BEHIND:
             raise Fenced(f"{len(self._left_behind)} producers had to be left behind")
         began_s = time.monotonic()
-        await self.open()
+        await self.open(lenience)
         log.info("producer_replaced", seconds=round(time.monotonic() - began_s, 1), may_be_committed=asked)
         return asked
 
@@ -179,9 +199,3 @@ class Committer:
         positions = [TopicPartition(topic, number, position) for (topic, number), position in offsets.items()]
         request = self._poller().call(lambda consumer: consumer.commit(offsets=positions, asynchronous=True))
         await asyncio.wrap_future(request)
-
-
-def _cause(error: TransactionAborted) -> Cause:
-    if error.outage:
-        return "outage"
-    return "rebalance" if error.reason in _REBALANCE else "other"

@@ -1,6 +1,6 @@
 """A daemon thread for blocking calls, one at a time.
 
-Owns: that thread. Must not: be joined: a call into librdkafka may never return, and an executor's threads are waited
+Owns: such threads. Must not: be joined: a call into librdkafka may never return, and an executor's threads are waited
 for at the interpreter's end.
 """
 
@@ -12,6 +12,11 @@ from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+
+def let_go(clients: list[Any]) -> None:
+    """Empty the list on a thread that nobody waits for: a client of librdkafka may take long to end."""
+    threading.Thread(target=clients.clear, name="client-end", daemon=True).start()
 
 
 class Lane:

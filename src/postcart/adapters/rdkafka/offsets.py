@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import functools
 import math
-import threading
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
@@ -21,6 +20,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaE
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
+from postcart.adapters.rdkafka.lane import let_go
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import unreachable
 from postcart.errors import TopologyError
@@ -175,7 +175,7 @@ class Offsets:
         """
         former = [self._admin]
         self._admin = AdminClient(self._config)
-        threading.Thread(target=former.clear, name="admin-client-end", daemon=True).start()
+        let_go(former)
 
     def check(self, topics: Iterable[str]) -> bool:
         """Check that topics exist and have the same partition count. Blocks; not for the event loop.

@@ -9,6 +9,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
@@ -67,15 +68,22 @@ class Transactor:
         settings: Of the clients.
         client_id: Name in the broker's logs.
         transactional_id: Stable per worker: a restart then aborts what its predecessor left open.
+        lenience: How many times as long as the settings say a transaction may take.
     """
 
-    def __init__(self, settings: ClientSettings, *, client_id: str, transactional_id: str) -> None:
+    def __init__(self, settings: ClientSettings, *, client_id: str, transactional_id: str, lenience: int = 1) -> None:
+        settings = replace(settings, transaction_timeout_ms=lenience * settings.transaction_timeout_ms)
         self._producer = Producer(settings.producer(client_id, transactional_id))
         self._stopped = threading.Event()
         self._patience_s = settings.transaction_timeout_ms / 1000
         self._guard = threading.Lock()
         self._began_at: float | None = None
         self._commit_asked = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction is under way; asked on any thread."""
+        return self._began_at is not None
 
     def overdue(self) -> bool:
         """Whether the transaction under way is older than the broker lets one become; asked on any thread.

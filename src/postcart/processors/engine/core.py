@@ -68,7 +68,9 @@ class Engine:
         self._offsets = Offsets(settings.clients, client_id=f"{client_id}.admin")
         self._writer = Writer(
             spec,
-            transactor=lambda: Transactor(settings.clients, client_id=client_id, transactional_id=client_id),
+            transactor=lambda lenience: Transactor(
+                settings.clients, client_id=client_id, transactional_id=client_id, lenience=lenience
+            ),
             poller=self._poller,
             offsets=self._offsets,
             attempts=settings.commit_attempts,

@@ -20,7 +20,7 @@ class Writer:
 
     Args:
         spec: The stage.
-        transactor: Makes a producer; called again when an outage has outlived a transaction.
+        transactor: Makes a producer, more or less lenient; called again when an outage has outlived a transaction.
         poller: Gives fresh metadata; asked for each attempt.
         offsets: Asked whether a transaction of unknown outcome was committed.
         attempts: How often a transaction may be aborted before the process ends.
@@ -31,7 +31,7 @@ class Writer:
         self,
         spec: StageSpec,
         *,
-        transactor: Callable[[], Transactor],
+        transactor: Callable[[int], Transactor],
         poller: Callable[[], Poller],
         offsets: Offsets,
         attempts: int,
