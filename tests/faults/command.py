@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from faults.places import small_disk
 from faults.rows import BY_NAME, ROWS
 from faults.run import Result, run
 from faults.scenario import Row
@@ -42,11 +43,11 @@ def _one(row: Row, seed: int, given: argparse.Namespace) -> Result:
 @contextmanager
 def broker_for(row: Row, bootstrap: str | None) -> Iterator[Broker]:
     """The shared broker, or a cluster of the row's own."""
-    if row.brokers == 0 and bootstrap:
+    if row.brokers == 0 and not row.disk_mb and bootstrap:
         yield ExternalKafka(bootstrap)
         return
     cache: Path = default_cache(os.environ)  # noqa: TID251 -- the command line
-    with LocalKafka(cache, brokers=max(1, row.brokers)) as cluster:
+    with small_disk(row.disk_mb), LocalKafka(cache, brokers=max(1, row.brokers)) as cluster:
         yield cluster
 
 

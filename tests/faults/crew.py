@@ -62,6 +62,12 @@ class Crew:
             self.kinds[name] = kind
             self._launch(name)
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of every process of the run."""
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("POSTCART_")}  # noqa: TID251 -- a test's shell
+        return {**inherited, **self._variables}
+
     def names(self, kind: str) -> list[str]:
         """Workers of a kind that are meant to run."""
         return sorted(name for name, found in self.kinds.items() if found == kind and name not in self._going)
@@ -155,8 +161,7 @@ class Crew:
     def _launch(self, name: str) -> None:
         kind = self.kinds[name]
         told = {"kind": kind, "control": str(self.control(name)), **self._told}
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith("POSTCART_")}  # noqa: TID251 -- a test's shell
-        environment = {**inherited, **self._variables, "POSTCART_WORKER_NAME": name}
+        environment = {**self.environment, "POSTCART_WORKER_NAME": name}
         with (self._folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(  # noqa: S603 -- our own script
                 ["nice", "-n", str(NICE), sys.executable, str(HERE / "worker.py"), msgspec.json.encode(told).decode()],  # noqa: S607

@@ -14,7 +14,8 @@ from faults.crew import wall_ms
 from histories import DAY, MINUTE
 from oracle.basics import milliseconds
 from postcart.adapters.clock import ClockWriter
-from postcart.adapters.replay import ReplayOptions, ReplayProgress, replay
+from postcart.adapters.replay import ReplayOptions, ReplayProgress
+from postcart.adapters.replay.run import _Replay
 from postcart.codecs.shop_events import ShopEventEncoder
 from postcart.settings import Settings
 from side_by_side import typed
@@ -60,8 +61,10 @@ class Feed(Protocol):
 class ReplayFeed:
     """A history under the replay's clock, then the clock alone until stopped."""
 
-    def __init__(self, settings: Settings, client: Json, events: Sequence[Json], *, load_s: float) -> None:
-        self._settings, self._client = settings, client
+    def __init__(
+        self, settings: Settings, client: Json, events: Sequence[Json], *, load_s: float, encoder: Any = None
+    ) -> None:
+        self._settings, self._client, self._encoder = settings, client, encoder
         self._events = typed(events)
         times = [milliseconds(event["time"]) for event in events]
         self._begin, self._last = min(times), max(times)
@@ -92,6 +95,10 @@ class ReplayFeed:
         self._stop.set()
         self._thread.join()
 
+    def advance(self, at_ms: int) -> None:
+        """Let the clock, when all is fed, jump there."""
+        self._clock = max(self._clock, at_ms)
+
     def _run(self) -> None:
         try:
             self._feed()
@@ -108,7 +115,10 @@ class ReplayFeed:
             speed=(self._last + RUN_ON_MS - self._begin) / 1000 / self._load_s,
             run_on_ms=RUN_ON_MS,
         )
-        replay(self._events, options=options, clock=clock, on_progress=self._note, stopped=self._stop.is_set)
+        run = _Replay(iter(self._events), options, clock, self._note, self._stop.is_set)
+        if self._encoder is not None:
+            run._encode = self._encoder.encode
+        run.run()
         self._clock = self._last + SETTLED_MS
         clock.tell(self._clock)
         clock.flush()
@@ -116,7 +126,7 @@ class ReplayFeed:
         while not self._stop.wait(_TICK_S):
             if self.ticking:
                 self._clock += _TICK_MS
-                clock.tell(self._clock)
+            clock.tell(self._clock)  # passes over what was told before
 
     def _note(self, progress: ReplayProgress) -> None:
         self._clock = max(self._clock, progress.clock_ms or 0)

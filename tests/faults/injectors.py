@@ -43,7 +43,7 @@ def _strike(world: World, strike: Strike) -> None:
     world.harm.append((at_ms, strike.kind, f"{strike.action} {strike.point}"))
     if strike.action == "stop":
         wait_for(lambda: crew.is_stopped(victim), lambda: f"{victim} does not stand still")
-        _pause(world, strike.asleep_s)
+        world.pause(strike.asleep_s)
         process.send_signal(signal.SIGCONT)
         wait_for(lambda: process.poll() is not None, lambda: f"{victim} works on after it was fenced")
     else:
@@ -64,7 +64,7 @@ def _outage(world: World, outage: Outage) -> None:
     for number in outage.brokers:
         world.broker.kill(number)
     began_ms = wall_ms()
-    _pause(world, outage.seconds, looks=False)
+    world.pause(outage.seconds, looks=False)
     for number in outage.brokers:
         world.broker._launch(number)  # all at once: one alone would wait for a quorum
     world.broker.await_ready()
@@ -116,15 +116,6 @@ def _mails(world: World, mails: Mails) -> None:
 def _do(world: World, do: Do) -> None:
     do.what(world, world.random)
     world.harm.append((wall_ms(), "", do.name))
-
-
-def _pause(world: World, seconds: float, *, looks: bool = True) -> None:
-    """Let time pass: how long a fault lasts is a part of it."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, 0.5))
-        if looks:
-            world.look()
 
 
 _DOES: dict[type[Injection], Any] = {

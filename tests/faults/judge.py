@@ -28,7 +28,7 @@ class Evidence:
         ambiguous: Answers that the sender could not hear.
         codes: With which workers ended by themselves.
         letters: Dead letters by reason; ``letters_due`` are those that had to come.
-        unreachable: Whether the server refuses this address for good.
+        apart: Whether decisions about whoever has this address depend on the server's answers.
     """
 
     load: Load
@@ -45,11 +45,12 @@ class Evidence:
     codes: Counter[int] = field(default_factory=Counter)
     letters: Counter[str] = field(default_factory=Counter)
     letters_due: Counter[str] = field(default_factory=Counter)
-    unreachable: Callable[[str], bool] = lambda _: False
+    apart: Callable[[str], bool] = lambda _: False
 
-    def is_unreachable(self, person_id: str) -> bool:
-        """Whether mails to this person are refused for good."""
-        return self.unreachable(self.load.addresses.get(person_id, ""))
+    def is_apart(self, person_id: str) -> bool:
+        """Whether the naive implementation can't know what is to become of this person."""
+        address = self.load.addresses.get(person_id)
+        return address is not None and self.apart(address)
 
     def final(self) -> dict[str, Receipt]:
         """Each job's last word; ``accepted`` overrides ``uncertain``."""
@@ -98,13 +99,13 @@ def counted(evidence: Evidence) -> dict[str, int]:
     final = evidence.final()
     outcomes = Counter(receipt.outcome for receipt in final.values())
     rendered = sum(1 for receipt in final.values() if receipt.outcome == "rejected" and receipt.status == "render")
-    expected = [step for step, person in evidence.load.due.items() if not evidence.is_unreachable(person)]
-    refused = {job.job_id for job in evidence.jobs if evidence.is_unreachable(job.person_id)} - evidence.parcels.keys()
+    expected = [step for step, person in evidence.load.due.items() if not evidence.is_apart(person)]
+    apart = {job.job_id for job in evidence.jobs if evidence.is_apart(job.person_id)} - evidence.parcels.keys()
     taken = Counter(job_id for job_id, _ in evidence.taken)
     again = {receipt.job_id for receipt in final.values() if receipt.reason in REARM}
     return {
         "events": len(evidence.load.events),
-        "in": len(expected) + len(refused) + len(evidence.parcels) + len(again - refused),
+        "in": len(expected) + len(apart) + len(evidence.parcels) + len(again - apart),
         "accepted": outcomes["accepted"],
         "suppressed": outcomes["suppressed"],
         "dead": rendered,
@@ -129,7 +130,7 @@ def _steps(evidence: Evidence, expected: Iterable[Step]) -> set[str]:
 def _decided(evidence: Evidence, allowed: Allowed) -> list[str]:
     if not allowed.same_decisions:
         return []
-    doubtful = {person for person in evidence.load.addresses if evidence.is_unreachable(person)}
+    doubtful = {person for person in evidence.load.addresses if evidence.is_apart(person)}
 
     def counting(lines: Counter[str]) -> Counter[str]:
         return Counter({line: n for line, n in lines.items() if not any(f'"{person}"' in line for person in doubtful)})
@@ -147,9 +148,9 @@ def _jobs(evidence: Evidence) -> list[str]:
     steps = Counter(
         (job.episode_id, job.step)
         for job_id, job in carts.items()
-        if not (job_id in final and final[job_id].reason in REARM) and not evidence.is_unreachable(job.person_id)
+        if not (job_id in final and final[job_id].reason in REARM) and not evidence.is_apart(job.person_id)
     )
-    expected = {step for step, person in evidence.load.due.items() if not evidence.is_unreachable(person)}
+    expected = {step for step, person in evidence.load.due.items() if not evidence.is_apart(person)}
     problems = []
     if missing := sorted(expected - steps.keys()):
         problems.append(f"{len(missing)} due steps never became a job: {missing[:3]}")
@@ -188,9 +189,9 @@ def _ended_once(evidence: Evidence, allowed: Allowed) -> list[str]:
 
 
 def _is_one_word(receipts: list[Receipt]) -> bool:
-    """One final word; an acceptance that overrides an uncertainty is one."""
-    words = [receipt.outcome for receipt in receipts]
-    return len(words) == 1 or sorted(words) == ["accepted", "uncertain"]
+    """One final word; an acceptance that overrides an uncertainty is one, as is what a redrive makes of a failure."""
+    words = [receipt.outcome for receipt in receipts if receipt.status != "render"]
+    return len(words) <= 1 or sorted(words) == ["accepted", "uncertain"]
 
 
 def _ledger(evidence: Evidence, allowed: Allowed) -> list[str]:
@@ -219,8 +220,6 @@ def _ledger(evidence: Evidence, allowed: Allowed) -> list[str]:
     ]
     if wrong:
         problems.append(f"{len(wrong)} mails went to a wrong address: {wrong[:3]}")
-    if refused := [job_id for job_id, _ in evidence.taken if evidence.is_unreachable(people.get(job_id, ""))]:
-        problems.append(f"{len(refused)} mails to addresses that are refused: {refused[:3]}")
     return problems
 
 

@@ -42,6 +42,8 @@ class Load(NamedTuple):
     """Steps that are to be mailed, and to which person."""
     addresses: dict[str, str]
     """Person → the only address that this person ever has."""
+    held_back: frozenset[str] = frozenset()
+    """Ids of events that are not fed: the row brings them in another way."""
 
 
 def load_of(seed: int, count: int, *, start: int = 0, real: bool = True) -> Load:

@@ -67,8 +67,10 @@ class Mailroom:
 
     def __init__(self) -> None:
         self.manner: Manner = polite
-        self.asked: Counter[tuple[Stage, str]] = Counter()
         self.refused: Counter[str] = Counter()
+        """Refusals by their code."""
+        self.refused_at: dict[str, list[int]] = {}
+        """When each recipient was refused, by the machine's clock."""
         self._lock = threading.Lock()
         self.sink: MailSink
 
@@ -76,9 +78,10 @@ class Mailroom:
         """As ``mail_sink.Script``."""
         said = self.manner(stage, subject)
         with self._lock:
-            self.asked[stage, subject] += 1
             if isinstance(said, str):
                 self.refused[said[:3]] += 1
+                if stage == "rcpt":
+                    self.refused_at.setdefault(subject, []).append(wall_ms())
         return said
 
 

@@ -3,16 +3,23 @@
 Owns: what each row does and allows, in the words of the table. Must not: do anything by itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
-from typing import get_args
+from typing import Literal, get_args
 
-from faults.mailroom import Ambiguous, Drop, Late, Refusing
+from faults import checks, live
+from faults.crash import KILLER, crash
+from faults.load import load_of
+from faults.mailroom import Ambiguous, Drop, Late, Manner, Refusing, polite
+from faults.places import fill_disk
+from faults.poison import mend, own_templates, poison
+from faults.registry import MixedEncoder, learn_and_redrive, served_registry, unknown_version, with_late_comers
 from faults.scenario import (
     SENDER_POINTS,
     TRANSACTION_POINTS,
     Allowed,
     At,
+    Do,
     Leave,
     Mails,
     Outage,
@@ -27,15 +34,26 @@ _ASLEEP_S = 14.0
 """The brokers' session time-out is 10 s."""
 _MINUTE_MS = 60_000
 _IN_DOUBT = Allowed(uncertain=True)
+_APART = 0.2
 
 
-def strikes(kind: Kind, points: Sequence[str], action: str, *, asleep_s: float = 0.0) -> object:
-    """One fault at each point, in an order that the seed decides, evenly over the first two thirds."""
+def _greylisting() -> Manner:
+    return Refusing("rcpt", "451 4.7.1 greylisted, try again in 60 seconds")
+
+
+def _holding_back() -> Manner:
+    return Refusing("mail", "451 4.3.2 not now")
+
+
+def strikes(
+    kind: Kind, points: Sequence[str], action: Literal["kill", "stop"], *, count: int = 4, asleep_s: float = 0.0
+) -> Callable[[Random], Sequence[At]]:
+    """Faults at ``count`` of the points, chosen and ordered by the seed, evenly over the first two thirds."""
 
     def steps(random: Random) -> list[At]:
-        order = random.sample(points, len(points))
+        order = random.sample(points, count)
         return [
-            At(0.1 + 0.6 * number / len(order), Strike(kind, point, action, asleep_s))  # type: ignore[arg-type]
+            At(0.1 + 0.6 * number / len(order), Strike(kind, point, action, asleep_s))
             for number, point in enumerate(order)
         ]
 
@@ -80,7 +98,7 @@ ROWS: tuple[Row, ...] = (
         name="stop-sender",
         fault="SIGSTOP of a sender past its session at the four points, then CONT",
         expected="lost 0; fenced; carts never twice, shipping ≤ C",
-        steps=strikes("email", SENDER_POINTS, "stop", asleep_s=_ASLEEP_S),
+        steps=strikes("email", SENDER_POINTS, "stop", count=2, asleep_s=_ASLEEP_S),
         load_s=90.0,
         allowed=_IN_DOUBT,
     ),
@@ -89,7 +107,7 @@ ROWS: tuple[Row, ...] = (
             name=f"stop-{kind}",
             fault=f"SIGSTOP of a {kind} worker past its session, its transaction open, then CONT",
             expected="lost 0, duplicates 0; its commit fenced",
-            steps=strikes(kind, ("begun", "produced", "offsets"), "stop", asleep_s=_ASLEEP_S),
+            steps=strikes(kind, ("begun", "produced", "offsets"), "stop", count=2, asleep_s=_ASLEEP_S),
             load_s=75.0,
         )
         for kind in KINDS[:2]
@@ -143,13 +161,134 @@ ROWS: tuple[Row, ...] = (
         load_s=90.0,
     ),
     Row(
-        name="smtp-450",
-        fault="SMTP 451 to a fifth of the recipients for a while",
+        name="smtp-451",
+        fault="SMTP 451 to every recipient for a third of the time (half an hour, scaled)",
         expected="no loss; each comes later, once",
+        steps=lambda _: [At(0.2, Mails(_greylisting)), At(0.55, Mails(lambda: polite))],
+        load_s=30.0,
+    ),
+    Row(
+        name="smtp-550-5.1.1",
+        fault="550 5.1.1 for a fifth of the addresses",
+        expected="one attempt each, then suppressed; all others unharmed",
+        steps=lambda _: [At(0.0, Mails(lambda: Refusing("rcpt", "550 5.1.1 no such user", share=_APART)))],
+        allowed=Allowed(rejected=True, suppressed=frozenset({"suppressed_address"})),
+        apart=_APART,
+        check=checks.one_attempt_each,
+        load_s=25.0,
+    ),
+    Row(
+        name="smtp-550-5.7.1",
+        fault="550 5.7.1 for a fifth of the addresses, for half of the time",
+        expected="rejected with an alert, nobody suppressed",
         steps=lambda _: [
-            At(0.05, Mails(lambda: Refusing("rcpt", "451 4.7.1 Greylisted, try again in 30 seconds", share=0.2))),
-            At(0.6, Mails(lambda: Refusing("rcpt", "", share=0.0))),
+            At(0.0, Mails(lambda: Refusing("rcpt", "550 5.7.1 blocked by policy", share=_APART))),
+            At(0.6, Mails(lambda: polite)),
         ],
+        allowed=Allowed(rejected=True),
+        apart=_APART,
+        check=checks.nobody_suppressed,
+        load_s=25.0,
+    ),
+    Row(
+        name="smtp-535",
+        fault="535: the server refuses our login for a third of the time",
+        expected="channel paused, no attempt used up, resumes by itself",
+        steps=lambda _: [
+            At(0.2, Mails(lambda: Refusing("mail", "535 5.7.8 bad credentials"))),
+            At(0.55, Mails(lambda: polite)),
+        ],
+        check=checks.no_attempt_used_up,
+        load_s=30.0,
+    ),
+    Row(
+        name="poison",
+        fault="poison: bad Avro, wrong type, template error, 5 MB, bad keys; then mended and redriven",
+        expected="one dead letter each with its reason; everything else through; redrive works",
+        steps=lambda _: [At(0.2, Do(poison, "poison")), At(0.6, Do(mend, "mend and redrive"))],
+        around=own_templates,
+        load_s=30.0,
+    ),
+    Row(
+        name="schemas",
+        fault="old and new schema, JSON and both Avro framings mixed; an unknown version, redriven once it is known",
+        expected="compatible 100 %; unknown dead-lettered and redrivable",
+        steps=lambda _: [At(0.3, Do(unknown_version, "unknown version")), At(1.0, Do(learn_and_redrive, "redrive"))],
+        around=served_registry,
+        load=with_late_comers,
+        encoder=MixedEncoder,
+        load_s=25.0,
+    ),
+    Row(
+        name="order-first",
+        fault="order appended 15 s before the reminder is due, or after, while the channel is held back by 451",
+        expected="0 reminders after an order",
+        steps=lambda _: [At(0.0, Mails(_holding_back)), At(0.5, Do(live.reopen, "the channel opens"))],
+        live=True,
+        load=live.shoppers,
+        around=live.short_campaign,
+        check=live.nobody_who_ordered,
+        allowed=Allowed(suppressed=frozenset({"ordered"})),
+    ),
+    Row(
+        name="opt-out",
+        fault="opt-out between plan and send, the channel held back by 451",
+        expected="0 reminders to whoever opted out",
+        steps=lambda _: [At(0.0, Mails(_holding_back)), At(0.5, Do(live.opt_out, "opt-outs"))],
+        live=True,
+        load=live.leavers,
+        around=live.short_campaign,
+        check=live.nobody_who_opted_out,
+        allowed=Allowed(suppressed=frozenset({"no_consent"}), same_decisions=False),
+    ),
+    Row(
+        name="clock",
+        fault="all workers' clocks jump by +1 h and back, then by -1 h and back",
+        expected="lost 0; no early and no second reminder; quiet hours hold",
+        steps=lambda _: [
+            At(0.3, Do(live.shift(3_600), "+1 h")),
+            At(0.6, Do(live.shift(0), "right")),
+            At(0.8, Do(live.shift(-3_600), "-1 h")),
+            At(1.0, Do(live.shift(0), "right")),
+        ],
+        live=True,
+        load=live.leavers,
+        around=live.faked_clock,
+        check=live.in_time,
+        allowed=Allowed(same_decisions=False),
+    ),
+    Row(
+        name="daylight",
+        fault="histories over the change of clocks, workers in a zone that changes",
+        expected="lost 0, duplicates 0; quiet hours hold",
+        load=lambda random, count, _: load_of(random.randrange(1_000_000), count, start=random.choice((1, 2, 3, 4))),
+        variables={"TZ": "Europe/Berlin"},
+        load_s=25.0,
+    ),
+    Row(
+        name="crash",
+        fault="a record that kills the process, one for each kind of worker",
+        expected="quarantined after 3 crashes; everything else through",
+        steps=lambda _: [At(0.2, Do(crash, "killer records"))],
+        told={"crash_on": KILLER},
+        allowed=Allowed(uncertain=True, codes=frozenset({-6, 75})),
+        load_s=60.0,
+    ),
+    Row(
+        name="disk-full",
+        fault="the broker's disk is full for 15 s",
+        expected="no send without a claim; lost 0; recovers by itself",
+        steps=lambda _: [At(0.3, Do(fill_disk, "disk full"))],
+        disk_mb=256,
+        allowed=_IN_DOUBT,
+        load_s=60.0,
+    ),
+    Row(
+        name="descriptors",
+        fault="64 file descriptors for each worker",
+        expected="lost 0; recovers by itself",
+        told={"descriptors": 64},
+        load_s=25.0,
     ),
 )
 

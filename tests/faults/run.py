@@ -13,12 +13,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from faults.crew import wall_ms
 from faults.injectors import perform
 from faults.judge import judge
 from faults.load import Load, load_of
 from faults.scenario import Row
 from faults.tail import Seen
-from faults.world import Broker, World, open_world, start
+from faults.world import Broker, World, open_world, whole
 
 _SETTLE_S = 240.0
 _WINDOW_MS = 45_000
@@ -54,11 +55,12 @@ def run(row: Row, *, seed: int, events: int, broker: Broker, prefix: str, folder
     """Run a row once and judge it. Never raises for what the pipeline did: that is a problem in the result."""
     began = time.monotonic()
     folder = folder or Path(tempfile.mkdtemp(prefix=f"faults-{row.name}-{seed}-"))
-    load = row.load(Random(seed), events) if row.load else load_of(seed, events, start=row.start)
+    load = None if row.live else _load(row, seed, events, 0)
     problems: list[str] = []
-    with open_world(row, seed=seed, load=load, broker=broker, prefix=prefix, folder=folder) as world:
+    with open_world(row, seed=seed, broker=broker, prefix=prefix, folder=folder) as world:
         try:
-            start(world)
+            whole(world, *row.crew)
+            world.begin(load or _load(row, seed, events, wall_ms()))
             for step in sorted(row.steps(world.random), key=lambda at: at.fraction):
                 perform(world, step)
             settle(world)
@@ -80,6 +82,10 @@ def run(row: Row, *, seed: int, events: int, broker: Broker, prefix: str, folder
     return Result(row.name, seed, verdict.counts, problems, took, resumed, world.notes)
 
 
+def _load(row: Row, seed: int, events: int, begin_ms: int) -> Load:
+    return row.load(Random(seed), events, begin_ms) if row.load else load_of(seed, events, start=row.start)
+
+
 def settle(world: World) -> None:
     """Wait until the feed is over and nothing is pending; or for too long, which the judge will see."""
     until = time.monotonic() + world.row.load_s * 3 + _SETTLE_S
@@ -94,14 +100,14 @@ def settle(world: World) -> None:
 def _is_quiet(world: World) -> bool:
     if world.pending() or len({job.job_id for job in world.jobs()}) < _jobs_due(world.load, world):
         return False
-    if world.row.allowed.same_decisions and not world.unreachable and world.load.lines - world.decisions():
+    if world.row.allowed.same_decisions and not world.row.apart and world.load.lines - world.decisions():
         return False
     return all(lag == 0 for lag in world.lag().values())
 
 
 def _jobs_due(load: Load, world: World) -> int:
-    reachable = sum(1 for person in load.due.values() if not world.is_unreachable(load.addresses[person]))
-    return reachable + len(world.shipping.jobs)
+    certain = sum(1 for person in load.due.values() if not world.is_apart(load.addresses[person]))
+    return certain + len(world.shipping.jobs)
 
 
 def measured(world: World) -> dict[str, float]:

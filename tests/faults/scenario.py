@@ -4,7 +4,9 @@ Owns: their shapes. Must not: do anything.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from random import Random
 from typing import Any, Literal, NamedTuple
 
@@ -63,7 +65,7 @@ class Mails:
 class Do:
     """Something that one row alone needs; its code is beside the row."""
 
-    what: Callable[["object", Random], None]
+    what: Callable[[Any, Random], None]
     name: str
 
 
@@ -113,9 +115,15 @@ class Row:
         brokers: 0 takes the shared broker; else a cluster of its own, thrown away afterwards.
         resumes_within_s: Bound on how long after a fault the work goes on, if there is one.
         told: To the workers, see ``worker.Told``.
-        live: By the machine's clock instead of a replay's.
-        load: Makes the history, where the ordinary one will not do.
+        live: By the machine's clock instead of a replay's; then ``load`` is told when the history begins.
+        load: Makes the history, where the ordinary one will not do, of randomness, a number of events and a beginning.
         check: Finds further problems in the world at the end, where a row promises more than conservation.
+        apart: Share of addresses whose persons' decisions depend on what the mail server answers: for them only
+            conservation counts, and what ``check`` says.
+        around: What the row needs besides, given the run's folder: variables for the workers, or a place for brokers.
+        seeds: So many at most: for what takes long.
+        encoder: Encodes events for the replay, where JSON will not do.
+        disk_mb: A broker of its own on a disk of this size; 0: as the machine has it.
     """
 
     name: str
@@ -136,5 +144,10 @@ class Row:
     resumes_within_s: float | None = None
     told: Mapping[str, object] = field(default_factory=dict)
     live: bool = False
-    load: Callable[[Random, int], Load] | None = None
+    load: Callable[[Random, int, int], Load] | None = None
     check: Callable[[Any], list[str]] | None = None
+    apart: float = 0.0
+    around: Callable[[Path], AbstractContextManager[Mapping[str, str]]] | None = None
+    seeds: int | None = None
+    encoder: Callable[[], Any] | None = None
+    disk_mb: int = 0

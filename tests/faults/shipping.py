@@ -13,7 +13,7 @@ import msgspec
 from confluent_kafka import Producer
 
 from faults.feed import Feed
-from faults.tail import Tail
+from faults.tail import Tail, wait_for
 from postcart.events.jobs import GatePerson, GateRecord, Job, Receipt, ReceiptRecord
 from postcart.events.signals import LineState
 from postcart.settings import Settings
@@ -106,8 +106,15 @@ class Shipping:
         topic = self._settings.topic("jobs.email.transactional")
         self._producer.produce(topic, _encode(job), job.person_id)
 
-    def _new_job(self) -> Job:
-        number, now_ms = len(self.jobs), self._feed.now_ms
+    def add(self, template: str) -> Job:
+        """One more job, of this template; waits until somebody is known who can have it."""
+        wait_for(lambda: self._people, lambda: "nobody is known at the gate")
+        job = msgspec.structs.replace(self._new_job(f"extra-{template}"), template=template)
+        self._emit(job)
+        return job
+
+    def _new_job(self, name: str = "") -> Job:
+        number, now_ms = f"{name}{len(self.jobs)}", self._feed.now_ms
         person = self._random.choice(list(self._people))
         return Job(
             job_id=str(uuid.uuid5(_NAMES, f"{self._settings.topic_prefix}{number}")),

@@ -4,6 +4,7 @@ Owns: putting these together and taking them down. Must not: hurt anything, or j
 """
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -87,7 +88,7 @@ class World:
         harm: When which fault struck: (time, kind of worker, what).
         letters_due: Dead letters that the faults ask for, by reason.
         notes: What injections want to be known in the result.
-        unreachable: Share of addresses that the server refuses for good.
+        chosen: Whom an injection has picked.
     """
 
     row: Row
@@ -96,15 +97,15 @@ class World:
     folder: Path
     crew: Crew
     room: Mailroom
-    load: Load
-    feed: Feed
-    shipping: Shipping
     tails: dict[str, Tail]
     random: Random
     harm: list[tuple[int, str, str]] = field(default_factory=list)
     letters_due: Counter[str] = field(default_factory=Counter)
     notes: dict[str, float] = field(default_factory=dict)
-    unreachable: float = 0.0
+    chosen: frozenset[str] = frozenset()
+    load: Load = field(init=False)
+    feed: Feed = field(init=False)
+    shipping: Shipping = field(init=False)
 
     @property
     def client(self) -> dict[str, Any]:
@@ -118,6 +119,35 @@ class World:
         for failure in (self.feed.failure, self.shipping.failure):
             if failure is not None:
                 raise failure
+
+    def pause(self, seconds: float, *, looks: bool = True) -> None:
+        """Let time pass: how long a fault lasts is a part of it."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.3))
+            if looks:
+                self.look()
+
+    def begin(self, load: Load) -> None:
+        """Feed this history, and hand in parcels beside it."""
+        self.load = load
+        fed = [event for event in load.events if event["id"] not in load.held_back]
+        if self.row.live:
+            self.feed = LiveFeed(self.settings, self.client, fed)
+        else:
+            arriving = arrivals(fed, self.random, times=self.row.times, late_ms=self.row.late_ms)
+            encoder = self.row.encoder() if self.row.encoder else None
+            self.feed = ReplayFeed(self.settings, self.client, arriving, load_s=self.row.load_s, encoder=encoder)
+        count = round(self.row.shipping * max(20, len(load.due))) if self.row.shipping else 0
+        self.shipping = Shipping(self.settings, self.client, self.feed, count=count, random=self.random)
+        self.feed.start()
+        self.shipping.start()
+
+    def end(self) -> None:
+        """Stop feeding."""
+        if hasattr(self, "shipping"):
+            self.shipping.stop()
+            self.feed.stop()
 
     def reached(self, fraction: float) -> None:
         """Wait until so much of the history has passed."""
@@ -173,12 +203,12 @@ class World:
             codes=Counter(end.code for end in ended if not (end.asked and end.code == 0)),
             letters=Counter(letter.reason for letter in letters),
             letters_due=self.letters_due,
-            unreachable=self.is_unreachable,
+            apart=self.is_apart,
         )
 
-    def is_unreachable(self, address: str) -> bool:
-        """Whether the server refuses this address for good."""
-        return share_of(address, self.unreachable)
+    def is_apart(self, address: str) -> bool:
+        """Whether decisions about whoever has this address depend on the server's answers."""
+        return share_of(address, self.row.apart)
 
 
 def _job_of(message_id: str) -> str:
@@ -186,12 +216,14 @@ def _job_of(message_id: str) -> str:
 
 
 @contextmanager
-def open_world(row: Row, *, seed: int, load: Load, broker: Broker, prefix: str, folder: Path) -> Iterator[World]:
+def open_world(row: Row, *, seed: int, broker: Broker, prefix: str, folder: Path) -> Iterator[World]:
     """Everything runs and has joined; the feed has not begun. All is gone afterwards, topics too."""
     random = Random(f"{row.name}/{seed}")
     with ExitStack() as stack:
         room = stack.enter_context(open_mailroom(delay_s=row.delay_s))
-        variables = _variables(row, broker.bootstrap, prefix, room.sink.port, folder)
+        variables = _variables(row, broker.bootstrap, prefix, room.sink.port)
+        if row.around is not None:
+            variables |= stack.enter_context(row.around(folder))
         settings = load_settings(variables, None)
         create(settings)
         stack.callback(_forget, settings)
@@ -203,30 +235,15 @@ def open_world(row: Row, *, seed: int, load: Load, broker: Broker, prefix: str, 
             for name, decode in _WATCHED.items()
         }
         stack.callback(lambda: [watched.close() for watched in tails.values()])
-        client = {"bootstrap.servers": settings.bootstrap}
-        feed: Feed
-        if row.live:
-            feed = LiveFeed(settings, client, load.events)
-        else:
-            arriving = arrivals(load.events, random, times=row.times, late_ms=row.late_ms)
-            feed = ReplayFeed(settings, client, arriving, load_s=row.load_s)
-        shipping = Shipping(
-            settings,
-            client,
-            feed,
-            count=round(row.shipping * max(20, len(load.due))) if row.shipping else 0,
-            random=random,
-        )
         for kind, count in row.crew.items():
             for number in range(count):
                 crew.start(kind, f"{kind}-{number}")
-        world = World(row, settings, broker, folder, crew, room, load, feed, shipping, tails, random)
-        stack.callback(shipping.stop)
-        stack.callback(feed.stop)
+        world = World(row, settings, broker, folder, crew, room, tails, random)
+        stack.callback(world.end)
         yield world
 
 
-def _variables(row: Row, bootstrap: str, prefix: str, port: int, folder: Path) -> dict[str, str]:
+def _variables(row: Row, bootstrap: str, prefix: str, port: int) -> dict[str, str]:
     return {
         "POSTCART_BOOTSTRAP": bootstrap,
         "POSTCART_TOPIC_PREFIX": f"{prefix}postcart.",
@@ -245,7 +262,7 @@ def _variables(row: Row, bootstrap: str, prefix: str, port: int, folder: Path) -
         "POSTCART_SMTP__TIMEOUT_S": "1",
         "POSTCART_SMTP__PROBE_S": "1",
         "POSTCART_SMTP__POOL_SIZE": str(POOL),
-        **{name: value.format(folder=folder) for name, value in row.variables.items()},
+        **row.variables,
     }
 
 
@@ -257,17 +274,6 @@ def _forget(settings: Settings) -> None:
             done.result(20)
     except (KafkaException, TimeoutError):
         return
-
-
-def start(world: World) -> None:
-    """Start the feed once every worker has joined its group.
-
-    Raises:
-        AssertionError: They did not come; shows the ends of their logs.
-    """
-    whole(world, *world.row.crew)
-    world.feed.start()
-    world.shipping.start()
 
 
 def whole(world: World, *kinds: str) -> None:

@@ -1,0 +1,29 @@
+"""Records that kill the process that takes them up.
+
+Owns: what they look like. Must not: know how they are put aside.
+"""
+
+import json
+from random import Random
+
+from faults.feed import write
+from faults.world import World
+
+KILLER = "killer-record"
+"""A worker's hook aborts the process when it meets this text, see ``worker``."""
+
+
+def crash(world: World, _: Random) -> None:
+    """One for each kind of worker, among the others."""
+    shop, now_ms = world.settings.shop_topic, world.feed.now_ms
+    event = {"type": "heartbeat", "id": KILLER, "time": now_ms, "visitor_id": KILLER}
+    order = {"type": "placed", "id": KILLER, "time": now_ms, "person_id": KILLER, "order_id": "o"}
+    write(
+        world.client,
+        [
+            (shop("sessions"), KILLER.encode(), json.dumps(event).encode()),
+            (shop("orders"), KILLER.encode(), json.dumps(order).encode()),
+        ],
+    )
+    world.shipping.add(KILLER)
+    world.letters_due["quarantined"] += 3
