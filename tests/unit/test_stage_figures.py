@@ -87,7 +87,7 @@ def test_what_is_received_is_applied_repeated_late_or_dead(seed: int) -> None:
 def test_what_waits_is_counted_and_a_restart_counts_the_same() -> None:
     """Rows at rest tell their kind as those in memory do, at every commit."""
     seen: Counter[str] = Counter()
-    fired = 0.0
+    fired = due = jobs = 0.0
     for seed in range(20):
         pipeline = Counting(seed)
         for worker in [*pipeline.detect, *pipeline.journey]:
@@ -97,8 +97,11 @@ def test_what_waits_is_counted_and_a_restart_counts_the_same() -> None:
         assert pipeline.value("journey", "deadlines_pending", kind="step") == 0
         assert pipeline.value("detect", "event_delay_seconds_count") > 0
         fired += pipeline.value("detect", "deadline_fire_delay_seconds_count")
+        due += pipeline.value("journey", "deadline_fire_delay_seconds_count")
+        jobs += len(pipeline.jobs)
     assert seen.keys() == {"session_end", "step", FORGET}
     assert fired > 0
+    assert due >= jobs > 0, "a step that was decided anew after a crash is counted again"
 
 
 def compare_at_commits(worker: Worker, seen: Counter[str]) -> None:

@@ -121,7 +121,7 @@ class StageFigures:
         self._partitions.set("watermark_timestamp_seconds", partition, clock_ms / 1_000)
 
     def fired(self, delay_s: float) -> None:
-        """A deadline fired so long after its time."""
+        """A session's end or a due step was decided so long after its time."""
         self._fire_delay.observe(max(0.0, delay_s))
 
     def decided(self, *, purpose: str, outcome: str, reason: str) -> None:

@@ -70,8 +70,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("deadlines_pending", "gauge", ("stage", "kind"),
            "Rows that wait for a deadline: session_end, step, retry, or else only to be forgotten.", "stage"),
     Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
-           "Wall clock less the time of a session's end, step or retry when it fired; the allowed disorder is part of "
-           "it.", "stage", DELAY),
+           "Wall clock less the time of a session's end or a due step when it was decided; the disorder allowed is "
+           "part of it.", "stage", DELAY),
     Metric("decisions_total", "counter", ("purpose", "outcome", "reason"),
            "Decisions: planned, due, cancelled (with the reason), abandonment (with its trigger).", "journey"),
     Metric("jobs_accepted_total", "counter", ("channel", "purpose"), "Jobs taken on: handed to a sender.", "journey"),
