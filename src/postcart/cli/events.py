@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 import typer
 
 from postcart.cli.failures import say
-from postcart.cli.importing import AnonymousOption, CurrencyOption, DevicesOption, EventFiles, ItemsOption, shop_events
+from postcart.cli.importing import (
+    AnonymousOption,
+    CurrencyOption,
+    DevicesOption,
+    EventFiles,
+    ItemsOption,
+    olist_file_events,
+    shop_events,
+)
 from postcart.cli.printing import binary_out
 from postcart.cli.setup import settings_with_currency
 
@@ -22,7 +30,10 @@ def events() -> None:
 
 @app.command("import")
 def import_(  # noqa: PLR0917 -- typer calls it by name
-    source: Annotated[Literal["rees46"], typer.Argument(metavar="FORMAT", help="rees46: REES46 open data, CSV.")],
+    source: Annotated[
+        Literal["rees46", "olist"],
+        typer.Argument(metavar="FORMAT", help="rees46: REES46 open data; olist: Olist's orders, then their items."),
+    ],
     files: EventFiles,
     currency: CurrencyOption = None,
     anonymous: AnonymousOption = 0.0,
@@ -31,13 +42,16 @@ def import_(  # noqa: PLR0917 -- typer calls it by name
 ) -> None:
     """Print files as shop events, a JSON object per line.
 
-    They come in the order of time. Persons are made up from user_id, with consent given. Importing the same files again
-    gives the same ids.
+    They come in the order of time. Persons are made up from the files' users; REES46 ones have given consent. Importing
+    the same files again gives the same ids. Olist's files are orders.csv and, if at hand, order_items.csv; prices are
+    in BRL.
     """
-    del source  # there is one so far; the argument keeps the place for others
-    from postcart.codecs.rees46 import write_json_lines  # noqa: PLC0415
+    from postcart.codecs.event_lines import write_json_lines  # noqa: PLC0415
 
     settings = settings_with_currency(currency)
-    read = shop_events(files, settings, anonymous=anonymous, devices=devices, items=items)
+    if source == "olist":
+        read = olist_file_events(files, settings)
+    else:
+        read = shop_events(files, settings, anonymous=anonymous, devices=devices, items=items)
     count = write_json_lines(read, binary_out())
     say(f"{count:,} events from {len(files)} file{'s' if len(files) > 1 else ''}")

@@ -60,6 +60,25 @@ def shop_events(
     )
 
 
+def olist_file_events(files: list[Path], settings: "Settings") -> Iterator["ShopEvent"]:
+    """The events of Olist's orders, and their items if a second file is given.
+
+    Raises:
+        ConfigurationError: With ``file:line`` of what can't be read.
+    """
+    from postcart.codecs.olist import read_olist  # noqa: PLC0415
+    from postcart.codecs.olist_events import olist_events  # noqa: PLC0415
+
+    orders, *items = (_regular(file) for file in files)
+    if len(items) > 1:
+        raise typer.BadParameter("olist has two files: orders and items", param_hint="FILE")
+    return olist_events(
+        read_olist(orders, items[0] if items else None),
+        tenant=settings.tenant,
+        identity_key=settings.identity_key.get_secret_value().encode(),
+    )
+
+
 def _regular(file: Path) -> Path:
     """The file itself, or a copy of a pipe: readers look at the beginning of a file before they read it."""
     if file.is_file():
