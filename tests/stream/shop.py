@@ -29,6 +29,8 @@ from postcart.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 WORKERS = {"detect": ["detect"], "journey": ["journey"], "email": ["send", "email"]}
+BESIDE = {"feedback": ["feedback"]}
+"""Workers that the way of a cart does not need."""
 PATIENCE_S = 180.0
 """How long a condition is waited for before the test fails: far longer than it takes on a slow machine."""
 
@@ -85,7 +87,7 @@ class Shop:
         environment = {**os.environ, **self.variables, "POSTCART_WORKER_NAME": name}  # noqa: TID251
         with (self.folder / f"{name}.log").open("ab") as log:
             self.workers[name] = subprocess.Popen(  # noqa: S603 -- our own command
-                [sys.executable, "-m", "postcart", "worker", *WORKERS[kind]],
+                [sys.executable, "-m", "postcart", "worker", *(WORKERS | BESIDE)[kind]],
                 env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -56,6 +56,7 @@ def test_all_workers_are_there() -> None:
         "detect": "worker detect",
         "journey": "worker journey",
         "email": "worker send email",
+        "feedback": "worker feedback",
     }
 
 
@@ -90,9 +91,16 @@ def test_mail_goes_to_the_catcher() -> None:
     assert (smtp.port, smtp.tls) == (1025, "none")
 
 
+def test_bounces_reach_the_listener() -> None:
+    """On the port that is published, from outside the container."""
+    feedback = settings_of(OURS["feedback"]).feedback
+    assert feedback.host == "0.0.0.0"  # noqa: S104 -- inside a container
+    assert OURS["feedback"]["ports"] == [f"127.0.0.1:{feedback.port}:{feedback.port}"]
+
+
 def test_the_probe_asks_the_port_that_is_served() -> None:
     """A wrong one would restart healthy workers for ever."""
-    for name in ("detect", "journey", "email"):
+    for name in ("detect", "journey", "email", "feedback"):
         port = settings_of(OURS[name]).metrics_port
         assert f"127.0.0.1:{port}/live" in OURS[name]["healthcheck"]["test"][-1]
 
@@ -103,7 +111,7 @@ def test_containers_are_locked_down() -> None:
     for service in OURS.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-    assert all(OURS[name]["stop_grace_period"] == "40s" for name in ("detect", "journey", "email"))
+    assert all(OURS[name]["stop_grace_period"] == "40s" for name in ("detect", "journey", "email", "feedback"))
 
 
 def test_the_broker_is_the_one_that_tests_run_on() -> None:

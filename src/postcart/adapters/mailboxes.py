@@ -9,7 +9,7 @@ standard library would parse each one, and these are written by strangers.
 
 import mailbox
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -30,7 +30,7 @@ class StoredMail(NamedTuple):
     done: Callable[[], object]
 
 
-def stored_mails(path: Path, *, mbox: bool = False, unseen: bool = False) -> Iterator[StoredMail]:
+def stored_mails(path: Path, *, mbox: bool = False, unseen: bool = False) -> Generator[StoredMail, None, None]:
     """The mails at ``path``, one at a time in memory.
 
     What was marked in an mbox is written when the iterator ends or is closed: until then another reader would see it
@@ -79,13 +79,13 @@ def _mbox(path: Path, *, unseen: bool) -> Iterator[StoredMail]:
     with path.open("rb"):  # says clearly what is wrong with it
         pass
     box = mailbox.mbox(path, factory=None, create=False)
-    done: list[int] = []
+    done: list[str] = []
     try:
         box.lock()
-        for key in box.keys():  # noqa: SIM118 -- a mailbox iterates over messages, and parses them
+        for number, key in enumerate(box.keys(), start=1):
             data = box.get_bytes(key)
             if not (unseen and _SEEN.search(data[:_HEAD_BYTES].partition(b"\n\n")[0])):
-                yield StoredMail(f"{path}#{key + 1}", data[:_MOST_BYTES], partial(done.append, key))
+                yield StoredMail(f"{path}#{number}", data[:_MOST_BYTES], partial(done.append, key))
     finally:
         for key in done:
             first, _, rest = box.get_bytes(key, from_=True).partition(b"\n")

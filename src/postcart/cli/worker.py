@@ -51,6 +51,18 @@ def project() -> None:
     _run(run_project)
 
 
+@app.command()
+def feedback() -> None:
+    """Take returned mails in, over SMTP or LMTP.
+
+    Bounces, complaints and opt-outs by mail, known by the tokens of the mails that they are about. The mail server of
+    the domain of envelope senders relays to it.
+    """
+    from postcart.wiring.feedback import run_feedback  # noqa: PLC0415
+
+    _run(run_feedback)
+
+
 @send_app.command()
 def email() -> None:
     """Render email jobs and send them over SMTP."""

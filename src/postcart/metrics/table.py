@@ -12,7 +12,7 @@ from typing import Literal
 PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["worker", "stage", "sender", "journey", "lag exporter", "gateway", "read model"]
+Source = Literal["worker", "stage", "sender", "journey", "feedback", "lag exporter", "gateway", "read model"]
 """What sets it; the gateway is not part of this release, its names are kept for it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -88,7 +88,11 @@ METRICS: tuple[Metric, ...] = (
            "From the claim to the provider's answer.", "sender", SENDING),
     Metric("provider_circuit_state", "gauge", ("channel", "provider", "state"),
            "1 for the present state: closed (works), open (paused) or half_open (a probe is out).", "sender"),
-    Metric("receipts_total", "counter", ("channel", "provider", "status"), "Receipts written.", "sender"),
+    Metric("receipts_total", "counter", ("channel", "provider", "status"),
+           "Receipts written, and by provider dsn, arf or notice the reports on bounces and complaints.", "sender"),
+    Metric("feedback_received_total", "counter", ("source", "result"),
+           "Mails that came back, by smtp or mailbox: report, opt_out, unmatched or nothing; or why they were refused.",
+           "feedback"),
     Metric("delivery_reports_total", "counter", ("channel", "kind"),
            "What came back after acceptance: delivered, hard, soft, policy, complaint or other.", "journey"),
     Metric("engagements_total", "counter", ("channel", "kind", "actor"),

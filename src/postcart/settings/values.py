@@ -155,6 +155,13 @@ def check_mail_address(value: str) -> str:
     return value
 
 
+def check_domain(value: str) -> str:
+    """A domain of mail addresses, in ASCII."""
+    if not re.fullmatch(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]", value.lower()):
+        raise ValueError(f"{value!r}: write a domain, for example bounces.shop.example")
+    return value.lower()
+
+
 def check_master_key(value: SecretStr) -> SecretStr:
     """32 bytes in base64."""
     master_key_bytes(value)
@@ -191,6 +198,7 @@ WebAddress = Annotated[str, AfterValidator(check_web_address)]
 HttpsAddress = Annotated[str, AfterValidator(check_https)]
 TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 MailAddress = Annotated[str, AfterValidator(check_mail_address)]
+DomainName = Annotated[str, AfterValidator(check_domain)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines)]
 Bands = Annotated[tuple[Band, ...], BeforeValidator(read_bands), AfterValidator(check_bands)]
 Seasons = Annotated[tuple[Season, ...], BeforeValidator(read_seasons)]

@@ -65,16 +65,30 @@ def email_renderer(settings: Settings) -> EmailRenderer:
     Raises:
         ConfigurationError: Templates, catalogues or keys are wrong.
     """
-    shop, secret = shop_identity(settings), settings.unsubscribe.token_secret.get_secret_value().encode()
-    links = UnsubscribeLinks(str(settings.unsubscribe.base_url), str(settings.unsubscribe.mailto), secret)
     return EmailRenderer(
         TemplateSet(settings.templates_dir),
-        shop,
+        shop_identity(settings),
         dkim_signer(settings),
-        links,
+        unsubscribe_links(settings),
         languages=Languages(settings.locales_dir, settings.shop.locale),
-        envelope=EnvelopeSenders(shop.domain, secret),
+        envelope=envelope_senders(settings),
     )
+
+
+def unsubscribe_links(settings: Settings) -> UnsubscribeLinks:
+    """Makes and reads opt-out tokens."""
+    unsubscribe = settings.unsubscribe
+    return UnsubscribeLinks(str(unsubscribe.base_url), str(unsubscribe.mailto), token_secret(settings))
+
+
+def envelope_senders(settings: Settings) -> EnvelopeSenders:
+    """Makes and reads envelope senders."""
+    return EnvelopeSenders(settings.feedback.domain or shop_identity(settings).domain, token_secret(settings))
+
+
+def token_secret(settings: Settings) -> bytes:
+    """What tokens in mails are signed with."""
+    return settings.unsubscribe.token_secret.get_secret_value().encode()
 
 
 def smtp_config(settings: Settings) -> SmtpConfig:

@@ -34,7 +34,7 @@ def run_detect(settings: Settings) -> int:
         ConfigurationError: Anything else that must be changed first.
     """
     require_topics(settings, "detect")
-    instruments = _instruments()
+    instruments = process_instruments()
     figures = StageFigures(instruments, "detect")
     with worker_clock(settings) as clock:
         signals = partition_count(settings, settings.topic("signals"))
@@ -44,9 +44,9 @@ def run_detect(settings: Settings) -> int:
 
 def run_journey(settings: Settings) -> int:
     """Run a JOURNEY worker until it is told to stop; returns the exit code. Raises as ``run_detect``."""
-    _require_own_keys(settings, "identity_key", "master_key")
+    require_own_keys(settings, "identity_key", "master_key")
     require_topics(settings, "journey")
-    instruments = _instruments()
+    instruments = process_instruments()
     figures = StageFigures(instruments, "journey")
     with worker_clock(settings) as clock:
         tasks = partition_count(settings, settings.shop_topic("sessions"))
@@ -56,9 +56,9 @@ def run_journey(settings: Settings) -> int:
 
 def run_send_email(settings: Settings) -> int:
     """Run an email sender until it is told to stop; returns the exit code. Raises as ``run_detect``."""
-    _require_own_keys(settings, "master_key", "unsubscribe.token_secret", "shop.from_address")
+    require_own_keys(settings, "master_key", "unsubscribe.token_secret", "shop.from_address")
     require_topics(settings, "email")
-    instruments = _instruments()
+    instruments = process_instruments()
     topics = sender_topics(settings)
     figures = ChannelFigures(
         instruments,
@@ -114,7 +114,7 @@ def _run_stage(
         return run_worker(app)
 
 
-def _require_own_keys(settings: Settings, *paths: str) -> None:
+def require_own_keys(settings: Settings, *paths: str) -> None:
     """The defaults are known to everybody: they are for trials with a broker on this machine.
 
     Raises:
@@ -125,5 +125,6 @@ def _require_own_keys(settings: Settings, *paths: str) -> None:
         require(settings, *paths)
 
 
-def _instruments() -> Instruments:
+def process_instruments() -> Instruments:
+    """A process's own registry, with what all processes tell."""
     return Instruments().with_process(version=version("postcart"), revision="unknown")
