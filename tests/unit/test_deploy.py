@@ -56,6 +56,7 @@ def test_all_workers_are_there() -> None:
         "detect": "worker detect",
         "journey": "worker journey",
         "email": "worker send email",
+        "lag": "lag --serve",
         "feedback": "worker feedback",
     }
 
@@ -64,10 +65,11 @@ def test_all_workers_are_there() -> None:
 def test_each_command_exists_and_needs_nothing_more(name: str) -> None:
     """Walks the real command tree."""
     command: Any = typer.main.get_command(app)
-    for word in OURS[name]["command"]:
-        command = command.commands[word]
+    words = list(OURS[name]["command"])
+    while words and hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
     assert not hasattr(command, "commands"), "a group, not a command"
-    assert [parameter.name for parameter in command.params if parameter.required] == []
+    command.make_context(name, words)
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -100,9 +102,24 @@ def test_bounces_reach_the_listener() -> None:
 
 def test_the_probe_asks_the_port_that_is_served() -> None:
     """A wrong one would restart healthy workers for ever."""
-    for name in ("detect", "journey", "email", "feedback"):
+    for name in ("detect", "journey", "email", "feedback", "lag"):
         port = settings_of(OURS[name]).metrics_port
         assert f"127.0.0.1:{port}/live" in OURS[name]["healthcheck"]["test"][-1]
+
+
+def test_prometheus_finds_every_worker_and_reads_the_alerts() -> None:
+    """By the names of the services, on the port that they serve; under jobs that the alerts know as ours."""
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())
+    assert config["rule_files"] == ["alerts.yaml"]
+    found = {job["job_name"]: job["dns_sd_configs"] for job in config["scrape_configs"]}
+    served = [name for name, service in OURS.items() if settings_of(service).metrics_port]
+    assert found.keys() == {f"postcart-{name}" for name in served}
+    for name in served:
+        (where,) = found[f"postcart-{name}"]
+        assert (where["names"], where["port"]) == ([name], settings_of(OURS[name]).metrics_port)
+    volumes = COMPOSE["services"]["prometheus"]["volumes"]
+    assert "./deploy/prometheus:/etc/prometheus:ro" in volumes
+    assert "--config.file=/etc/prometheus/prometheus.yaml" in COMPOSE["services"]["prometheus"]["command"]
 
 
 def test_containers_are_locked_down() -> None:
