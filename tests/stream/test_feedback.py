@@ -185,6 +185,9 @@ def test_a_bounce_and_an_opt_out_stop_the_next_reminder(kafka: Cluster, tmp_path
             assert len({report.report_id for report in told.reports()}) == 1
             [consent] = told.consents()
             assert (consent.person_id, consent.given) == (PERSONS["opts-out"], False)
+            shop.workers["feedback"].terminate()
+            assert shop.workers["feedback"].wait(30) == 0
+            assert not is_open(port)
             assert "example.com" not in (tmp_path / "feedback.log").read_text()
 
 
