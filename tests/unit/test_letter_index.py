@@ -42,10 +42,10 @@ def test_as_a_dictionary_would(records: list[Any]) -> None:
             index.mark(record)
             marks[record.id] = "edited" if isinstance(record, Edited) else "redriven"
     for name in NAMES:
-        assert index.state(name) == marks.get(name, "waiting")
         for offset in range(len(records)):
             place = Place(0, offset, 1_000 + offset)
-            assert index.is_first(name, place) == (name in letters and letters[name][1] == place)
+            counts = name in letters and letters[name][1] == place
+            assert index.look(name, place) == (marks.get(name, "waiting") if counts else None)
     groups = {group.reason: group for group in index.groups()}
     assert set(groups) == {one.reason for one, _ in letters.values()}
     for reason, group in groups.items():

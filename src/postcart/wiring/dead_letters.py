@@ -13,6 +13,7 @@ from postcart.codecs.avro_schemas import SchemaSource
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.codecs.shop_subjects import SUBJECTS, Subject
 from postcart.codecs.topic_contracts import TopicContract
+from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.jobs import Job, ReceiptRecord
 from postcart.events.signals import AnySignal
@@ -38,6 +39,7 @@ def topic_contracts(settings: Settings) -> dict[str, TopicContract]:
         )
         for name, kind, key, kept in (
             ("signals", AnySignal, None, ("id",)),
+            ("lanes", DayTold, None, ("task", "day")),
             ("receipts", ReceiptRecord, "person", ("job_id", "outcome", "attempt", "report_id")),
             ("consents", ConsentRecorded, None, ("person_id", "channel", "purpose")),
         )

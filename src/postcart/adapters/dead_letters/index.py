@@ -9,7 +9,6 @@ markers are kept apart until they are asked about. A million letters take about 
 import sqlite3
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
-from uuid import UUID
 
 from postcart.codecs.dead_letters import Edited, LetterHead, Mark
 from postcart.domain.revisions import Standing
@@ -19,6 +18,7 @@ _STATES: Final[tuple[State, ...]] = ("waiting", "redriven", "edited")
 _CACHE_KB: Final = 32_768
 _PENDING: Final = 2_000
 _SAMPLES: Final = 3
+_UUID_CHARACTERS: Final = 36
 
 
 class Place(NamedTuple):
@@ -86,26 +86,18 @@ class LetterIndex:
         state = _STATES.index("edited" if isinstance(mark, Edited) else "redriven")
         self._file.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (_compact(mark.id), state))
 
-    def state(self, letter_id: str) -> State:
-        """What became of a letter."""
-        found = self._file.execute("SELECT state FROM marks WHERE id = ?", (_compact(letter_id),)).fetchone()
-        return _STATES[found[0]] if found else "waiting"
-
-    def is_first(self, letter_id: str, place: Place) -> bool:
-        """Whether the letter with this id is the one that counts; False also for one that is not in the index."""
-        self._flush()
+    def look(self, letter_id: str, place: Place) -> State | None:
+        """What became of the letter that stands there; None if it is not in the index, or repeats an earlier one."""
+        if self._letters:
+            self._flush()
         found = self._file.execute(
-            "SELECT partition, offset FROM letters WHERE id = ?", (_compact(letter_id),)
+            "SELECT partition, offset, coalesce(state, 0) FROM letters LEFT JOIN marks USING (id) WHERE id = ?",
+            (_compact(letter_id),),
         ).fetchone()
-        return found is not None and tuple(found) == (place.partition, place.offset)
-
-    def counts(self) -> dict[State, int]:
-        """How many letters are in each state."""
-        self._flush()
-        rows = self._file.execute(
-            "SELECT coalesce(state, 0), count(*) FROM letters LEFT JOIN marks USING (id) GROUP BY 1"
-        )
-        return {_STATES[state]: count for state, count in rows}
+        if found is None or found[0] != place.partition or found[1] != place.offset:
+            return None
+        state: State = _STATES[found[2]]
+        return state
 
     def groups(self) -> list[DeadGroup]:
         """Groups by reason, topic and stage, the one with most letters to redrive first."""
@@ -162,12 +154,18 @@ class LetterIndex:
 
 def _compact(letter_id: str) -> bytes | str:
     """16 bytes where the id is a UUID as we write it, as all of ours are; else its text."""
-    try:
-        uuid = UUID(letter_id)
-    except ValueError:
-        return letter_id
-    return uuid.bytes if str(uuid) == letter_id else letter_id
+    if len(letter_id) == _UUID_CHARACTERS and letter_id[8] == "-" and letter_id == letter_id.lower():
+        try:  # as uuid.UUID does, in a tenth of the time
+            plain = bytes.fromhex(letter_id.replace("-", ""))
+        except ValueError:
+            return letter_id
+        if _spelled(plain) == letter_id:
+            return plain
+    return letter_id
 
 
 def _spelled(compact: bytes | str) -> str:
-    return compact if isinstance(compact, str) else str(UUID(bytes=compact))
+    if isinstance(compact, str):
+        return compact
+    text = compact.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -194,8 +194,9 @@ def read_letters(
         for record, message in head_records(client, topic):
             if isinstance(record, LetterHead):
                 place = place_of(message)
-                if only.matches(record, place.at_ms) and index.is_first(record.id, place):
-                    yield Found(record, place.at_ms, index.state(record.id))
+                state = index.look(record.id, place)
+                if state is not None:
+                    yield Found(record, place.at_ms, state)
 
 
 def find_letter(client: Mapping[str, Any], topic: str, letter_id: str) -> Case | None:

@@ -273,11 +273,7 @@ class _Run:
         for record, message in head_records(self._client, self._topic):
             if left == 0:
                 return
-            if (
-                isinstance(record, LetterHead)
-                and self._index.is_first(record.id, place_of(message))
-                and self._index.state(record.id) == "waiting"
-            ):
+            if isinstance(record, LetterHead) and self._index.look(record.id, place_of(message)) == "waiting":
                 left = None if left is None else left - 1
                 yield record, message
 
