@@ -72,37 +72,42 @@ class Waiting:
 
     Args:
         kind: Of a row, or of its outline.
-        outline: Struct of the fields that ``kind`` looks at.
+        outline: Struct of the fields that ``kind`` looks at. Rows at rest leave out what is empty, so a row in which
+            none of these names occurs need not be decoded at all.
+        kinds: All that ``kind`` may say.
+
+    Attributes:
+        kind: As handed in.
+        known: Kind by key, of rows that have one.
     """
 
     def __init__(self, kind: Callable[[Any], Kind | None], outline: type[Struct], kinds: tuple[Kind, ...]) -> None:
-        self._kind = kind
+        self.kind = kind
+        self.known: dict[str, Kind] = {}
         self._decode = msgspec.msgpack.Decoder(outline).decode
-        self._kinds: dict[str, Kind] = {}
+        self._names = tuple(name.encode() for name in outline.__struct_fields__)
         self._counts: dict[Kind, int] = dict.fromkeys(kinds, 0)
 
-    def saw(self, key: str, row: Any) -> None:
-        """The row as it is now; None: it is gone."""
-        self._keep(key, None if row is None else self._kind(row))
-
-    def saw_at_rest(self, key: str, encoded: memoryview) -> None:
-        """The row as it rests."""
-        self._keep(key, self._kind(self._decode(encoded)))
+    def saw_at_rest(self, key: str, encoded: bytes, start: int) -> None:
+        """The row as it rests, encoded from ``start`` on."""
+        for name in self._names:
+            if name in encoded:
+                self.keep(key, self.kind(self._decode(memoryview(encoded)[start:])))
+                return
 
     def counts(self, rows: int) -> Mapping[str, int]:
         """Of ``rows`` in all, by kind."""
-        return {**{str(kind): count for kind, count in self._counts.items()}, FORGET: rows - len(self._kinds)}
+        return {**{str(kind): count for kind, count in self._counts.items()}, FORGET: rows - len(self.known)}
 
-    def _keep(self, key: str, kind: Kind | None) -> None:
-        former = self._kinds.get(key)
-        if kind == former:
-            return
+    def keep(self, key: str, kind: Kind | None) -> None:
+        """The row is of this kind now; None also where it is gone."""
+        former = self.known.get(key)
         if former is not None:
             self._counts[former] -= 1
         if kind is None:
-            del self._kinds[key]
+            self.known.pop(key, None)
         else:
-            self._kinds[key] = kind
+            self.known[key] = kind
             self._counts[kind] += 1
 
 

@@ -20,6 +20,10 @@ _READABLE_AHEAD = 1
 """Release N reads rows of N+1, so that an upgrade can be rolled back."""
 
 
+def _no_kind(_row: object) -> None:
+    """Where kinds are not counted."""
+
+
 class IndexedRow(Protocol):
     """A row that remembers under which deadline it stands in the index."""
 
@@ -134,9 +138,11 @@ class RowStore(Generic[R]):
         changed: list[tuple[bytes, bytes | None]] = []
         rows, encode, prefix, stays = self._rows, self._encode, self._prefix, self._stays_decoded
         waiting = self._waiting
+        kind_of, known = (waiting.kind, waiting.known.get) if waiting else (_no_kind, _no_kind)
         for key, row in self._touched.items():
-            if waiting is not None:
-                waiting.saw(key, row)
+            kind = None if row is None else kind_of(row)
+            if waiting is not None and kind is not known(key):
+                waiting.keep(key, kind)
             if row is None:
                 changed.append((key.encode(), None))
                 continue
@@ -183,7 +189,7 @@ class RowStore(Generic[R]):
             if type(value) is bytes:
                 self._encoded_bytes += len(value)
                 if self._waiting is not None:
-                    self._waiting.saw_at_rest(key, memoryview(value)[_HEAD:])
+                    self._waiting.saw_at_rest(key, value, _HEAD)
 
     def keys(self) -> Iterable[str]:
         """Keys of all rows."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from postcart.adapters.broker_facts import BrokerFacts, Refused
 from postcart.adapters.lag import measure
-from postcart.adapters.topics import STAGES, Topic, all_topics, check, stage_group
+from postcart.adapters.topics import Topic, all_topics, check
 from postcart.adapters.topics.client import Admin
 from postcart.errors import BrokerUnavailable
 from postcart.settings import Settings
@@ -168,7 +168,7 @@ def _rights(settings: Settings, facts: BrokerFacts) -> Iterator[Finding]:
     for name, rights in facts.topic_rights([topic.name for topic in all_topics(settings)]).items():
         own = name.startswith(settings.topic_prefix)
         lacking += _lacking("topic", name, rights, {"READ", "WRITE"} if own else {"READ"})
-    for name, rights in facts.group_rights([stage_group(settings, stage) for stage in STAGES]).items():
+    for name, rights in facts.group_rights(group_topics(settings)).items():
         lacking += _lacking("group", name, rights, {"READ"})
     for kind, name, operation in lacking:
         yield fail(
