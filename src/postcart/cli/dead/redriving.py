@@ -83,7 +83,7 @@ def redrive(  # noqa: PLR0917 -- typer calls it by name
         per_second=per_second,
         told={name: value for name, value in told.items() if value},
     )  # fmt: skip
-    progress = _Progress() if execute and sys.stderr.isatty() else None
+    progress = _Progress(limit) if execute and sys.stderr.isatty() else None
     report = run(
         place.client,
         place.topic,
@@ -106,24 +106,32 @@ def redrive(  # noqa: PLR0917 -- typer calls it by name
 
 
 class _Progress:
-    """One line on a terminal, written over and over."""
+    """One line on a terminal, written over and over.
 
-    def __init__(self) -> None:
-        self._began_s = self._told_s = time.monotonic()
+    Args:
+        limit: Most letters of the run.
+    """
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._told_s = 0.0
+        self._from: tuple[float, int] | None = None
+        """When the first were written, and how many: reading before that says nothing about the pace."""
 
     def __call__(self, report: "RedriveReport") -> None:
         """Told after each transaction."""
         now_s = time.monotonic()
+        if self._from is None:
+            self._from = now_s, report.done
         if now_s - self._told_s < _EVERY_S:
             return
         self._told_s = now_s
-        total = report.matching.total()
-        rate = report.done / max(now_s - self._began_s, 0.001)
-        left_s = (total - report.done) / max(rate, 0.001)
-        sys.stderr.write(
-            f"\r{report.written:,} of {total:,} written ({100 * report.done // max(total, 1)} %),"
-            f" {rate:,.0f}/s, {_span(left_s)} left  \033[K"
-        )
+        total = min(report.matching.total(), self._limit or sys.maxsize)
+        done = report.done - self._from[1]
+        rate = done / max(now_s - self._from[0], 0.001)
+        left = f", {rate:,.0f}/s, {_span((total - report.done) / rate)} left" if rate else ""
+        part = 100 * report.done // max(total, 1)
+        sys.stderr.write(f"\r{report.written:,} of {total:,} written ({part} %){left}  \033[K")
         sys.stderr.flush()
 
     def end(self) -> None:
