@@ -29,9 +29,9 @@ def doctor(
     a record is written to Kafka in a transaction that is aborted. Exit code 1 if something fails, 3 if a service can't
     be reached.
     """
-    from postcart.wiring.doctor import examine, system_lookup  # noqa: PLC0415
+    from postcart.wiring.doctor import examine  # noqa: PLC0415
 
-    found = examine(os.environ, real_ms=_real_ms, lookup=system_lookup if dns else None)
+    found = examine(os.environ, real_ms=_real_ms, dns=dns)
     findings = list(found) if output == "json" else _told(found)
     if output == "json":
         print_json({"ok": not any(one.state == "fail" for one in findings), "findings": findings})

@@ -3,10 +3,9 @@
 Owns: which checks there are, and their order. Must not: mend anything, or send a message.
 """
 
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 
-from postcart.adapters.dns_txt import system_server, txt_records
+from postcart.adapters.dns_txt import txt_records
 from postcart.errors import ConfigurationError, ReadModelUnavailable, RegistryUnavailable
 from postcart.settings import Settings, load_settings
 from postcart.wiring.doctor.finding import Finding, State, fail, ok
@@ -16,18 +15,19 @@ from postcart.wiring.doctor.own import own_findings
 from postcart.wiring.read_model import read_model
 from postcart.wiring.registry import registry_of
 
-__all__ = ["Finding", "State", "examine", "system_lookup"]
+__all__ = ["Finding", "State", "examine"]
 
 
 def examine(
-    environ: Mapping[str, str], *, real_ms: Callable[[], int], lookup: Lookup | None = None
+    environ: Mapping[str, str], *, real_ms: Callable[[], int], dns: bool = False, lookup: Lookup = txt_records
 ) -> Iterator[Finding]:
     """Look at everything; findings come as they are made.
 
     Args:
         environ: Environment variables.
         real_ms: Wall time, for comparing clocks.
-        lookup: Asks the DNS; None: it is not asked.
+        dns: Whether the DNS is asked, too.
+        lookup: Asks it.
     """
     try:
         settings = load_settings(environ)
@@ -37,14 +37,9 @@ def examine(
     yield ok("settings", "valid; `postcart config show --origin` says where each comes from")
     yield from own_findings(settings)
     yield from kafka_findings(settings, real_ms=real_ms)
-    yield from mail_findings(settings, lookup=lookup)
+    yield from mail_findings(settings, lookup=lookup if dns else None)
     yield from _registry(settings)
     yield from _read_model(settings)
-
-
-def system_lookup(name: str) -> list[str]:
-    """TXT records by this machine's DNS server; raises DnsSilent."""
-    return txt_records(name, server=system_server(), query_id=secrets.randbits(16))
 
 
 def _registry(settings: Settings) -> Iterator[Finding]:
