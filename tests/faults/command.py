@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from faults.places import small_disk
+from faults.proxied import proxied_cluster
+from faults.results import is_known, keep, line_of
 from faults.rows import BY_NAME, ROWS
 from faults.run import Result, run
 from faults.scenario import Row
+from faults.table import write_table
 from faults.world import Broker
 from postcart.adapters.local_kafka import ExternalKafka, LocalKafka, default_cache
 
@@ -25,12 +28,16 @@ def main(arguments: Sequence[str]) -> int:
     given = _parsed(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bad = 0
-    for name in given.rows:
-        row = BY_NAME[name]
-        for seed in range(given.seed, given.seed + given.seeds):
+    for row in [BY_NAME[name] for name in given.rows]:
+        for seed in range(given.seed, given.seed + min(given.seeds, row.seeds or given.seeds)):
+            if given.keep and is_known(row.name, seed, given.events):
+                continue
             result = _one(row, seed, given)
             print(result, flush=True)  # noqa: T201 -- a program
             bad += not result.good
+            if given.keep:
+                keep(line_of(result, events=given.events))
+                write_table(events=given.events)
     return min(bad, 1)
 
 
@@ -47,20 +54,28 @@ def broker_for(row: Row, bootstrap: str | None) -> Iterator[Broker]:
         yield ExternalKafka(bootstrap)
         return
     cache: Path = default_cache(os.environ)  # noqa: TID251 -- the command line
+    if row.proxied:
+        with proxied_cluster(cache, row.brokers) as behind:
+            yield behind
+        return
     with small_disk(row.disk_mb), LocalKafka(cache, brokers=max(1, row.brokers)) as cluster:
         yield cluster
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m tests.faults", description="Run rows of the fault matrix.")
     parser.add_argument("rows", nargs="*", metavar="ROW", help="rows to run; none lists them")
+    parser.add_argument("--all", action="store_true", help="every row")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--seeds", type=int, default=1, help="how many")
     parser.add_argument("--events", type=int, default=10_000, help="unique events of a run")
-    parser.add_argument("--bootstrap", default=os.environ.get("KAFKA_BOOTSTRAP"), help="a shared broker")  # noqa: TID251
+    parser.add_argument("--keep", action="store_true", help="keep results and table; skip what is known of this src")
+    parser.add_argument("--bootstrap", default=os.environ.get("KAFKA_BOOTSTRAP"), help="a shared broker")  # noqa: TID251 -- the command line
     given = parser.parse_args(arguments)
     if unknown := [name for name in given.rows if name not in BY_NAME]:
         parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+    if given.all:
+        given.rows = list(BY_NAME)
     if not given.rows:
         for row in ROWS:
             print(f"{row.name:24} {row.fault}")  # noqa: T201 -- a program

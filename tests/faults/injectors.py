@@ -4,12 +4,14 @@ Owns: how each fault is done, and the proof that it struck. Must not: judge what
 """
 
 import signal
-import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from faults.crew import wall_ms
-from faults.scenario import At, Do, Injection, Leave, Mails, Outage, Storm, Strike
+from faults.scenario import At, Do, Injection, Leave, Mails, Outage, Storm, Strike, Together
 from faults.tail import wait_for
 from faults.world import World, whole
 
@@ -75,23 +77,13 @@ def _outage(world: World, outage: Outage) -> None:
 def _storm(world: World, storm: Storm) -> None:
     """Each kind on a thread of its own: every few seconds one more worker or one less."""
     until = time.monotonic() + storm.seconds
-    failures: list[BaseException] = []
 
     def blow(kind: Any) -> None:
-        try:
-            while time.monotonic() < until:
-                _change(world, kind, storm.most)
-                time.sleep(storm.every_s)  # the rhythm of the storm is the fault
-        except BaseException as error:  # noqa: BLE001 -- told to the run
-            failures.append(error)
+        while time.monotonic() < until:
+            _change(world, kind, storm.most)
+            time.sleep(storm.every_s)  # the rhythm of the storm is the fault
 
-    threads = [threading.Thread(target=blow, args=(kind,)) for kind in storm.kinds]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
+    _at_once([partial(blow, kind) for kind in storm.kinds])
     for kind in storm.kinds:
         world.harm.append((wall_ms(), kind, "storm over"))
 
@@ -118,6 +110,21 @@ def _do(world: World, do: Do) -> None:
     world.harm.append((wall_ms(), "", do.name))
 
 
+def _together(world: World, together: Together) -> None:
+    def follow(track: tuple[At, ...]) -> None:
+        for step in track:
+            perform(world, step)
+
+    _at_once([partial(follow, track) for track in together.tracks])
+
+
+def _at_once(tasks: list[Callable[[], None]]) -> None:
+    """Run each on a thread of its own; raises the first failure."""
+    with ThreadPoolExecutor(len(tasks)) as threads:
+        for done in [threads.submit(task) for task in tasks]:
+            done.result()
+
+
 _DOES: dict[type[Injection], Any] = {
     Strike: _strike,
     Leave: _leave,
@@ -125,4 +132,5 @@ _DOES: dict[type[Injection], Any] = {
     Storm: _storm,
     Mails: _mails,
     Do: _do,
+    Together: _together,
 }

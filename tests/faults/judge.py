@@ -112,7 +112,8 @@ def counted(evidence: Evidence) -> dict[str, int]:
         "rejected": outcomes["rejected"] - rendered,
         "uncertain": outcomes["uncertain"],
         "taken": len(taken),
-        "copies": sum(taken.values()) - len(taken),
+        "shipped twice": sum(taken[job_id] - 1 for job_id in evidence.parcels if taken[job_id]),
+        "carts twice": sum(count - 1 for job_id, count in taken.items() if job_id not in evidence.parcels),
         "lost": len(_steps(evidence, expected) - taken.keys() - _in_doubt(final)),
     }
 

@@ -13,6 +13,7 @@ from faults.load import load_of
 from faults.mailroom import Ambiguous, Drop, Late, Manner, Refusing, polite
 from faults.places import fill_disk
 from faults.poison import mend, own_templates, poison
+from faults.proxied import disturb
 from faults.registry import MixedEncoder, learn_and_redrive, served_registry, unknown_version, with_late_comers
 from faults.scenario import (
     SENDER_POINTS,
@@ -149,6 +150,26 @@ ROWS: tuple[Row, ...] = (
         expected="lost 0, duplicates 0; drains afterwards",
         steps=lambda _: [At(0.3, Outage((0, 1, 2), 30.0))],
         brokers=3,
+        load_s=60.0,
+        allowed=_IN_DOUBT,
+    ),
+    Row(
+        name="broker-all-long",
+        fault="all 3 brokers down for 5 minutes",
+        expected="lost 0, duplicates 0; drains afterwards",
+        steps=lambda _: [At(0.3, Outage((0, 1, 2), 300.0))],
+        brokers=3,
+        load_s=60.0,
+        allowed=_IN_DOUBT,
+        seeds=1,
+    ),
+    Row(
+        name="network",
+        fault="connections reset again and again, and slow by 250 ms, through proxies as advertised listeners",
+        expected="lost 0, duplicates 0",
+        steps=lambda _: [At(0.15, Do(disturb, "resets and delays")), At(0.55, Do(disturb, "resets and delays"))],
+        brokers=3,
+        proxied=True,
         load_s=60.0,
         allowed=_IN_DOUBT,
     ),

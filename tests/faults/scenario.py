@@ -69,7 +69,14 @@ class Do:
     name: str
 
 
-Injection = Strike | Leave | Outage | Storm | Mails | Do
+@dataclass(frozen=True)
+class Together:
+    """Several sequences of faults at the same time, each in its own order."""
+
+    tracks: "tuple[tuple[At, ...], ...]"
+
+
+Injection = Strike | Leave | Outage | Storm | Mails | Do | Together
 
 
 class At(NamedTuple):
@@ -123,6 +130,7 @@ class Row:
         around: What the row needs besides, given the run's folder: variables for the workers, or a place for brokers.
         seeds: So many at most: for what takes long.
         encoder: Encodes events for the replay, where JSON will not do.
+        proxied: Clients reach the row's own cluster through proxies only.
         disk_mb: A broker of its own on a disk of this size; 0: as the machine has it.
     """
 
@@ -151,3 +159,4 @@ class Row:
     seeds: int | None = None
     encoder: Callable[[], Any] | None = None
     disk_mb: int = 0
+    proxied: bool = False

@@ -4,6 +4,7 @@ Owns: putting these together and taking them down. Must not: hurt anything, or j
 """
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -103,6 +104,7 @@ class World:
     letters_due: Counter[str] = field(default_factory=Counter)
     notes: dict[str, float] = field(default_factory=dict)
     chosen: frozenset[str] = frozenset()
+    _eyes: threading.Lock = field(default_factory=threading.Lock)
     load: Load = field(init=False)
     feed: Feed = field(init=False)
     shipping: Shipping = field(init=False)
@@ -114,8 +116,9 @@ class World:
 
     def look(self) -> None:
         """Take in what was written meanwhile; a feed that failed fails the run."""
-        for watched in self.tails.values():
-            watched.poll()
+        with self._eyes:
+            for watched in self.tails.values():
+                watched.poll()
         for failure in (self.feed.failure, self.shipping.failure):
             if failure is not None:
                 raise failure
