@@ -15,11 +15,14 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from postcart.adapters.steady import SteadyTime
 from postcart.errors import BrokerUnavailable, ConfigurationError, PostcartError, StateError, TopologyError
 from postcart.events.times import iso
 
 log = structlog.get_logger(__name__)
 
+_PASSING = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Passes also while the machine sleeps."""
 _KEY = b"clock"
 _REQUEST_S = 10.0
 _CREATED_WITHIN_S = 3.0
@@ -41,17 +44,22 @@ def _real_ms() -> int:
 
 
 class WallClock:
-    """The machine's clock."""
+    """The machine's clock, without its jumps (see ``postcart.adapters.steady``). May be asked on any thread."""
 
     is_replay = False
 
+    def __init__(self) -> None:
+        self._steady = SteadyTime()
+        self._lock = threading.Lock()
+
     def now_ms(self) -> int:
         """Milliseconds since the epoch, UTC."""
-        return _real_ms()
+        with self._lock:
+            return self._steady.at(wall_ms=_real_ms(), elapsed_ms=int(time.clock_gettime(_PASSING) * 1000))
 
     def real_ms(self) -> int:
         """The same: here event time and real time pass together."""
-        return _real_ms()
+        return self.now_ms()
 
 
 class ReplayClock:
