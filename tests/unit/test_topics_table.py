@@ -21,14 +21,16 @@ def test_whatever_a_stage_joins_is_in_the_table_with_one_count() -> None:
 def test_names_carry_the_prefixes() -> None:
     """Two installations may share a cluster."""
     assert {topic.name.partition(".")[0] for topic in all_topics(SETTINGS)} == {"pc", "s"}
-    assert [stage_group(SETTINGS, stage) for stage in STAGES] == ["pc.detect", "pc.journey", "pc.email"]
+    assert [stage_group(SETTINGS, stage) for stage in STAGES] == ["pc.detect", "pc.track", "pc.journey", "pc.email"]
 
 
 def test_state_is_compacted_and_records_are_not() -> None:
     """A changelog that is deleted by age forgets carts; a job topic that is compacted loses jobs."""
     cleanup = {topic.name: topic.cleanup for topic in all_topics(SETTINGS)}
     compacted = {name for name, policy in cleanup.items() if policy == "compact"}
-    own = {"gate", "keys", "consents", "suppressions", "clock", "detect.changelog", "journey.changelog"}
+    own = {"gate", "keys", "consents", "suppressions", "clock"} | {
+        f"{stage}.changelog" for stage in ("detect", "track", "journey")
+    }
     assert compacted == {f"pc.{name}" for name in own} | {"s.profiles", "s.catalog"}
 
 

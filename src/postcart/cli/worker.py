@@ -30,6 +30,17 @@ def detect() -> None:
 
 
 @app.command()
+def track() -> None:
+    """Follow parcels, and find those that do not move.
+
+    Shipments in, milestones out.
+    """
+    from postcart.wiring.workers import run_track  # noqa: PLC0415
+
+    _run(run_track)
+
+
+@app.command()
 def journey() -> None:
     """Decide per person whether and when to send what.
 

@@ -23,6 +23,7 @@ from postcart.events.decisions import (
     StepPlanned,
 )
 from postcart.events.jobs import Claim, DeliveryReport, Job, Outcome, Receipt, ReceiptRecord
+from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone, ParcelDecision
 from postcart.events.times import to_ms
 
 FactRecord = (
@@ -32,6 +33,7 @@ FactRecord = (
     | StepCancelled
     | Judged
     | EpisodeTold
+    | ParcelDecision
     | Job
     | Claim
     | Receipt
@@ -44,6 +46,10 @@ FactKind = Literal[
     "cancelled",
     "judged",
     "episode",
+    "milestone",
+    "estimate",
+    "delay",
+    "cleared",
     "job",
     "claim",
     "receipt",
@@ -59,6 +65,10 @@ _KINDS: Final[dict[type[Any], FactKind]] = {
     StepCancelled: "cancelled",
     Judged: "judged",
     EpisodeTold: "episode",
+    Milestone: "milestone",
+    EstimateChanged: "estimate",
+    Delay: "delay",
+    Cleared: "cleared",
     Job: "job",
     Claim: "claim",
     Receipt: "receipt",
@@ -189,6 +199,10 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
             abandonment_id=record.abandonment_id,
             body=_text(record),
         )
+    if isinstance(record, ParcelDecision):
+        person, order = record.person_id, record.order_id
+        at_ms = to_ms(record.at)
+        return Fact(*place, appended_ms, kind, at_ms, person_id=person, order_id=order, body=_text(record))
     at_ms = to_ms(record.at) if isinstance(record, StepDecision | Judged | EpisodeTold) else 0
     if isinstance(record, EpisodeTold):
         by = record.by

@@ -20,12 +20,14 @@ from postcart.codecs.compatibility import incompatibilities
 from postcart.codecs.shop_subjects import SUBJECTS
 from postcart.events.decisions import DecisionRecord
 from postcart.events.jobs import Job, ReceiptRecord
+from postcart.events.milestones import ParcelDecision
 
 HASHES: Final = "released.sha256"
 GENERATED: Final[Mapping[str, Any]] = {
     "postcart.jobs": Job,
     "postcart.receipts": ReceiptRecord,
     "postcart.decisions": DecisionRecord,
+    "postcart.milestones": ParcelDecision,
 }
 """Records that others may want to read: their JSON Schemas come from the structs."""
 _COMMAND: Final = "python -m postcart.codecs.schema_files"

@@ -9,6 +9,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from postcart.events.milestones import ParcelDecision
 from postcart.events.signals import Abandonment, Tags, Trigger
 from postcart.events.times import from_ms
 
@@ -128,7 +129,7 @@ class EpisodeTold(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=Tru
     reason: CancelReason | Literal["completed"] | None = None
 
 
-DecisionRecord = AbandonmentDecided | StepPlanned | StepDue | StepCancelled | Judged | EpisodeTold
+DecisionRecord = AbandonmentDecided | StepPlanned | StepDue | StepCancelled | Judged | EpisodeTold | ParcelDecision
 """Everything on the topic ``decisions``. ``simulate`` prints all but ``Judged`` and ``EpisodeTold``."""
 
 Decision = AbandonmentDecided | StepPlanned | StepDue | StepCancelled

@@ -11,6 +11,7 @@ from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
 from postcart.events.jobs import ReceiptRecord
@@ -19,9 +20,12 @@ from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import StageSpec
 from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
 from postcart.processors.stage_metrics import StageMetrics
+from postcart.processors.track import STAGE as TRACK
+from postcart.processors.track import TrackConfig, TrackTask
 from postcart.settings import Settings
 from postcart.wiring.registry import registry_of
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
+from postcart.wiring.tracking import track_context, vocabularies
 
 Clock = WallClock | ReplayClock
 _PROGRESS_INTERVAL_MS = 2_000
@@ -62,6 +66,37 @@ def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMet
         changelog=settings.topic("detect.changelog"),
         task=lambda partition: DetectTask(config, partition),
         group=settings.topic("detect"),
+    )
+
+
+def track_spec(settings: Settings, *, lane_partitions: int, metrics: StageMetrics) -> StageSpec:
+    """TRACK: parcels in, milestones out. ``lane_partitions``: each is told what was delivered.
+
+    Raises:
+        ConfigurationError: A file of carriers' words is wrong.
+    """
+    shipments, lanes = settings.shop_topic("shipments"), settings.topic("lanes")
+    config = TrackConfig(
+        context=track_context(settings),
+        vocabularies=vocabularies(settings),
+        shipments=shipments,
+        shipment_decoder=ShopEventDecoder("shop.shipments", stage=TRACK, registry=registry_of(settings)),
+        lanes=lanes,
+        lane_decoder=RecordDecoder(DayTold, stage=TRACK),
+        milestones_topic=settings.topic("milestones"),
+        decisions_topic=settings.topic("decisions"),
+        dead_topic=settings.topic("dead"),
+        tasks=lane_partitions,
+        disorder_ms=settings.disorder_s * 1_000,
+        exact_idle=settings.clock == "replay",
+        metrics=metrics,
+    )
+    return StageSpec(
+        name=TRACK,
+        inputs=(shipments, lanes),
+        changelog=settings.topic("track.changelog"),
+        task=lambda partition: TrackTask(config, partition),
+        group=settings.topic(TRACK),
     )
 
 

@@ -13,6 +13,7 @@ from postcart.adapters.read_model import ReadModel
 from postcart.codecs.facts import Fact, record_of
 from postcart.domain.story.moment import Recorded
 from postcart.domain.story.story import Story, Subject, story_of
+from postcart.events.milestones import ParcelDecision
 
 MOST_FACTS = 5_000
 """Of one person; the newest. A hundred episodes have about so many."""
@@ -95,6 +96,8 @@ def recorded(facts: Iterable[Fact]) -> list[Recorded]:
             record = record_of(fact)
         except msgspec.MsgspecError:
             continue
+        if isinstance(record, ParcelDecision):
+            continue  # told of a parcel; the story is that of a cart
         found.append(Recorded(fact.topic, fact.partition, fact.position, fact.appended_ms, record))
     return found
 

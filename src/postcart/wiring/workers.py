@@ -20,7 +20,7 @@ from postcart.processors.engine.worker import run_worker
 from postcart.settings import Settings, require
 from postcart.settings.model import LOOPBACK
 from postcart.wiring.email import email_sender_config, sender_topics
-from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec
+from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec, track_spec
 from postcart.wiring.worker_name import worker_name
 from postcart.workers.send import run_sender
 
@@ -39,6 +39,17 @@ def run_detect(settings: Settings) -> int:
     with worker_clock(settings) as clock:
         signals = partition_count(settings, settings.topic("signals"))
         spec = detect_spec(settings, signal_partitions=signals, metrics=figures)
+        return _run_stage(settings, spec, clock, figures, instruments)
+
+
+def run_track(settings: Settings) -> int:
+    """Run a TRACK worker until it is told to stop; returns the exit code. Raises as ``run_detect``."""
+    require_topics(settings, "track")
+    instruments = process_instruments()
+    figures = StageFigures(instruments, "track")
+    with worker_clock(settings) as clock:
+        lanes = partition_count(settings, settings.topic("lanes"))
+        spec = track_spec(settings, lane_partitions=lanes, metrics=figures)
         return _run_stage(settings, spec, clock, figures, instruments)
 
 

@@ -9,8 +9,8 @@ from typing import Literal, NamedTuple
 from postcart.events.times import DAY_MS, HOUR_MS
 from postcart.settings import Settings
 
-Stage = Literal["detect", "journey", "email"]
-STAGES: tuple[Stage, ...] = ("detect", "journey", "email")
+Stage = Literal["detect", "track", "journey", "email"]
+STAGES: tuple[Stage, ...] = ("detect", "track", "journey", "email")
 
 _DEAD_LETTER_BYTES = 8 * 1024 * 1024
 """A dead letter holds the original bytes in base64: room for 5 MB of them."""
@@ -49,6 +49,8 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         shop("catalog"): _compacted(),
         shop("shipments"): _kept(7),
         own("signals"): _kept(7),
+        own("milestones"): _kept(7),
+        own("lanes"): _kept(30),
         own("gate"): _compacted(),
         own("jobs.email.marketing"): _kept(30),
         own("jobs.email.transactional"): _kept(30),
@@ -60,6 +62,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("consents"): _compacted(),
         own("suppressions"): _compacted(),
         changelog(settings, "detect"): _compacted(),
+        changelog(settings, "track"): _compacted(),
         changelog(settings, "journey"): _compacted(),
         own("dead"): {**_kept(30), "max.message.bytes": str(_DEAD_LETTER_BYTES)},
     }
@@ -79,6 +82,8 @@ def stage_inputs(settings: Settings, stage: Stage) -> tuple[str, ...]:
     shop, own = settings.shop_topic, settings.topic
     if stage == "detect":
         return shop("sessions"), shop("carts")
+    if stage == "track":
+        return shop("shipments"), own("lanes")
     if stage == "journey":
         return own("signals"), shop("orders"), shop("profiles"), own("receipts"), own("consents")
     return own("jobs.email.transactional"), own("jobs.email.marketing"), own("gate")

@@ -9,6 +9,19 @@ from postcart.domain.track.estimate_model import LAG_DAYS, NO_FIT, Fit, LaneMode
 from postcart.domain.track.estimate_sums import Sums
 
 
+class DayTold(Struct, frozen=True, gc=False, omit_defaults=True):
+    """A task's word to all tasks (topic ``lanes``): no delivery up to the day ``through`` is still to be told by it.
+
+    Attributes:
+        day: Of ``sums``, which may be a part of that day's.
+    """
+
+    task: int
+    through: int
+    day: int = 0
+    sums: Sums | None = None
+
+
 class LearnedDays(Struct, gc=False, omit_defaults=True):
     """The model up to ``through`` (days since 1970, UTC), and the sums of later days.
 

@@ -47,10 +47,10 @@ class Tracked(Struct, gc=False):
         self.moments.append(at_ms)
         self.news.append(record)
 
-    def delivered(self, parcel: Parcel, at_ms: int) -> None:
-        """To be learned from."""
+    def delivered(self, parcel: Parcel, at_ms: int, now_ms: int) -> None:
+        """To be learned from, on the day on which it is known."""
         if parcel.forecast is not None:
-            self.deliveries.setdefault(at_ms // DAY_MS, Sums()).observe(parcel.forecast, at_ms)
+            self.deliveries.setdefault(now_ms // DAY_MS, Sums()).observe(parcel.forecast, at_ms)
 
 
 class Known(TypedDict):

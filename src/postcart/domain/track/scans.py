@@ -39,7 +39,7 @@ def fold(parcel: Parcel, scan: Scan, now_ms: int, out: Tracked) -> None:
         delays.clear(parcel, now_ms, out, status=scan.status)
     if ends:
         if level == DELIVERED:
-            out.delivered(parcel, scan.time)
+            out.delivered(parcel, scan.time, now_ms)
         parcel.final_ms = scan.time
         parcel.watches.clear()
     elif scan.status == "expired":
