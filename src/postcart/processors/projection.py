@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Protocol
 
 from postcart.adapters.rdkafka.batch import RecordBatch
-from postcart.adapters.read_model import Move, Place, ReadModel
+from postcart.adapters.read_model import Move, Place, ReadModel, Standing
 from postcart.codecs.facts import Source, told_by
 
 
@@ -46,6 +46,20 @@ class Projection:
             self._stored.pop(place, None)
         self._stored |= found
         return found
+
+    def astray(self, standings: Mapping[Place, Standing], owned: Collection[Place]) -> dict[Place, int | None]:
+        """Where to read on instead, of those partitions that stand elsewhere than was thought; None is the beginning.
+
+        ``apply`` finds that too, but only when something is to be applied: a rebuild must not wait for that.
+        """
+        found = {place: standings[place].next if place in standings else None for place in owned}
+        elsewhere = {place: position for place, position in found.items() if position != self._stored.get(place)}
+        for place, position in elsewhere.items():
+            if position is None:
+                del self._stored[place]
+            else:
+                self._stored[place] = position
+        return elsewhere
 
     def apply(self, store: ReadModel, batches: Sequence[RecordBatch], *, now_ms: int) -> dict[Place, int | None]:
         """Store a poll: all of it, or nothing.

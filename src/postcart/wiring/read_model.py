@@ -56,16 +56,22 @@ def read_model(settings: Settings) -> ReadModel:
         ReadModelUnavailable: It can't be reached, or nothing is in it yet.
     """
     store = open_read_model(read_model_url(settings))
-    store.require_schema()
+    with ExitStack() as failing:
+        failing.callback(store.close)
+        store.require_schema()
+        failing.pop_all()
     return store
 
 
 def writable_read_model(settings: Settings) -> ReadModel:
     """The read model, made or brought up to date where need be, for this installation's topics."""
     store = open_read_model(read_model_url(settings), create=True)
-    for name in store.migrate():
-        log.info("read_model_migrated", migration=name)
-    store.bind(settings.topic_prefix)
+    with ExitStack() as failing:
+        failing.callback(store.close)
+        for name in store.migrate():
+            log.info("read_model_migrated", migration=name)
+        store.bind(settings.topic_prefix)
+        failing.pop_all()
     return store
 
 

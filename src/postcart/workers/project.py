@@ -140,10 +140,15 @@ class Projector:
     def _apply(self, consumer: BatchConsumer, batches: list[RecordBatch]) -> None:
         elsewhere = self._config.projection.apply(self._store, batches, now_ms=self._config.now_ms())
         if elsewhere:
-            log.info("projection_outrun", partitions=len(elsewhere))
-            consumer.go_on_at(elsewhere)
+            self._send_to(consumer, elsewhere)
         else:
             consumer.show({(batch.topic, batch.partition): batch.next for batch in batches})
+
+    def _send_to(self, consumer: BatchConsumer, positions: Mapping[Place, int | None]) -> None:
+        """Read on where the read model stands: another worker was faster, or it is being rebuilt."""
+        if positions:
+            log.info("projection_outrun", partitions=len(positions))
+            consumer.go_on_at(positions)
 
     def _look(self, consumer: BatchConsumer) -> None:
         latest = None
@@ -152,8 +157,10 @@ class Projector:
                 latest = self._glimpses.get_nowait()
         if latest is not None:
             self._accounting.take(latest)
+        standings = self._store.standings()
+        self._send_to(consumer, self._config.projection.astray(standings, consumer.positions.keys()))
         self._accounting.look(self._store, consumer.positions)
-        self._config.on_look(self._accounting, consumer.positions.keys(), self._store.standings())
+        self._config.on_look(self._accounting, consumer.positions.keys(), standings)
 
     def _watch(self, stop: Event) -> None:
         """On its own thread: what is asked of Kafka may take long while it is away."""
