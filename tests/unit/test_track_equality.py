@@ -15,7 +15,7 @@ from postcart.domain.track.history import follow
 from postcart.domain.track.outcome import Context, Tracked
 from postcart.domain.track.parcel import FOR_EVER, Parcel, ParcelEvent, when_ms
 from postcart.domain.track.rules import Rules
-from postcart.events.milestones import Milestone, ParcelDecision
+from postcart.events.milestones import Delay, Milestone, ParcelDecision
 from postcart.events.times import DAY_MS, MINUTE_MS, to_ms
 
 Json = dict[str, Any]
@@ -158,5 +158,7 @@ def test_rows_die() -> None:
         parcel, out = Parcel(key=KEY), Tracked()
         fold.arrive(parcel, events, out)
         last_ms = max(map(when_ms, events))
+        fold.advance(parcel, last_ms + 60 * DAY_MS, CONTEXT, out)
+        last_ms = max(last_ms, *(to_ms(record.at) for record in out.news if isinstance(record, Delay)), 0)
         assert fold.advance(parcel, last_ms + 120 * DAY_MS - 1, CONTEXT, out)
         assert not fold.advance(parcel, last_ms + 120 * DAY_MS, CONTEXT, out)
