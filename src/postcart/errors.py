@@ -70,6 +70,7 @@ class UnreadableRecord(PostcartError):  # noqa: N818 -- the field says dead lett
             "key_missing",
             "key_sentinel",
             "key_mismatch",
+            "crashed",
             "status_unknown",
         }
     )

@@ -66,6 +66,7 @@ def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMet
         changelog=settings.topic("detect.changelog"),
         task=lambda partition: DetectTask(config, partition),
         group=settings.topic("detect"),
+        dead=settings.topic("dead"),
     )
 
 
@@ -97,6 +98,7 @@ def track_spec(settings: Settings, *, lane_partitions: int, metrics: StageMetric
         changelog=settings.topic("track.changelog"),
         task=lambda partition: TrackTask(config, partition),
         group=settings.topic(TRACK),
+        dead=settings.topic("dead"),
     )
 
 
@@ -151,4 +153,5 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
         changelog=settings.topic("journey.changelog"),
         task=lambda partition: JourneyTask(config, partition),
         group=settings.topic("journey"),
+        dead=settings.topic("dead"),
     )
