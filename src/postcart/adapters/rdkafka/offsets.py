@@ -7,10 +7,10 @@ partitions and nothing waits but the coroutine that asks.
 """
 
 import asyncio
-import contextlib
 import functools
 import math
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -20,16 +20,18 @@ from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaE
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from postcart.adapters.rdkafka.lane import let_go
+from postcart.adapters.rdkafka.lane import leave_behind
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import unreachable
-from postcart.errors import TopologyError
+from postcart.errors import Fenced, TopologyError
 
 log = structlog.get_logger(__name__)
 
 _REQUEST_S = 5.0
 _AGAIN_S = 0.1  # between two tries, for a predecessor's transaction to be resolved or a broker to come back
+_MOST_AT_ONCE = 16  # questions whose answers may be under way
 _PENDING_S = 3.0
+_MOST_RENEWALS = 50
 _PATIENCE_S = 6.0  # with one client; then another one asks
 _NONE = -1001  # librdkafka's "no offset stored"
 _UNSTABLE = KafkaError.UNSTABLE_OFFSET_COMMIT
@@ -50,6 +52,8 @@ class Offsets:
     def __init__(self, settings: ClientSettings, *, client_id: str) -> None:
         self._config = settings.client(client_id)
         self._admin = AdminClient(self._config)
+        self._renewals = 0
+        self._asked: deque[list[Future[Any]]] = deque(maxlen=_MOST_AT_ONCE)
 
     async def ends(self, partitions: Iterable[tuple[str, int]], *, stable: bool = False) -> Positions:
         """High watermark per partition; with ``stable``, where a ``read_committed`` reader must stop now.
@@ -62,6 +66,7 @@ class Offsets:
         if not asked:
             return {}
         futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
+        self._asked.append(list(futures.values()))
         found: Positions = {}
         trouble: KafkaException | None = None
         for tp, future in futures.items():
@@ -76,6 +81,11 @@ class Offsets:
             await self._learn_leaders()
         return found
 
+    def stop(self) -> None:
+        """Ask no more. What has been asked and not been answered would make the client's end abort the process."""
+        if not all(future.done() for futures in self._asked for future in futures):
+            leave_behind(self._admin)
+
     async def _answer(self, future: "Future[Any]") -> Any:
         """Wait for an answer, but not for one that never comes: then a new client asks the next question.
 
@@ -86,15 +96,21 @@ class Offsets:
             async with asyncio.timeout(2 * _REQUEST_S):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            log.warning("admin_client_replaced")
-            self._renew()
+            await self._renew()
             raise
 
-    async def _learn_leaders(self) -> None:
-        """Fetch all metadata: this client, other than a consumer, would go on asking former leaders."""
+    async def _learn_leaders(self) -> bool:
+        """Fetch all metadata: this client, other than a consumer, would go on asking former leaders.
+
+        Returns:
+            Whether a broker answered.
+        """
         ask = functools.partial(self._admin.list_topics, timeout=_REQUEST_S)
-        with contextlib.suppress(KafkaException):
+        try:
             await asyncio.get_running_loop().run_in_executor(None, ask)
+        except KafkaException:
+            return False
+        return True
 
     async def end(self, topic: str, partition: int) -> int:
         """High watermark of one partition; asks until the broker answers."""
@@ -142,7 +158,7 @@ class Offsets:
                 return []
             if now_s - renewed_s > _PATIENCE_S:
                 log.warning("offsets_unknown", group=group, code=trouble.name())
-                self._renew()
+                await self._renew()
                 renewed_s = now_s
             await asyncio.sleep(_AGAIN_S)
 
@@ -157,6 +173,7 @@ class Offsets:
         request = [ConsumerGroupTopicPartitions(group, wanted)]
         try:
             futures = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=_REQUEST_S)
+            self._asked.append(list(futures.values()))
             found: list[TopicPartition] = (await self._answer(futures[group])).topic_partitions
             troubles = [tp.error for tp in found if tp.error is not None]
         except TimeoutError:
@@ -168,14 +185,23 @@ class Offsets:
                 raise KafkaException(trouble)
         return found, troubles[0] if troubles else None
 
-    def _renew(self) -> None:
-        """Go on with a new client: the present one may ask a former coordinator, or wait for what never comes.
+    async def _renew(self) -> None:
+        """Go on with a new client, if it is the present one that is at fault and not the broker.
 
-        Its end may take long, so it comes on a thread that nobody waits for.
+        It may ask a former coordinator for ever, or wait for a change of a connection that has come before. Ending it
+        with its questions open makes librdkafka 2.16 abort the process, so it is left behind.
+
+        Raises:
+            Fenced: Too many had to be.
         """
-        former = [self._admin]
+        if not await self._learn_leaders():
+            return
+        self._renewals += 1
+        if self._renewals > _MOST_RENEWALS:
+            raise Fenced(f"{self._renewals} admin clients had to be left behind")
+        leave_behind(self._admin)
         self._admin = AdminClient(self._config)
-        let_go(former)
+        log.warning("admin_client_replaced", times=self._renewals)
 
     def check(self, topics: Iterable[str]) -> bool:
         """Check that topics exist and have the same partition count. Blocks; not for the event loop.

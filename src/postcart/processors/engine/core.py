@@ -106,6 +106,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         self._writer.committer.stop()
+        self._offsets.stop()
         self._restorer.stop()
         self._roster.close()
 
