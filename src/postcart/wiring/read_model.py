@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
+from math import nan
 from typing import NamedTuple
 
 import structlog
@@ -153,9 +154,7 @@ def run_project(settings: Settings) -> int:
         glimpse=partial(_glimpse, settings, admin, places, clock.real_ms),
         glimpse_every_s=_REPLAYED_GLIMPSE_EVERY_S if settings.clock == "replay" else _GLIMPSE_EVERY_S,
         kept_from_ms=lambda: kept_from_ms(clock.real_ms(), settings.read_model_months),
-        on_look=lambda accounting, owned, standings: _tell(
-            instruments, (settings.topic("receipts"), 0), clock.real_ms(), accounting, owned=owned, standings=standings
-        ),
+        on_look=_Figures(instruments, settings, clock.real_ms).show,
         now_ms=clock.real_ms,
         health=health,
     )
@@ -193,24 +192,31 @@ def _glimpse(settings: Settings, admin: Admin, places: list[Place], real_ms: Cal
         raise BrokerUnavailable(str(error)) from error
 
 
-def _tell(
-    instruments: Instruments,
-    teller: Place,
-    now_ms: int,
-    accounting: Accounting,
-    *,
-    owned: Collection[Place],
-    standings: Mapping[Place, Standing],
-) -> None:
-    """Figures of a look. The number of jobs is the same seen from every worker: one of them tells it."""
-    complete = [standings[place].complete_ms or 0 for place in owned if place in standings]
-    if complete:
-        instruments.gauge("read_model_age_seconds").set(max(0.0, (now_ms - min(complete)) / 1_000))
-    if accounting.unaccounted is None:
-        return
-    if teller in owned:
-        instruments.gauge("jobs_unaccounted").set(accounting.unaccounted)
-        if accounting.unaccounted:
-            log.error("jobs_unaccounted", count=accounting.unaccounted, examples=list(accounting.examples))
-    else:
-        instruments.clear("jobs_unaccounted")
+class _Figures:
+    """What the worker tells of itself."""
+
+    def __init__(self, instruments: Instruments, settings: Settings, now_ms: Callable[[], int]) -> None:
+        self._instruments = instruments
+        self._teller: Place = (settings.topic("receipts"), 0)
+        """The number of jobs is the same seen from every worker: the owner of this one tells it."""
+        self._now_ms = now_ms
+        self._tells = False
+        self._told: tuple[str, ...] = ()
+
+    def show(self, accounting: Accounting, owned: Collection[Place], standings: Mapping[Place, Standing]) -> None:
+        """Set the gauges; unaccounted jobs are also logged, once."""
+        instruments = self._instruments
+        complete = [standings[place].complete_ms or 0 for place in owned if place in standings]
+        if complete:
+            instruments.gauge("read_model_age_seconds").set(max(0.0, (self._now_ms() - min(complete)) / 1_000))
+        if accounting.unaccounted is None:
+            return
+        if self._teller in owned:
+            self._tells = True
+            instruments.gauge("jobs_unaccounted").set(accounting.unaccounted)
+        elif self._tells:
+            instruments.gauge("jobs_unaccounted").set(nan)  # another worker tells it now
+        if accounting.examples != self._told:
+            self._told = accounting.examples
+            say = log.error if accounting.unaccounted else log.info
+            say("jobs_unaccounted", count=accounting.unaccounted, examples=list(accounting.examples))
