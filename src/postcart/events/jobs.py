@@ -5,14 +5,17 @@ the claim), or know a provider.
 """
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from postcart.events.signals import LineState
 from postcart.events.times import DAY_MS
 
-Channel = Literal["email", "sms", "push", "inapp", "webhook"]
+Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9]{1,15}$")]
+"""Name of a channel. Which there are is configuration (``channels``); see wiring.channels."""
+CHANNELS: Final[tuple[Channel, ...]] = ("email", "sms", "push", "inapp", "webhook")
+"""Those that Postcart knows of itself."""
 Purpose = Literal["marketing", "transactional"]
 StopReason = Literal["ordered", "emptied", "returned", "merged", "expired"]
 SuppressReason = Literal[
@@ -104,6 +107,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     Attributes:
         contacts: Contact point per channel, sealed for this person (see adapters.vault), base64 text.
         contact_ids: Per channel the opaque id of that contact point (events.ids.contact_id): what suppressions name.
+        zones: Per channel the IANA names of all time zones in which that contact point may be, where it tells.
         name: Sealed like a contact point; None if unknown.
         stops: The latest stop of each reason; stops a cart job that was armed before it.
         cancelled: Stops of single jobs.
@@ -112,6 +116,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     person_id: str
     contacts: dict[str, str] = {}
     contact_ids: dict[str, str] = {}
+    zones: dict[str, tuple[str, ...]] = {}
     name: str | None = None
     locale: str | None = None
     time_zone: str | None = None
@@ -149,6 +154,7 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         offset: Of the job's record in its topic, to find it again.
         resent: An earlier send of the job ended without an answer: another such end is final.
         revision: The job's.
+        provider: Which is asked, or was; after ``resent`` no other one is.
     """
 
     job_id: str
@@ -163,6 +169,7 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     offset: int | None = None
     resent: bool = False
     revision: int = 0
+    provider: str | None = None
 
 
 class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="receipt"):

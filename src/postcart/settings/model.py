@@ -3,7 +3,7 @@
 Owns: the models; the descriptions are the documentation. Must not: read the environment or a file (``load`` does).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
@@ -15,6 +15,7 @@ from postcart.settings.values import (
     Band,
     Bands,
     Bootstrap,
+    Channels,
     Country,
     Currency,
     DomainName,
@@ -34,6 +35,13 @@ from postcart.settings.values import (
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 """Names of this machine: what is only meant for it need not be secret."""
 _NAME = r"[a-zA-Z0-9._-]*"
+PROVIDER_NAME = r"^[a-z][a-z0-9_-]{0,30}$"
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Providers of a channel are told apart by name."""
+    if len(set(names)) < len(names):
+        raise ValueError(f"each provider needs a name of its own, found {', '.join(names)}")
 
 
 class Kafka(Group):
@@ -83,8 +91,16 @@ class Shop(Group):
     logo_url: WebAddress | None = Field(None, description="picture at the top of a mail")
 
 
-class Smtp(Group):
-    """The server that takes our mail."""
+class ProviderGroup(Group):
+    """What all providers of all channels have in common, beside the channel's other ones."""
+
+    order: int = Field(0, ge=0, le=100, description="a higher one gets messages only while none of a lower order works")
+    weight: float = Field(1.0, gt=0, le=1000, description="share among those of one order")
+    rate_per_s: float | None = Field(None, gt=0, le=100_000, description="most messages a second; none: no bound")
+
+
+class SmtpAddress(Group):
+    """How a server that takes our mail is reached."""
 
     host: str = Field("localhost", min_length=1, description="name or address")
     port: int = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls, 25 between servers")
@@ -105,6 +121,31 @@ class Smtp(Group):
             raise ValueError("username and password go together: set both or none")
         if self.username and self.tls == "none" and self.host not in LOOPBACK:
             raise ValueError("a password is not sent in clear: set tls to starttls or tls")
+        return self
+
+
+class SmtpServer(ProviderGroup, SmtpAddress):
+    """A server that takes our mail."""
+
+    name: str = Field("smtp", pattern=PROVIDER_NAME, description="for receipts and metrics")
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.host}:{self.port}"
+
+
+class Smtp(SmtpServer):
+    """The server that takes our mail, and others beside it."""
+
+    more: tuple[SmtpServer, ...] = Field((), description="further servers, each with a name: a list, or JSON of one")
+
+    @property
+    def servers(self) -> tuple[SmtpServer, ...]:
+        """All servers."""
+        return self, *self.more
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        check_names([one.name for one in self.servers])
         return self
 
 
@@ -195,6 +236,9 @@ class Settings(Group):
     transaction_idle_ms: int = Field(1000, ge=1, le=5000, description="age at which any other is committed")
     watermark_interval_ms: int = Field(1000, ge=10, le=10_000, description="how often an idle partition is looked at")
     disorder_s: int = Field(300, ge=0, le=3600, description="how late an event may come and still count in order")
+    channels: Channels = Field(
+        ("email",), description="ways to send; NAME=MODULE adds one of your own (docs/channels.md)"
+    )
     campaigns_dir: Path = Field(Path("campaigns"), description="folder of campaign files")
     templates_dir: Path = Field(Path("templates"), description="folder of templates")
     locales_dir: Path = Field(Path("locales"), description="folder of translations")
@@ -221,6 +265,11 @@ class Settings(Group):
     read_model_months: int = Field(13, ge=1, le=120, description="what is older than so many whole months is forgotten")
     metrics_port: int = Field(0, ge=0, le=65535, description="serves /metrics, /live and /ready; 0: off")
     broker: Literal["mock", "kafka"] = Field("mock", description="what the demo runs on")
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels' names."""
+        return tuple(one.partition("=")[0] for one in self.channels)
 
     @property
     def master_key_bytes(self) -> bytes:

@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.clock import WallClock
 from postcart.adapters.read_model import Place, ReadModel, Size, Standing, kept_from_ms, open_read_model
-from postcart.adapters.topics import Admin, project_group, project_inputs, stage_group
+from postcart.adapters.topics import Admin, job_topics, project_group, project_inputs, stage_group
 from postcart.codecs.facts import Source
 from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
 from postcart.metrics.instruments import Instruments
@@ -184,9 +184,11 @@ def _consumer(settings: Settings, topics: tuple[str, ...], resume: Resume) -> Ba
 def _glimpse(settings: Settings, admin: Admin, places: list[Place], real_ms: Callable[[], int]) -> Glimpse:
     """Committed offsets first, then the ends: see processors.accounting."""
     at_ms = real_ms()
-    jobs = [place for place in places if place[0].startswith(settings.topic("jobs.email."))]
+    committed: dict[Place, int] = {}
     try:
-        committed = admin.committed(stage_group(settings, "email"), jobs)
+        for channel in settings.channel_names:
+            jobs = [place for place in places if place[0] in job_topics(settings, channel)]
+            committed |= admin.committed(stage_group(settings, channel), jobs)
         return Glimpse(at_ms, committed, admin.ends(places))
     except KafkaException as error:
         raise BrokerUnavailable(str(error)) from error

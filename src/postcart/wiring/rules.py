@@ -40,7 +40,7 @@ def active_campaign(settings: Settings) -> Campaign:
     folder = Path(settings.campaigns_dir)
     if not folder.is_dir() and not settings.is_set("campaigns_dir"):
         return DEFAULT
-    campaigns = load_campaigns(folder, settings.templates_dir)
+    campaigns = load_campaigns(folder, settings.templates_dir, channels=settings.channel_names)
     if len(campaigns) > 1:
         raise ConfigurationError(
             f"{folder}: only one cart campaign can be active, found {', '.join(sorted(campaigns))}; "
