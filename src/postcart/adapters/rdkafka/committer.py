@@ -14,6 +14,7 @@ from typing import Any, Literal
 import structlog
 from confluent_kafka import TopicPartition
 
+from postcart.adapters.rdkafka.group_offsets import Marks
 from postcart.adapters.rdkafka.lane import Lane, leave_behind, let_go
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Record, TransactionAborted, TransactionExpired, Transactor
@@ -30,7 +31,6 @@ _REBALANCE = frozenset({"ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS", "STALE_ME
 Partitions = Mapping[tuple[str, int], int]
 Cause = Literal["rebalance", "outage", "other"]
 Outcome = Literal["done", "refused", "outage"]
-Marks = Mapping[tuple[str, int], str | None]
 
 
 class Committer:
