@@ -107,7 +107,6 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     Attributes:
         contacts: Contact point per channel, sealed for this person (see adapters.vault), base64 text.
         contact_ids: Per channel the opaque id of that contact point (events.ids.contact_id): what suppressions name.
-        zones: Per channel the IANA names of all time zones in which that contact point may be, where it tells.
         name: Sealed like a contact point; None if unknown.
         stops: The latest stop of each reason; stops a cart job that was armed before it.
         cancelled: Stops of single jobs.
@@ -116,7 +115,6 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     person_id: str
     contacts: dict[str, str] = {}
     contact_ids: dict[str, str] = {}
-    zones: dict[str, tuple[str, ...]] = {}
     name: str | None = None
     locale: str | None = None
     time_zone: str | None = None

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.codecs.avro_schemas import SchemaSource
-from postcart.events.jobs import Purpose
+from postcart.events.jobs import GatePerson, Purpose
 from postcart.senders.backoff import DEFAULT_RETRIES, Retries
 from postcart.senders.gate import GateRules
 from postcart.senders.health import SenderHealth
@@ -106,6 +106,11 @@ class SenderLimits:
         return self.claim_age_max_s + self.send_timeout_s + self.grace_s
 
 
+def no_zones(_: GatePerson, _key: bytes) -> tuple[str, ...]:
+    """The channel's contact points don't tell where they are."""
+    return ()
+
+
 def no_fault(_: FaultPoint) -> None:
     """Pass a fault point: what production does."""
 
@@ -129,6 +134,8 @@ class SenderConfig:
     metrics: SenderMetrics = field(default_factory=NoMetrics)
     health: SenderHealth = field(default_factory=SenderHealth)
     """Kept up to date by the sender; whoever serves probes reads it."""
+    zones: Callable[[GatePerson, bytes], tuple[str, ...]] = no_zones
+    """From a person's record and wrapped key: IANA names of the zones in which its contact point may be."""
     registry: SchemaSource | None = None
     """Resolves the schemas of the catalogue."""
     fault: Callable[[FaultPoint], None] = no_fault

@@ -132,6 +132,7 @@ class Doorkeeper:
             covers,
             self._suppressed(item.contact_id, until_ms),
             self._variants(item.job, until_ms),
+            self._zones(item),
         )
         return judge(item.job, known, moment_ms=at_ms, rules=self._config.rules, is_replay=is_replay)
 
@@ -147,6 +148,11 @@ class Doorkeeper:
             return None
         channel = self._config.adapter.channel
         return self._state.tables.suppressions.reason(channel, contact_id, until_ms=until_ms)
+
+    def _zones(self, item: Item) -> tuple[str, ...]:
+        if item.person is None or not item.wrapped_key or item.job.purpose != "marketing":
+            return ()
+        return self._config.zones(item.person, item.wrapped_key)
 
     def _variants(self, job: Job, until_ms: int | None) -> dict[str, Variant]:
         if job.purpose != "marketing":

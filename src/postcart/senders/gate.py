@@ -98,6 +98,8 @@ class Known(NamedTuple):
     """Why the contact point is suppressed."""
     variants: Mapping[str, Variant] = {}
     """What the catalogue says of the job's lines."""
+    zones: tuple[str, ...] = ()
+    """IANA names of the zones in which the contact point may be, where it tells (a phone number)."""
 
 
 def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay: bool = False) -> Judgement:
@@ -120,7 +122,7 @@ def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay
         job, reason = _goods(job, known, rules, said)
     if reason is not None:
         return Judgement(Suppress(reason), job, tuple(said))
-    quiet = _quiet(job, person, moment_ms, rules, said)
+    quiet = _quiet(job, known, moment_ms, rules, said)
     return Judgement(quiet or (_keyed(known, said) if rules.personal else SEND), job, tuple(said))
 
 
@@ -214,11 +216,12 @@ def _goods(job: Job, known: Known, rules: GateRules, said: list[RuleSaid]) -> tu
     return goods.job, None
 
 
-def _quiet(job: Job, person: GatePerson, moment_ms: int, rules: GateRules, said: list[RuleSaid]) -> Verdict | None:
-    if job.purpose != "marketing":
+def _quiet(job: Job, known: Known, moment_ms: int, rules: GateRules, said: list[RuleSaid]) -> Verdict | None:
+    person = known.person
+    if job.purpose != "marketing" or person is None:
         return None
     quiet = rules.quiet_hours.get(job.campaign, QuietHours())
-    own = person.zones.get(job.channel, ())
+    own = known.zones
     until_ms = defer(moment_ms, all_zones(own, person.time_zone, person.country, rules.shop_country), quiet)
     inputs = {"zone": person.time_zone or person.country or "the shop's"}
     if own:

@@ -3,13 +3,14 @@
 Owns: the models; the descriptions are the documentation. Must not: read the environment or a file (``load`` does).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.messaging import PROVIDER_NAME, ProviderGroup, Sms, check_names
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
     Band,
@@ -35,13 +36,6 @@ from postcart.settings.values import (
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 """Names of this machine: what is only meant for it need not be secret."""
 _NAME = r"[a-zA-Z0-9._-]*"
-PROVIDER_NAME = r"^[a-z][a-z0-9_-]{0,30}$"
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Providers of a channel are told apart by name."""
-    if len(set(names)) < len(names):
-        raise ValueError(f"each provider needs a name of its own, found {', '.join(names)}")
 
 
 class Kafka(Group):
@@ -89,14 +83,6 @@ class Shop(Group):
     time_zone: TimeZone = Field("UTC", description="IANA name; for recipients of whom nothing is known")
     accent: str = Field("#0f62fe", pattern=r"^#[0-9a-fA-F]{6}$", description="colour of the button")
     logo_url: WebAddress | None = Field(None, description="picture at the top of a mail")
-
-
-class ProviderGroup(Group):
-    """What all providers of all channels have in common, beside the channel's other ones."""
-
-    order: int = Field(0, ge=0, le=100, description="a higher one gets messages only while none of a lower order works")
-    weight: float = Field(1.0, gt=0, le=1000, description="share among those of one order")
-    rate_per_s: float | None = Field(None, gt=0, le=100_000, description="most messages a second; none: no bound")
 
 
 class SmtpAddress(Group):
@@ -255,6 +241,7 @@ class Settings(Group):
     shop: Shop = Field(default_factory=Shop)
     smtp: Smtp = Field(default_factory=Smtp)
     dkim: Dkim = Field(default_factory=Dkim)
+    sms: Sms = Field(default_factory=Sms)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)

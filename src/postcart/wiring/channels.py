@@ -1,6 +1,6 @@
 """The table of channels: which there are, and what each brings.
 
-Owns: that table, and a sender's configuration from what a channel brings. Must not: know any channel.
+Owns: that table. Must not: know any channel, or import its module before it is asked for.
 
 A channel is one module with a ``CHANNEL``, one template per message (``templates/NAME/CHANNEL.*.j2``) and its name in
 the setting ``channels``. Topics, groups, lag, metrics, dead letters and ``postcart worker send NAME`` follow from that;
@@ -12,22 +12,16 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Final, NamedTuple
 
-from postcart.adapters.topics import changelog, job_topics, stage_group
 from postcart.errors import ConfigurationError
+from postcart.events.jobs import GatePerson
 from postcart.senders.backoff import Retries
-from postcart.senders.config import SenderConfig, SenderLimits, SenderTopics
-from postcart.senders.gate import GateRules
-from postcart.senders.metrics import SenderMetrics
+from postcart.senders.config import SenderLimits, no_zones
 from postcart.senders.provider import ChannelAdapter
 from postcart.senders.providers import ProviderPlan
 from postcart.settings import Settings
-from postcart.settings.model import ProviderGroup
-from postcart.wiring.registry import registry_of
-from postcart.wiring.rules import active_campaign
-from postcart.wiring.stages import Clock, client_settings
-from postcart.wiring.worker_name import worker_name
+from postcart.settings.messaging import ProviderGroup
 
-BUILT_IN: Final = {"email": "postcart.wiring.email"}
+BUILT_IN: Final = {"email": "postcart.wiring.email", "sms": "postcart.wiring.sms"}
 """Module of each channel that Postcart brings itself."""
 
 
@@ -36,6 +30,7 @@ class ChannelParts(NamedTuple):
 
     Attributes:
         endpoint: Opaque id of the one endpoint that all messages go to, of a channel that has one.
+        zones: Where contact points may be; see ``SenderConfig``.
     """
 
     adapter: ChannelAdapter[Any]
@@ -43,6 +38,7 @@ class ChannelParts(NamedTuple):
     limits: SenderLimits = SenderLimits()
     retries: Retries = Retries()
     endpoint: str | None = None
+    zones: Callable[[GatePerson, bytes], tuple[str, ...]] = no_zones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,49 +92,10 @@ def channel(settings: Settings, name: str) -> Channel:
     return found
 
 
-def sender_topics(settings: Settings, name: str) -> SenderTopics:
-    """Names of the topics of a channel's sender."""
-    transactional, marketing = job_topics(settings, name)
-    return SenderTopics(
-        transactional=transactional,
-        marketing=marketing,
-        gate=settings.topic("gate"),
-        keys=settings.topic("keys"),
-        claims=changelog(settings, name),
-        receipts=settings.topic("receipts"),
-        dead=settings.topic("dead"),
-        decisions=settings.topic("decisions"),
-        catalog=settings.shop_topic("catalog"),
-        suppressions=settings.topic("suppressions"),
-    )
-
-
-def sender_config(settings: Settings, name: str, *, clock: Clock, metrics: SenderMetrics) -> SenderConfig:
-    """Everything that a channel's sender is given.
+def impersonal(settings: Settings) -> frozenset[str]:
+    """Channels whose messages need no contact point of a person.
 
     Raises:
-        ConfigurationError: There is no such channel, or its templates, catalogues, keys or the campaign are wrong.
+        ConfigurationError: A channel's module is not as it must be.
     """
-    entry, campaign = channel(settings, name), active_campaign(settings)
-    parts = entry.build(settings)
-    rules = GateRules(
-        quiet_hours={campaign.name: campaign.quiet_hours},
-        shop_country=settings.shop.country,
-        currency=settings.currency,
-        personal=entry.personal,
-        endpoint=parts.endpoint,
-    )
-    return SenderConfig(
-        client=client_settings(settings),
-        group=stage_group(settings, name),
-        worker_name=worker_name(settings),
-        topics=sender_topics(settings, name),
-        adapter=parts.adapter,
-        clock=clock,
-        providers=parts.providers,
-        retries=parts.retries,
-        rules=rules,
-        limits=parts.limits,
-        metrics=metrics,
-        registry=registry_of(settings),
-    )
+    return frozenset(name for name in settings.channel_names if not channel(settings, name).personal)

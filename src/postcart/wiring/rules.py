@@ -12,6 +12,7 @@ from postcart.domain.journey.outcome import Context
 from postcart.domain.zones import resolver
 from postcart.errors import ConfigurationError
 from postcart.settings import Settings
+from postcart.wiring.channels import impersonal
 
 
 def detect_rules(settings: Settings) -> Rules:
@@ -28,7 +29,12 @@ def detect_rules(settings: Settings) -> Rules:
 
 def decision_context(settings: Settings, campaign: Campaign) -> Context:
     """What JOURNEY's decisions depend on besides the person."""
-    return Context(campaign=campaign, zones=resolver(settings.shop.country), currency=settings.currency)
+    return Context(
+        campaign=campaign,
+        zones=resolver(settings.shop.country),
+        currency=settings.currency,
+        impersonal=impersonal(settings),
+    )
 
 
 def active_campaign(settings: Settings) -> Campaign:

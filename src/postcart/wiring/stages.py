@@ -11,6 +11,7 @@ from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.content.phones import normal_phone
 from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
@@ -146,6 +147,7 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
         exact_idle=clock.is_replay,
         progress_interval_ms=_PROGRESS_INTERVAL_MS,
         metrics=metrics,
+        phone=lambda text, country: normal_phone(text, country or settings.shop.country),
     )
     return StageSpec(
         name="journey",

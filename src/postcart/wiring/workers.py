@@ -19,7 +19,8 @@ from postcart.processors.engine.task import StageSpec
 from postcart.processors.engine.worker import run_worker
 from postcart.settings import Settings, require
 from postcart.settings.model import LOOPBACK
-from postcart.wiring.channels import channel, sender_config, sender_topics
+from postcart.wiring.channels import channel
+from postcart.wiring.sender import sender_config, sender_topics
 from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec, track_spec
 from postcart.wiring.worker_name import worker_name
 from postcart.workers.send import run_sender

@@ -36,11 +36,13 @@ class Context(Struct, frozen=True, kw_only=True):
         campaign: What a newly opened episode pins.
         zones: The recipient's zones: of the profile, else those of the country; all of them must allow.
         currency: Of lines that name none.
+        impersonal: Channels that need no contact point of the person.
     """
 
     campaign: Campaign
     zones: Callable[[ProfileUpdated | None], tuple[tzinfo, ...]]
     currency: str = "USD"
+    impersonal: frozenset[str] = frozenset()
 
 
 class Decided(Struct, gc=False):

@@ -3,6 +3,9 @@
 Owns: quiet hours, expiry and consent of a step, and the job that it becomes. Must not: plan steps (episode does).
 """
 
+from collections.abc import Collection
+
+from postcart.domain.consent import counts
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey import reasons
 from postcart.domain.journey.episode import close_if_used_up
@@ -14,6 +17,9 @@ from postcart.events.decisions import CancelReason, RuleSaid
 from postcart.events.ids import job_id
 from postcart.events.jobs import Channel, Job, Purpose
 from postcart.events.shop import ProfileUpdated
+from postcart.events.times import HOUR_MS
+
+SMS_WITHIN_MS = 48 * HOUR_MS
 
 
 def judge(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
@@ -48,7 +54,7 @@ def _judge_person(
     if not consented:
         _cancel(person, episode, number, out, reason="no_consent", rules=said)
         return
-    reachable = has_contact(person.profile, step.channel)
+    reachable = has_contact(person.profile, step.channel, context.impersonal)
     said.append(reasons.contact(step.channel, known=reachable))
     if reachable:
         _emit(person, episode, number, context, out, rules=said)
@@ -57,11 +63,18 @@ def _judge_person(
 
 
 def not_after_ms(episode: Episode, number: int) -> int:
-    """The last moment at which the step may go out: the next one's due time; for the last its own plus a day."""
+    """The last moment at which the step may go out: the next one's due time; for the last its own plus a day.
+
+    A text message about a cart only within 48 hours after the abandonment (delivery rules, "SMS").
+    """
     steps = episode.journey.steps
     if number + 1 < len(steps):
-        return episode.armed_ms + steps[number + 1].after_ms
-    return episode.steps[number].planned_ms + episode.last_step_ms
+        latest_ms = episode.armed_ms + steps[number + 1].after_ms
+    else:
+        latest_ms = episode.steps[number].planned_ms + episode.last_step_ms
+    if (steps[number].channel, steps[number].purpose) == ("sms", "marketing"):
+        return min(latest_ms, episode.armed_ms + SMS_WITHIN_MS)
+    return latest_ms
 
 
 def has_consent(person: Person, channel: Channel, purpose: Purpose) -> bool:
@@ -72,12 +85,14 @@ def has_consent(person: Person, channel: Channel, purpose: Purpose) -> bool:
     given = False
     for consent in person.profile.consents if person.profile else ():
         if consent.channel == channel and consent.purpose == purpose:
-            given = consent.given
+            given = counts(channel, purpose, given=consent.given)
     return given
 
 
-def has_contact(profile: ProfileUpdated | None, channel: Channel) -> bool:
-    """Whether there is an address to send to."""
+def has_contact(profile: ProfileUpdated | None, channel: Channel, impersonal: Collection[Channel] = ()) -> bool:
+    """Whether there is an address to send to; ``impersonal`` channels need none of the person."""
+    if channel in impersonal:
+        return True
     if profile is None:
         return False
     return bool({"email": profile.email, "sms": profile.phone}.get(channel))
