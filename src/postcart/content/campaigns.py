@@ -23,6 +23,8 @@ from postcart.events.times import HOUR_MS
 
 VERSION_DIGITS = 12
 _SUBJECT = "subject.txt.j2"
+_TEMPLATELESS = frozenset({"webhook"})
+"""Channels whose messages are data; the template's name is their type."""
 _SHARED = frozenset({"layouts", "partials"})
 _SMS_WITHIN_MS = 48 * HOUR_MS
 """A cart's text message goes out once, and within 48 hours (delivery rules, "SMS")."""
@@ -168,7 +170,7 @@ def _channel_problems(
         if isinstance(channel, str) and channel not in channels:
             text = f"{_shown((*path, index, 'channel'))} is {channel!r}; {_nearest(channel, channels)}"
             yield Problem(here, f"{text}; POSTCART_CHANNELS says which there are" if channel in CHANNELS else text)
-        elif templates_dir and isinstance(template, str) and isinstance(channel, str):
+        elif templates_dir and isinstance(template, str) and isinstance(channel, str) and channel not in _TEMPLATELESS:
             templates = _templates(templates_dir, channel)
             if template not in templates:
                 kind = "" if channel == "email" else f" for {channel}"

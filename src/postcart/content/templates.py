@@ -180,7 +180,7 @@ _EMAIL_PREFIXES = frozenset(part.split(".")[0] for part in _EMAIL_PARTS)
 
 
 def _is_shared(path: str) -> bool:
-    return path.split("/")[0] in SHARED
+    return path.partition("/")[0] in SHARED
 
 
 def _prefix(path: str) -> str:

@@ -3,12 +3,14 @@
 Owns: these models. Must not: know what they lead to (wiring).
 """
 
+import ipaddress
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
-from postcart.settings.values import Group, check_web_address
+from postcart.settings.values import Group, HttpsAddress, WebhookSecret, check_web_address
 
 PROVIDER_NAME = r"^[a-z][a-z0-9_-]{0,30}$"
 
@@ -93,3 +95,27 @@ class Sms(SmsProvider):
     def _names_differ(self) -> Self:
         check_names([one.name for one in self.providers])
         return self
+
+
+def check_network(value: str) -> str:
+    """An IP network."""
+    ipaddress.ip_network(value)
+    return value
+
+
+IpNetwork = Annotated[str, AfterValidator(check_network)]
+
+
+class Webhook(Group):
+    """Where webhooks go out to: one endpoint, signed as Standard Webhooks say."""
+
+    url: HttpsAddress | None = Field(None, description="the endpoint; https, on a port of webhook.ports")
+    secret: WebhookSecret | None = Field(None, description="whsec_… that signs")
+    former_secret: WebhookSecret | None = Field(None, description="signs too, while receivers change over")
+    ports: tuple[int, ...] = Field((443, 8443), description="that may be connected to: JSON, or a list in a file")
+    allowed_networks: tuple[IpNetwork, ...] = Field(
+        (), description="that are not the Internet's and may be gone to: JSON, or a list in a file"
+    )
+    ca_file: Path | None = Field(None, description="PEM file of an own authority; else the system's are trusted")
+    connections: int = Field(16, ge=1, le=1000, description="most webhooks at a time")
+    timeout_s: float = Field(15.0, gt=0, le=120, description="seconds for its answer; 15 to 30 is usual")

@@ -204,6 +204,28 @@ def master_key_bytes(value: SecretStr) -> bytes:
     return key
 
 
+def check_webhook_secret(value: SecretStr) -> SecretStr:
+    """As Standard Webhooks write it."""
+    webhook_key(value)
+    return value
+
+
+def webhook_key(value: SecretStr) -> bytes:
+    """Return the key of a secret of Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64.
+
+    Raises:
+        ValueError: It is none; the message does not show it.
+    """
+    text, prefix, least, most = value.get_secret_value(), "whsec_", 24, 64
+    try:
+        key = base64.b64decode(text.removeprefix(prefix), validate=True)
+    except binascii.Error:
+        key = b""
+    if not text.startswith(prefix) or not least <= len(key) <= most:
+        raise ValueError('must be whsec_ and 24 to 64 bytes in base64: echo "whsec_$(openssl rand -base64 32)"')
+    return key
+
+
 def check_long_enough(value: SecretStr) -> SecretStr:
     """16 characters at least."""
     minimum = 16
@@ -227,3 +249,4 @@ Seasons = Annotated[tuple[Season, ...], BeforeValidator(read_seasons)]
 ReadModelUrl = Annotated[SecretStr, AfterValidator(check_read_model_url)]
 MasterKey = Annotated[SecretStr, AfterValidator(check_master_key)]
 Secret = Annotated[SecretStr, AfterValidator(check_long_enough)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(check_webhook_secret)]

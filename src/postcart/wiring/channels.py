@@ -21,7 +21,7 @@ from postcart.senders.providers import ProviderPlan
 from postcart.settings import Settings
 from postcart.settings.messaging import ProviderGroup
 
-BUILT_IN: Final = {"email": "postcart.wiring.email", "sms": "postcart.wiring.sms"}
+BUILT_IN: Final = {"email": "postcart.wiring.email", "sms": "postcart.wiring.sms", "webhook": "postcart.wiring.webhook"}
 """Module of each channel that Postcart brings itself."""
 
 
