@@ -98,7 +98,7 @@ def build_context(
             "campaign": job.campaign,
             "purpose": job.purpose,
         },
-        "shop": _shop(shop),
+        "shop": shop_variables(shop),
         "recipient": {"name": one_line(recipient.name or "")},
         "cart": {
             "lines": lines,
@@ -112,7 +112,8 @@ def build_context(
     }
 
 
-def _shop(shop: ShopIdentity) -> dict[str, Any]:
+def shop_variables(shop: ShopIdentity) -> dict[str, Any]:
+    """What every template can say of the shop."""
     return {
         "name": shop.name,
         "url": shop.base_url,
