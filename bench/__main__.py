@@ -4,12 +4,13 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import detect
+from bench import detect, nexmark
 
-COMPARISONS: dict[str, ModuleType] = {"detect": detect}
+COMPARISONS: dict[str, ModuleType] = {"detect": detect, "nexmark": nexmark}
 SHORT = (
     ["detect", "--runs", "3"],
     ["detect", "--runs", "3", "--framing", "wire"],
+    ["nexmark"],
 )
 """What ``make bench`` runs."""
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 import fastavro
 
 Reader = Callable[[bytes, int], tuple[Any, int]]
-"""Reads a value that begins there; returns it and where the next begins, which may lie behind the end of damaged bytes."""
+"""Reads a value that begins there; returns it and where the next begins: of damaged bytes maybe behind their end."""
 
 _LONGEST: Final = 10  # bytes of a 64-bit number
 _ONE_BYTE: Final = 0x7F
@@ -23,7 +23,7 @@ _NOT_SHORT: Final = 0x81  # of a length's first byte: more of them follow, or it
 _SECOND_BRANCH: Final = 2  # zig-zag
 
 
-class Damaged(ValueError):
+class Damaged(ValueError):  # noqa: N818 -- says what the bytes are
     """The bytes are not of this schema."""
 
 
