@@ -4,13 +4,14 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import detect, nexmark
+from bench import detect, nexmark, sender
 
-COMPARISONS: dict[str, ModuleType] = {"detect": detect, "nexmark": nexmark}
+COMPARISONS: dict[str, ModuleType] = {"detect": detect, "nexmark": nexmark, "sender": sender}
 SHORT = (
     ["detect", "--runs", "3"],
     ["detect", "--runs", "3", "--framing", "wire"],
     ["nexmark"],
+    ["sender"],
 )
 """What ``make bench`` runs."""
 
