@@ -232,7 +232,7 @@ def _watch(settings: Settings, worker: subprocess.Popen[bytes], mails: int) -> R
                 raise SystemExit(f"not accepted: {wrong[0].decode()}")
             count += len(values)
             if values and first is None:
-                first = _cpu_s(worker.pid), time.monotonic(), count
+                first = cpu_s(worker.pid), time.monotonic(), count
             if worker.poll() is not None or time.monotonic() > until:
                 raise SystemExit(f"the sender stopped after {count} mails")
     finally:
@@ -241,13 +241,14 @@ def _watch(settings: Settings, worker: subprocess.Popen[bytes], mails: int) -> R
         raise SystemExit("too few mails to measure anything")
     share = mails / (count - first[2])
     return Run(
-        cpu_s=(_cpu_s(worker.pid) - first[0]) * share,
+        cpu_s=(cpu_s(worker.pid) - first[0]) * share,
         wall_s=(time.monotonic() - first[1]) * share,
         peak_bytes=_peak(worker.pid),
     )
 
 
-def _cpu_s(process: int) -> float:
+def cpu_s(process: int) -> float:
+    """CPU seconds of a process so far, over all its threads."""
     fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
