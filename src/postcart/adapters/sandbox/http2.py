@@ -20,6 +20,7 @@ from postcart.adapters.web_server import Tls
 
 _CHUNK: Final = 65_536
 _START_S: Final = 20.0
+_CLOSE_S: Final = 5.0
 
 
 class Asked(NamedTuple):
@@ -102,7 +103,10 @@ class Http2Server:
             pass  # the client is gone, or speaks something else
         finally:
             talk.end()
-            writer.close()
+            writer.transport.abort()
+            with contextlib.suppress(OSError, ssl.SSLError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_S):
+                    await writer.wait_closed()
 
 
 class _Talk:
