@@ -138,6 +138,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "source": st.sampled_from([None, "pushed", "polled"]),
     "country": st.none() | st.sampled_from(["DE", "US"]),
     "tags": st.lists(names, max_size=3).map(tuple),
+    "channels": st.lists(st.sampled_from(["email", "sms", "push"]), max_size=3).map(tuple),
     "consents": st.lists(
         st.builds(
             Consent,

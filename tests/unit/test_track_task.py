@@ -26,7 +26,7 @@ from postcart.domain.track.outcome import Context
 from postcart.domain.track.parcel import ParcelEvent, Scan, scan_of
 from postcart.domain.track.rules import Rules
 from postcart.events.event import time_ms
-from postcart.events.milestones import ParcelDecision
+from postcart.events.milestones import MilestoneRecord, ParcelDecision, Registered
 from postcart.events.shipments import ParcelStatus, ShipmentEvents
 from postcart.events.times import DAY_MS, MINUTE_MS
 from postcart.processors.engine.task import Output
@@ -115,6 +115,7 @@ class Pipeline:
         self.decided: Counter[bytes] = Counter()
         self.dead: list[DeadLetter] = []
         self.order: dict[str, list[ParcelDecision]] = {}
+        self.registered: Counter[str] = Counter()
         self.workers = [Worker(lambda n=n: TrackTask(config, n), (SHIPMENTS, LANES), n) for n in range(TASKS)]  # type: ignore[misc]
 
     def run(self, arrivals: Sequence[tuple[int, ShipmentEvents]]) -> None:
@@ -174,9 +175,13 @@ class Pipeline:
             if output.topic == LANES:
                 self.append(LANES, output.key, value, output.partition)
             elif output.topic == MILESTONES:
-                self.told[value] += 1
-                record = msgspec.json.decode(value, type=ParcelDecision)
+                record = msgspec.json.decode(value, type=MilestoneRecord)
                 assert output.key == record.person_id.encode()
+                if isinstance(record, Registered):
+                    self.registered[record.parcel_id] += 1
+                    continue
+                assert self.registered[record.parcel_id], "who reads of a parcel has read that there is one"
+                self.told[value] += 1
                 self.order.setdefault(record.parcel_id, []).append(record)
             elif output.topic == DECISIONS:
                 self.decided[value] += 1

@@ -119,8 +119,8 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
     tag = value.pop("type")
     if SUBJECT_OF[type(event)] in _ONLY:
         return value
+    value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
     if isinstance(event, ShipmentEvents):
-        value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
         common = {key: value.pop(key) for key in _COMMON_OF_PARCELS & value.keys()}
     else:
         common = {

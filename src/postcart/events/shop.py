@@ -17,7 +17,7 @@ from postcart.events.event import Event as Event  # noqa: PLC0414 -- read as par
 from postcart.events.event import order_key as order_key  # noqa: PLC0414 -- the same
 from postcart.events.event import settle_time as settle_time  # noqa: PLC0414 -- the same
 from postcart.events.event import time_ms as time_ms  # noqa: PLC0414 -- the same
-from postcart.events.shipments import ShipmentEvents
+from postcart.events.shipments import Moment, ShipmentEvents
 
 
 class VisitorEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -146,11 +146,16 @@ class OrderEvent(Event, frozen=True, gc=False, kw_only=True):
 
 
 class OrderPlaced(OrderEvent, frozen=True, gc=False, kw_only=True, tag="placed"):
-    """The person ordered; ``total`` is what is to be paid."""
+    """The person ordered; ``total`` is what is to be paid.
+
+    Attributes:
+        promised_at: When the shop says it will arrive; at midnight UTC it is that whole day.
+    """
 
     lines: tuple[CartLine, ...] = ()
     total: Decimal | None = None
     currency: Currency | None = None
+    promised_at: Moment | None = None
 
 
 class OrderPaid(OrderEvent, frozen=True, gc=False, kw_only=True, tag="paid"):
@@ -167,10 +172,13 @@ class OrderRefunded(OrderEvent, frozen=True, gc=False, kw_only=True, tag="refund
     amount: Decimal | None = None
 
 
+ChannelName = Literal["email", "sms", "push", "inapp", "webhook"]
+
+
 class Consent(Struct, frozen=True, gc=False, kw_only=True):
     """Consent for one channel and purpose, as a profile tells it."""
 
-    channel: Literal["email", "sms", "push", "inapp", "webhook"]
+    channel: ChannelName
     purpose: Literal["marketing", "transactional"]
     given: bool
 
@@ -181,6 +189,7 @@ class ProfileUpdated(Event, frozen=True, gc=False, kw_only=True, tag="profile"):
     Attributes:
         time_zone: IANA name; where unknown, the zones of ``country``, then of the shop's country.
         locale: BCP 47 tag, for example ``de-DE``.
+        channels: Where the person would rather be written to, the dearest first; empty: no preference.
     """
 
     person_id: Id
@@ -192,6 +201,7 @@ class ProfileUpdated(Event, frozen=True, gc=False, kw_only=True, tag="profile"):
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
     tags: tuple[Text, ...] = ()
     consents: tuple[Consent, ...] = ()
+    channels: tuple[ChannelName, ...] = ()
 
 
 class VariantUpdated(Event, frozen=True, gc=False, kw_only=True, tag="variant"):

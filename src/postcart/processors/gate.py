@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 from msgspec import structs
 
-from postcart.domain.journey.person import Person, contact_ids_of
+from postcart.domain.journey.person import Person, contact_ids_of, known_profile
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress
 from postcart.events.shop import ProfileUpdated, time_ms
 from postcart.processors.engine.task import Output
@@ -124,10 +124,11 @@ class GateWriter:
 def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
     """What senders need of ``person``; contact points are sealed already.
 
-    ``at_once``: consents that profiles not yet folded take back count already.
+    ``at_once``: consents that profiles not yet folded take back count already. Contact points of such a profile count
+    only for who has none yet: news of a parcel does not wait for carts.
     """
-    profile = person.profile
-    consents = {f"{item.channel}/{item.purpose}": item.given for item in profile.consents} if profile else {}
+    folded, profile = person.profile, known_profile(person)
+    consents = {f"{item.channel}/{item.purpose}": item.given for item in folded.consents} if folded else {}
     if at_once:
         consents |= dict.fromkeys(_taken_back(person), False)
     consents |= person.consents
@@ -135,7 +136,7 @@ def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
     return GatePerson(
         person_id=person.person_id,
         contacts={channel: sealed for channel, sealed in contacts.items() if sealed},
-        contact_ids=contact_ids_of(person),
+        contact_ids=contact_ids_of(person, profile),
         name=profile.name if profile else None,
         locale=profile.locale if profile else None,
         time_zone=profile.time_zone if profile else None,

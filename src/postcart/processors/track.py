@@ -206,6 +206,8 @@ class TrackTask:
 
     def _collect(self, out: Tracked) -> None:
         config, encode = self._config, self._encode
+        for registered in out.registrations:
+            self._outputs.append(Output(config.milestones_topic, registered.person_id.encode(), encode(registered)))
         for record in out.news:
             key, value = record.person_id.encode(), encode(record)
             self._outputs.append(Output(config.milestones_topic, key, value))

@@ -15,10 +15,12 @@ from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
 from postcart.events.jobs import ReceiptRecord
+from postcart.events.milestones import MilestoneRecord
 from postcart.events.signals import AnySignal
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import StageSpec
-from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
+from postcart.processors.journey import JourneyConfig, JourneyTask
+from postcart.processors.journey_outputs import JourneyTopics
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.track import STAGE as TRACK
 from postcart.processors.track import TrackConfig, TrackTask
@@ -106,7 +108,9 @@ def journey_topics(settings: Settings) -> JourneyTopics:
         signals=settings.topic("signals"),
         orders=settings.shop_topic("orders"),
         profiles=settings.shop_topic("profiles"),
+        milestones=settings.topic("milestones"),
         receipts=settings.topic("receipts"),
+        alerts=settings.topic("alerts"),
         consents=settings.topic("consents"),
         suppressions=settings.topic("suppressions"),
         decisions=settings.topic("decisions"),
@@ -134,6 +138,7 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
             topics.signals: RecordDecoder(AnySignal, stage="journey"),
             topics.orders: ShopEventDecoder("shop.orders", stage="journey", registry=registry),
             topics.profiles: ShopEventDecoder("shop.profiles", stage="journey", registry=registry),
+            topics.milestones: RecordDecoder(MilestoneRecord, stage="journey"),
             topics.receipts: RecordDecoder(ReceiptRecord, stage="journey"),
             topics.consents: RecordDecoder(ConsentRecorded, stage="journey"),
         },

@@ -56,6 +56,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("jobs.email.transactional"): _kept(30),
         own("claims.email"): _kept(30),
         own("receipts"): _kept(30),
+        own("alerts"): _kept(30),
         own("decisions"): _kept(30),
         # A destroyed key must be gone from the disk within a day, also if nothing is written after it.
         own("keys"): _compacted({"segment.ms": str(HOUR_MS), "max.compaction.lag.ms": str(DAY_MS)}),
@@ -85,7 +86,14 @@ def stage_inputs(settings: Settings, stage: Stage) -> tuple[str, ...]:
     if stage == "track":
         return shop("shipments"), own("lanes")
     if stage == "journey":
-        return own("signals"), shop("orders"), shop("profiles"), own("receipts"), own("consents")
+        return (
+            own("signals"),
+            shop("orders"),
+            shop("profiles"),
+            own("milestones"),
+            own("receipts"),
+            own("consents"),
+        )
     return own("jobs.email.transactional"), own("jobs.email.marketing"), own("gate")
 
 

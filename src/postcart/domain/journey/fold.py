@@ -6,7 +6,7 @@ As for visitors: happenings wait in ``pending`` until the clock says that nothin
 comes after what happens at T, steps before expiries.
 """
 
-from postcart.domain.journey import lines
+from postcart.domain.journey import lines, shipping
 from postcart.domain.journey.episode import (
     arm,
     arm_recovered,
@@ -259,6 +259,10 @@ def _fade(person: Person, clock_ms: int) -> bool:
         person.ordered_ms = 0
     if person.mailed:
         forget(person.mailed, clock_ms)
+    if person.orders or person.parcels:
+        shipping.forget(person.orders, person.parcels, clock_ms)
+    if person.silent:
+        person.silent = {channel: at_ms for channel, at_ms in person.silent.items() if at_ms > horizon_ms}
     return bool(
         person.pending
         or person.devices
@@ -270,4 +274,7 @@ def _fade(person: Person, clock_ms: int) -> bool:
         or person.profile
         or person.known
         or person.consents
+        or person.orders
+        or person.parcels
+        or person.errands
     )

@@ -5,6 +5,7 @@ Owns: quiet hours, expiry and consent of a step, and the job that it becomes. Mu
 
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey import reasons
+from postcart.domain.journey.channels import has_consent, has_contact
 from postcart.domain.journey.episode import close_if_used_up
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
@@ -12,8 +13,7 @@ from postcart.domain.journey.person import Episode, Outstanding, Person
 from postcart.domain.quiet_hours import defer
 from postcart.events.decisions import CancelReason, RuleSaid
 from postcart.events.ids import job_id
-from postcart.events.jobs import Channel, Job, Purpose
-from postcart.events.shop import ProfileUpdated
+from postcart.events.jobs import Job
 
 
 def judge(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
@@ -62,25 +62,6 @@ def not_after_ms(episode: Episode, number: int) -> int:
     if number + 1 < len(steps):
         return episode.armed_ms + steps[number + 1].after_ms
     return episode.steps[number].planned_ms + episode.last_step_ms
-
-
-def has_consent(person: Person, channel: Channel, purpose: Purpose) -> bool:
-    """Whether consent was given: by the consent record, or while there is none by the profile. No word is a no."""
-    recorded = person.consents.get(f"{channel}/{purpose}")
-    if recorded is not None:
-        return recorded
-    given = False
-    for consent in person.profile.consents if person.profile else ():
-        if consent.channel == channel and consent.purpose == purpose:
-            given = consent.given
-    return given
-
-
-def has_contact(profile: ProfileUpdated | None, channel: Channel) -> bool:
-    """Whether there is an address to send to."""
-    if profile is None:
-        return False
-    return bool({"email": profile.email, "sms": profile.phone}.get(channel))
 
 
 def _cancel(
