@@ -5,16 +5,13 @@ decide what a campaign does (domain.campaign), or what may stand in a file (cont
 """
 
 from collections.abc import Iterator, Sequence
-from difflib import get_close_matches
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
-from postcart.content import positioned_yaml
 from postcart.content.campaign_file import CampaignFile, duration_ms, known_keys
+from postcart.content.file_form import FileForm, nearest
 from postcart.content.positioned_yaml import Positioned, Problem
 from postcart.domain.campaign import Campaign
 from postcart.errors import ConfigurationError
@@ -22,19 +19,6 @@ from postcart.events.jobs import Channel, Purpose
 
 VERSION_DIGITS = 12
 _SUBJECT = "subject.txt.j2"
-_MARKERS = frozenset({"[key]"})
-_FORMS = {
-    "dict_type": "it must hold keys of its own",
-    "tuple_type": "it must be a list, each entry begun with '-'",
-    "too_short": "add at least one entry",
-    "string_pattern_mismatch": "use lower-case letters, digits and '-' only",
-    "string_type": "it must be a text: put it in quotes",
-    "decimal_parsing": "it must be a number",
-    "decimal_type": "it must be a number",
-    "int_parsing": "it must be a whole number",
-    "int_type": "it must be a whole number",
-    "int_from_float": "it must be a whole number",
-}
 _CLOSED_SETS = {"channel": get_args(Channel), "purpose": get_args(Purpose)}
 
 
@@ -48,25 +32,9 @@ def load_campaign(path: Path, templates_dir: Path | None = None) -> Campaign:
     Raises:
         ConfigurationError: All that is wrong with the file, by line.
     """
-    try:
-        content = path.read_bytes()
-        text = content.decode()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: it can't be read ({error.strerror}); check path and permissions") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"{path}: it is not UTF-8; save it as UTF-8") from None
-    document = positioned_yaml.parse(text)
-    problems = list(document.problems)
-    model: CampaignFile | None = None
-    if document.value is not None or not problems:
-        problems += _cross_checks(document, templates_dir)
-        try:
-            model = CampaignFile.model_validate(document.value)
-        except ValidationError as error:
-            found = error.errors(include_url=False)
-            problems += [_explain(details, document) for details in found if not _follows_from_others(details)]
-    if problems or model is None:
-        raise ConfigurationError(*_printed(path, problems))
+    checks = partial(_cross_checks, templates_dir=templates_dir)
+    form = FileForm(CampaignFile, known_keys, _CLOSED_SETS, checks)
+    model, content = form.read(path)
     return model.build(sha256(content).hexdigest()[:VERSION_DIGITS])
 
 
@@ -97,41 +65,9 @@ def load_campaigns(directory: Path, templates_dir: Path | None = None) -> dict[s
     return campaigns
 
 
-def _printed(path: Path, problems: list[Problem]) -> list[str]:
-    ordered = sorted(set(problems), key=lambda problem: (problem.line, problem.text))
-    return [f"{path}:{problem.line}: {problem.text}" for problem in ordered]
-
-
-def _follows_from_others(details: ErrorDetails) -> bool:
-    """Pydantic also calls a list too short when none of its entries is right."""
-    return details["type"] == "too_short" and bool(details["input"])
-
-
-def _explain(details: ErrorDetails, document: Positioned) -> Problem:
-    """One finding of pydantic in the words of someone who writes campaigns."""
-    path = tuple(part for part in details["loc"] if part not in _MARKERS)
-    kind, value, key = details["type"], details["input"], _shown(path)
-    if kind == "missing":
-        path, missing = path[:-1], path[-1]
-        text = f"'{missing}' is missing{f' in {_shown(path)}' if path else ''}; add it"
-    elif kind == "extra_forbidden":
-        text = f"unknown key '{path[-1]}'; {_nearest(str(path[-1]), known_keys(path[:-1]))}"
-    elif kind == "literal_error":
-        text = f"{key} is {value!r}; {_nearest(str(value), _CLOSED_SETS[str(path[-1])])}"
-    elif kind == "value_error":
-        text = f"{key}: {details['ctx']['error']}"
-    elif kind == "model_type":
-        text = f"{key} is {_kind(value)}; it must hold keys of its own: {', '.join(known_keys(path))}"
-    elif kind in _FORMS:
-        text = f"{key} is {_kind(value)}; {_FORMS[kind]}"
-    else:
-        text = f"{key} is {_kind(value)}; {details['msg'][0].lower()}{details['msg'][1:]}"
-    return Problem(document.line(path), text)
-
-
 def _cross_checks(document: Positioned, templates_dir: Path | None) -> Iterator[Problem]:
     """What no single field can tell: growing offsets and existing templates, also where other things are wrong."""
-    templates = _templates(templates_dir) if templates_dir else None
+    templates = template_names(templates_dir) if templates_dir else None
     for path in (("steps",), ("high_value", "steps"), ("peak", "steps")):
         latest: tuple[int, str] | None = None
         for index, step in enumerate(_list_at(document.value, path)):
@@ -139,9 +75,9 @@ def _cross_checks(document: Positioned, templates_dir: Path | None) -> Iterator[
                 continue
             template = step.get("template")
             if templates is not None and isinstance(template, str) and template not in templates:
-                nearest = _nearest(template, templates) if templates else f"{templates_dir} has none"
+                advice = nearest(template, templates) if templates else f"{templates_dir} has none"
                 line = document.line((*path, index, "template"))
-                yield Problem(line, f"there is no template '{template}'; {nearest}")
+                yield Problem(line, f"there is no template '{template}'; {advice}")
             try:
                 after = duration_ms(step.get("after"))
             except ValueError:
@@ -159,37 +95,8 @@ def _list_at(value: Any, path: Sequence[str]) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _templates(directory: Path) -> tuple[str, ...]:
+def template_names(directory: Path) -> tuple[str, ...]:
     """Names of the template folders: those with a subject, which layouts and partials have not."""
     if not directory.is_dir():
         raise ConfigurationError(f"{directory}: there is no such folder of templates; set POSTCART_TEMPLATES_DIR")
     return tuple(sorted(path.parent.name for path in directory.glob(f"*/{_SUBJECT}")))
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    """Advice for a word that is not among ``known``."""
-    matches = get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    listed = f"known are {', '.join(known)}"
-    return f"did you mean '{matches[0]}'? ({listed})" if matches else listed
-
-
-def _shown(path: tuple[str | int, ...]) -> str:
-    """``steps[2].after``, with entries counted from 1, as people do."""
-    text = ""
-    for part in path:
-        text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
-    return text or "the file"
-
-
-def _kind(value: object) -> str:
-    match value:
-        case None:
-            return "empty"
-        case bool():
-            return f"{value}".lower()
-        case dict():
-            return "a group of keys" if value else "empty"
-        case list() | tuple():
-            return "a list" if value else "empty"
-        case _:
-            return repr(value)

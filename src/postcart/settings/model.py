@@ -81,6 +81,12 @@ class Shop(Group):
     time_zone: TimeZone = Field("UTC", description="IANA name; for recipients of whom nothing is known")
     accent: str = Field("#0f62fe", pattern=r"^#[0-9a-fA-F]{6}$", description="colour of the button")
     logo_url: WebAddress | None = Field(None, description="picture at the top of a mail")
+    orders_url: WebAddress | None = Field(
+        None, description="page of an order; {order} stands for its id; by default the home page"
+    )
+    tracking_url: WebAddress | None = Field(
+        None, description="page of a parcel; {carrier}, {number} and {order}; by default that of the order"
+    )
 
 
 class Smtp(Group):
@@ -196,6 +202,9 @@ class Settings(Group):
     watermark_interval_ms: int = Field(1000, ge=10, le=10_000, description="how often an idle partition is looked at")
     disorder_s: int = Field(300, ge=0, le=3600, description="how late an event may come and still count in order")
     campaigns_dir: Path = Field(Path("campaigns"), description="folder of campaign files")
+    messages_file: Path | None = Field(
+        None, description="file that says what is told of orders and parcels (messages.yaml); none: nothing is"
+    )
     templates_dir: Path = Field(Path("templates"), description="folder of templates")
     locales_dir: Path = Field(Path("locales"), description="folder of translations")
     currency: Currency = Field("USD", description="ISO 4217; of carts that name none")

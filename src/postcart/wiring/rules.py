@@ -1,14 +1,19 @@
-"""Settings become the rules' own terms: detection rules, decision context, campaign.
+"""Settings become the rules' own terms: detection rules, decision context, campaign, messages.
 
 Owns: that translation. Must not: start anything.
 """
 
 from pathlib import Path
 
+from msgspec import structs
+
+from postcart.adapters.business_days import business_days
 from postcart.content.campaigns import load_campaigns
+from postcart.content.message_file import load_messages
 from postcart.domain.campaign import DEFAULT, Campaign
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
+from postcart.domain.messages import SILENT, Messages
 from postcart.domain.zones import resolver
 from postcart.errors import ConfigurationError
 from postcart.settings import Settings
@@ -27,8 +32,32 @@ def detect_rules(settings: Settings) -> Rules:
 
 
 def decision_context(settings: Settings, campaign: Campaign) -> Context:
-    """What JOURNEY's decisions depend on besides the person."""
-    return Context(campaign=campaign, zones=resolver(settings.shop.country), currency=settings.currency)
+    """What JOURNEY's decisions depend on besides the person.
+
+    Raises:
+        ConfigurationError: The file of messages is wrong.
+    """
+    return Context(
+        campaign=campaign,
+        zones=resolver(settings.shop.country),
+        currency=settings.currency,
+        messages=messages(settings),
+        business_days=business_days,
+    )
+
+
+def messages(settings: Settings) -> Messages:
+    """What is told of orders and parcels.
+
+    In a replay no channel is left for another: providers' reports come by real time, and a replay's passes faster.
+
+    Raises:
+        ConfigurationError: The file is wrong.
+    """
+    if settings.messages_file is None:
+        return SILENT
+    told = load_messages(settings.messages_file, settings.templates_dir)
+    return structs.replace(told, fallback_ms=0, leave_ms=0) if settings.clock == "replay" else told
 
 
 def active_campaign(settings: Settings) -> Campaign:
