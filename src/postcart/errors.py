@@ -20,6 +20,7 @@ PostcartError
      ├─ RecipientRejected  for good, because of the recipient or the message
      ├─ DeliveryDeferred   not now; trouble of this job
      ├─ ChannelUnavailable not now; trouble of the whole channel (outage, connection)
+     │   └─ ProviderBusy   not now, by its own word; it is to be left alone for a while
      ├─ CredentialsRejected the provider refuses our login; the channel pauses
      └─ DeliveryUncertain  it can't be known whether the provider accepted
 """
@@ -70,6 +71,7 @@ class UnreadableRecord(PostcartError):  # noqa: N818 -- the field says dead lett
             "key_missing",
             "key_sentinel",
             "key_mismatch",
+            "crashed",
             "status_unknown",
         }
     )
@@ -168,6 +170,16 @@ class ChannelUnavailable(DeliveryError):  # noqa: N818 -- names a state of the w
 
     code = "unavailable"
     retryable = True
+
+
+class ProviderBusy(ChannelUnavailable):
+    """The provider wants no more for a while (too many requests); it says for how long, or ``None``."""
+
+    code = "busy"
+
+    def __init__(self, message: str, *, status: str | None = None, retry_after_ms: int | None = None) -> None:
+        super().__init__(message, status=status)
+        self.retry_after_ms = retry_after_ms
 
 
 class CredentialsRejected(DeliveryError):  # noqa: N818 -- names the provider's verdict

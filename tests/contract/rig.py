@@ -19,6 +19,8 @@ from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.settings import ClientSettings
+from postcart.codecs import dead_letters
+from postcart.codecs.dead_letters import DeadLetter
 from postcart.processors.engine.app import StageApp, build_app
 from postcart.processors.engine.task import StageSpec
 from postcart.processors.engine.worker import run_until_stopped
@@ -111,6 +113,13 @@ def produce(bootstrap: str, topic: str, count: int, *, first: int = 0, partition
     assert producer.flush(60) == 0
 
 
+def produce_one(bootstrap: str, topic: str, value: bytes, *, partition: int) -> None:
+    """Write this record."""
+    producer = Producer({"bootstrap.servers": bootstrap, "log_level": 0})
+    producer.produce(topic, value, b"k", partition)
+    assert producer.flush(60) == 0
+
+
 def produce_in_transaction(bootstrap: str, topic: str, count: int, *, partition: int, commit: bool) -> None:
     """Write records in a transaction, and end it so."""
     producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": f"{topic}.tests", "log_level": 0})
@@ -189,6 +198,12 @@ class Stage:
     def outputs(self) -> list[tuple[int, int, bytes, bytes]]:
         """Partition, append time, key and value of everything that came out."""
         return list(trial.read_all(self.broker.bootstrap, f"{self.prefix}out", PARTITIONS))
+
+    def letters(self) -> list[DeadLetter]:
+        """Everything that was set aside."""
+        records = trial.read_all(self.broker.bootstrap, f"{self.prefix}dead", PARTITIONS)
+        found = [dead_letters.decode(value) for *_, value in records]
+        return [one for one in found if isinstance(one, DeadLetter)]
 
     def copied(self) -> tuple[collections.Counter[int], int]:
         """How often each number came out, and how many outputs were out of step with their key's state."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contract.rig import PARTITIONS, Stage, commit_zero, produce, until
+from contract.rig import PARTITIONS, Stage, commit_zero, produce, produce_one, until
 from postcart.errors import (
     EXIT_AGAIN,
     EXIT_BUG,
@@ -213,6 +213,40 @@ def test_a_bug_ends_the_process_and_commits_nothing(each_broker: Any) -> None:
 
     asyncio.run(run())
     stage.assert_copied_once(100)
+
+
+class _Poisoned(copier.CopierTask):
+    """A task with a bug that only one record shows."""
+
+    def die(self) -> None:
+        raise ZeroDivisionError("a bug")
+
+
+def test_a_record_that_ends_the_process_is_set_aside(each_broker: Any) -> None:
+    """Three workers end by it, each a little further on; the fourth finds it, and the rest is processed."""
+    stage = Stage(each_broker)
+    spec = copier.spec_of(stage.prefix, _Poisoned)
+    stage.feed(300)
+    for partition in (1, 2):
+        produce_one(each_broker.bootstrap, spec.inputs[0], copier.POISON, partition=partition)
+    stage.feed(300, first=300)
+
+    async def run() -> None:
+        for _ in range(3):
+            failure = await stage.failure_of(stage.app(spec=spec))
+            assert isinstance(failure, ZeroDivisionError)
+        async with stage.worker(spec=spec):
+            await stage.drained()
+        stage.feed(300, first=600)
+        async with stage.worker(spec=spec):
+            await stage.drained()
+
+    asyncio.run(run())
+    stage.assert_copied_once(900)
+    letters = stage.letters()
+    assert [(one.reason, one.value, one.topic) for one in letters] == [("crashed", b"poison", spec.inputs[0])] * 2
+    assert {one.partition for one in letters} == {1, 2}
+    assert all("ZeroDivisionError" in one.detail for one in letters)
 
 
 def test_a_task_may_hand_over_only_rows(each_broker: Any) -> None:

@@ -137,6 +137,9 @@ def test_a_transaction_carries_the_position_of_every_input_of_a_touched_task() -
     assert slot is not None
     slot.restoring(task)
     slot.run({"a": 5, "b": 7}, 0.0)
+    begun = slot.harvest()
+    assert begun is not None
+    assert [key for key, _ in begun.effects.rows] == [b"!engine.crashes"]
     assert slot.harvest() is None
     task.effects = Effects([Output("out", b"k", b"v")], [])
     harvest = slot.harvest()

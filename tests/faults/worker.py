@@ -16,6 +16,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ Kind = Literal["detect", "journey", "email"]
 RUN: dict[str, Callable[..., int]] = {
     "detect": workers.run_detect,
     "journey": workers.run_journey,
-    "email": workers.run_send_email,
+    "email": partial(workers.run_send, name="email"),
 }
 
 
@@ -96,7 +97,7 @@ def hook_transactions(hook: Hook) -> None:
 
 def hook_sender(hook: Hook, told: Told) -> None:
     """Pass the points of a sender, with the limits that were told."""
-    compose = workers.email_sender_config
+    compose = workers.sender_config
 
     def composed(*args: Any, **kwargs: Any) -> Any:
         config = compose(*args, **kwargs)
@@ -104,7 +105,7 @@ def hook_sender(hook: Hook, told: Told) -> None:
             _abort_in(config.adapter, "prepare", lambda job, *_: told.crash_on in job.template)
         return replace(config, fault=hook, limits=replace(config.limits, **told.limits))
 
-    workers.email_sender_config = composed
+    workers.sender_config = composed
 
 
 def hook_stage(name: str, told: Told) -> None:

@@ -26,7 +26,7 @@ from faults.mailroom import Mailroom, open_mailroom, share_of
 from faults.scenario import Row
 from faults.shipping import Shipping
 from faults.tail import Group, Tail, wait_for
-from postcart.adapters.topics import STAGES, all_topics, create, stage_group, stage_inputs
+from postcart.adapters.topics import all_topics, create, stage_group, stage_inputs, stages
 from postcart.codecs.dead_letters import DeadLetter, DeadRecord
 from postcart.events.jobs import Claim, Job, Receipt, ReceiptRecord
 from postcart.events.signals import AnySignal, TaskClock
@@ -180,7 +180,7 @@ class World:
     def lag(self, *, seconds: float = 20.0) -> dict[str, int | None]:
         """Of each group, in what it commits: what remains after a while of what is there now."""
         gate, found = self.settings.topic("gate"), {}
-        for stage in STAGES:
+        for stage in stages(self.settings):
             topics = [topic for topic in stage_inputs(self.settings, stage) if topic != gate]
             group = Group(self.settings.bootstrap, stage_group(self.settings, stage), topics, self.settings.partitions)
             found[stage] = group.drained(seconds=seconds)

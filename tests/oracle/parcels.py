@@ -94,6 +94,7 @@ class Number:
                 self.waiting.pop(0)
             elif kind == 1 and self.life:
                 self.life.fire(when)
+                self.seen = max(when, self.seen or 0)
             else:
                 self.life, self.waiting, self.floor, self.seen = None, [], -1, None
 

@@ -1,12 +1,13 @@
 """A stage that copies records and numbers them per key: what is lost, doubled or folded twice shows in its output.
 
-Run as a worker process: ``python copier.py BOOTSTRAP PREFIX WORKER``. Topics are ``PREFIX`` + a, b (inputs), out and
-changelog. Imported by tests for its parts.
+Run as a worker process: ``python copier.py BOOTSTRAP PREFIX WORKER``. Topics are ``PREFIX`` + a, b (inputs), out,
+changelog and dead. A record ``poison`` kills the process. Imported by tests for its parts.
 """
 
 # ruff: noqa: D102 -- the methods are those of Task and Clock, documented there
 
 import logging
+import os
 import struct
 import sys
 from collections.abc import Mapping, Sequence
@@ -22,6 +23,7 @@ from postcart.processors.engine.worker import run_worker
 
 _COUNT = struct.Struct(">q")
 INPUTS = ("a", "b")
+POISON = b"poison"
 
 
 class CopierTask:
@@ -51,9 +53,15 @@ class CopierTask:
         assert batch.partition == self.number
         for record in batch.records:
             key, value = record.key(), record.value()
+            if value == POISON:
+                self.die()
             count = self.counts[key] = self.counts.get(key, 0) + 1
             self._changed.add(key)
             self._outputs.append(Output(self._out, key, value + b":%d" % count))
+
+    def die(self) -> None:
+        """As a decoder written in C would."""
+        os.abort()
 
     def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
         pass
@@ -86,7 +94,7 @@ class FixedClock:
 
 def topics(prefix: str, partitions: int) -> dict[str, int]:
     """Inputs and output by name, with their partition counts."""
-    return {f"{prefix}{name}": partitions for name in (*INPUTS, "out", "changelog")}
+    return {f"{prefix}{name}": partitions for name in (*INPUTS, "out", "changelog", "dead")}
 
 
 def spec_of(prefix: str, task: type[CopierTask] = CopierTask) -> StageSpec:
@@ -96,6 +104,7 @@ def spec_of(prefix: str, task: type[CopierTask] = CopierTask) -> StageSpec:
         changelog=f"{prefix}changelog",
         task=lambda number: task(number, f"{prefix}out"),
         group=f"{prefix}copier",
+        dead=f"{prefix}dead",
     )
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from postcart.adapters.providers.smtp import SmtpProvider
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.smtp import SmtpSender
 from postcart.adapters.smtp_config import SmtpConfig
@@ -150,12 +151,13 @@ def main() -> int:
         )
     )
     vault = Vault(MASTER_KEY, os.urandom)
+    servers = {"smtp": SmtpProvider(smtp)}
     config = SenderConfig(
         client=ClientSettings(bootstrap=settings.bootstrap, group_protocol=settings.group_protocol),
         group=f"{settings.prefix}email",
         worker_name=settings.name,
         topics=topics(settings.prefix),
-        adapter=EmailAdapter(real_renderer() if settings.real_mails else PlainRenderer(), smtp, vault),
+        adapter=EmailAdapter(real_renderer() if settings.real_mails else PlainRenderer(), servers, vault),
         clock=Clock(is_replay=settings.replay),
         rules=GateRules(quiet_hours={"cart-reminder": None}),
         limits=bounds,

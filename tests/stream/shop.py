@@ -29,7 +29,7 @@ from postcart.settings import Settings, load_settings
 
 ROOT = Path(__file__).parents[2]
 WORKERS = {"detect": ["detect"], "journey": ["journey"], "email": ["send", "email"]}
-BESIDE = {"feedback": ["feedback"]}
+BESIDE = {"feedback": ["feedback"], "track": ["track"]}
 """Workers that the way of a cart does not need."""
 PATIENCE_S = 180.0
 """How long a condition is waited for before the test fails: far longer than it takes on a slow machine."""
@@ -122,8 +122,8 @@ class Shop:
         options = ReplayOptions(
             client=client,
             topics={
-                f"shop.{name}": settings.shop_topic(name)  # type: ignore[misc]  # the four subjects
-                for name in ("sessions", "carts", "orders", "profiles")
+                f"shop.{name}": settings.shop_topic(name)  # type: ignore[misc]  # these subjects
+                for name in ("sessions", "carts", "orders", "profiles", "shipments")
             },
             speed=speed,
             run_on_ms=run_on_ms,

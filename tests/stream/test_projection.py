@@ -2,8 +2,10 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,6 +22,7 @@ from conftest import Cluster
 from postcart.adapters.read_model import open_read_model
 from postcart.adapters.topics import Admin, create, project_inputs, stage_group
 from postcart.errors import ReadModelUnavailable
+from postcart.events.ids import end_id
 from postcart.events.jobs import Claim, Job, Receipt
 from postcart.settings import Settings, load_settings
 from postgres_server import Postgres
@@ -99,6 +102,17 @@ class Installation:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 -- our own
         return done.stdout
 
+    def why(self, url: str, *words: str) -> tuple[int, str, str]:
+        """Exit code, output and messages of `postcart why`."""
+        command = [sys.executable, "-m", "postcart", "why", *words]
+        environment = {**os.environ, **self.variables, "POSTCART_READ_MODEL_URL": url}  # noqa: TID251 -- a shell
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
+        return done.returncode, done.stdout, done.stderr
+
+    def logs(self) -> str:
+        """What the workers said last."""
+        return "\n".join(log.read_text()[-2_000:] for log in sorted(self.folder.glob("worker-*.log")))
+
     def ends(self) -> dict[tuple[str, int], int]:
         """Where the topics end now."""
         places = [(topic, number) for topic in project_inputs(self.settings) for number in range(2)]
@@ -116,7 +130,9 @@ class Installation:
     def caught_up(self, url: str) -> None:
         """Wait until everything that is in the topics now has been applied."""
         ends = self.ends()
-        wait_until(lambda: self.applied(url) >= sum(ends.values()), lambda: f"{self.applied(url)} of {ends}")
+        wait_until(
+            lambda: self.applied(url) >= sum(ends.values()), lambda: f"{self.applied(url)} of {ends}; {self.logs()}"
+        )
 
 
 def history(count: int, seed: int = 1) -> list[tuple[str, str, bytes]]:
@@ -163,7 +179,7 @@ def test_killed_and_rebuilt_it_holds_what_an_uninterrupted_run_holds(
         before = installation.applied(url)
         with installation.worker(url) as process:
             installation.produce(history(300, seed), abort_every=3)
-            wait_until(lambda before=before: installation.applied(url) > before, lambda: "nothing is applied")  # type: ignore[misc]
+            wait_until(lambda before=before: installation.applied(url) > before, installation.logs)  # type: ignore[misc]
             process.send_signal(signal.SIGKILL)
             process.wait()
     with installation.worker(url) as process:
@@ -236,32 +252,56 @@ def test_it_outlasts_its_database(installation: Installation, postgres: Postgres
 
 def test_a_job_that_nobody_can_account_for_is_seen(installation: Installation, tmp_path: Path) -> None:
     """The gauge is 0 while all is well, 1 for a job that was passed over, and 0 again once its end is known."""
-    url, port = f"sqlite:///{tmp_path}/accounts.db", 9_000 + os.getpid() % 1_000
+    url, port = f"sqlite:///{tmp_path}/accounts.db", free_port()
     ids = {"job_id": "lost", "person_id": "person-0", "episode_id": "e", "step": 1}
     with installation.worker(url, POSTCART_METRICS_PORT=str(port)):
         installation.produce(history(50))
         pass_all(installation)
-        wait_until(lambda: gauge(port, "jobs_unaccounted") == 0, lambda: "no gauge")
+        wait_until(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
         installation.produce([(MARKETING, "person-0", _encode(job(ids)))])
         installation.caught_up(url)
         assert gauge(port, "jobs_unaccounted") == 0, "in line: the sender has not passed it"
         pass_all(installation)
-        wait_until(lambda: gauge(port, "jobs_unaccounted") == 1, lambda: "not seen")
+        wait_until(lambda: gauge(port, "jobs_unaccounted") == 1, installation.logs)
         receipt = Receipt(**ids, channel="email", purpose="marketing", attempt=1, outcome="suppressed", at_ms=1)  # type: ignore[arg-type]
         installation.produce([("receipts", "person-0", _encode(receipt))])
-        wait_until(lambda: gauge(port, "jobs_unaccounted") == 0, lambda: "still seen")
+        wait_until(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
         age_s = gauge(port, "read_model_age_seconds")
         assert age_s is not None
         assert age_s < 30
-        assert "has everything up to" in installation_fresh(installation, url)
+        assert "has everything up to" in installation.why(url, "unknown")[2]
 
 
-def installation_fresh(installation: Installation, url: str) -> str:
-    command = [sys.executable, "-m", "postcart", "why", "unknown"]
-    environment = {**os.environ, **installation.variables, "POSTCART_READ_MODEL_URL": url}  # noqa: TID251 -- a shell
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
-    assert done.returncode == 1
-    return done.stderr
+def test_a_shop_event_is_looked_for_on_request(installation: Installation, tmp_path: Path) -> None:
+    """Applied to a visit, unreadable, not read yet, or nowhere; the read model knows none of them."""
+    url, settings = f"sqlite:///{tmp_path}/empty.db", installation.settings
+    with closing(open_read_model(url, create=True)) as store:
+        store.migrate()
+    now_ms = int(time.time() * 1_000)  # noqa: TID251 -- tests are a shell
+    visitor = {"visitor_id": "cookie-1", "session_id": "s", "variant_id": "shirt", "type": "viewed"}
+    values = [msgspec.json.encode(visitor | {"id": f"event-{number}", "time": now_ms + number}) for number in range(3)]
+    values.append(b'{"type":"viewed","id":"broken-event","visitor_id":"cookie-1"}')
+    producer = Producer({"bootstrap.servers": settings.bootstrap, "partitioner": "murmur2_random"})
+    for value in values:
+        producer.produce(settings.shop_topic("sessions"), key="cookie-1", value=value)
+    producer.flush()
+    code, _, err = installation.why(url, "event-1")
+    assert code == 1
+    assert "--search-events looks for it" in err
+    code, out, err = installation.why(url, "event-1", "--search-events")
+    assert code == 0
+    assert "nothing yet: detect has not read it" in out
+    assert "searching" in err
+    places = [(settings.shop_topic("sessions"), number) for number in range(2)]
+    Admin(settings).commit(stage_group(settings, "detect"), Admin(settings).ends(places))
+    code, out, _ = installation.why(url, "event-1", "--search-events", "-o", "json")
+    event = msgspec.json.decode(out)["event"]
+    assert (code, event["fate"]["outcome"], event["visitor_id"]) == (0, "applied", "cookie-1")
+    assert event["fate"]["visit"]["end_id"] == end_id("cookie-1", "event-2")
+    code, out, _ = installation.why(url, "broken-event", "--search-events")
+    assert code == 0
+    assert "a dead letter, because it can't be read (invalid: " in " ".join(out.split())
+    assert installation.why(url, "nowhere", "--search-events")[0] == 1
 
 
 def pass_all(installation: Installation) -> None:
@@ -269,6 +309,12 @@ def pass_all(installation: Installation) -> None:
     settings = installation.settings
     jobs = {place: end for place, end in installation.ends().items() if place[0] == settings.topic(MARKETING)}
     Admin(settings).commit(stage_group(settings, "email"), jobs)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def gauge(port: int, name: str) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from postcart.adapters.rdkafka import committer
 from postcart.adapters.rdkafka.committer import Committer
 from postcart.adapters.rdkafka.listener import Membership
 from postcart.adapters.rdkafka.transaction import TransactionAborted, TransactionExpired
@@ -122,13 +123,13 @@ def aborted(reason: str, *, outage: bool = False) -> Callable[[Producer], None]:
 
 def commit(broker: Broker) -> None:
     async def run() -> None:
-        committer = broker.committer()
-        committer._boot = "boot"
-        await committer.open()
+        made = broker.committer()
+        made._boot = "boot"
+        await made.open()
         try:
-            await committer.commit(lambda: [RECORD], {JOBS: 7})
+            await made.commit(lambda: [RECORD], {JOBS: 7})
         finally:
-            committer.stop()
+            made.stop()
 
     asyncio.run(run())
 
@@ -198,8 +199,9 @@ def test_nothing_is_written_for_a_partition_that_is_gone() -> None:
     assert broker.committed == []
 
 
-def test_there_is_a_bound_to_what_is_left_behind() -> None:
+def test_there_is_a_bound_to_what_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """Producers that hang keep threads and memory: a process with too many of them starts anew."""
-    broker = Broker(*[hang] * 30)
+    monkeypatch.setattr(committer, "_MOST_LEFT_BEHIND", 2)
+    broker = Broker(*[hang] * 4)
     with pytest.raises(Fenced, match="left behind"):
         commit(broker)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postcart.adapters.topics import stage_inputs, stages
 from postcart.codecs.avro_schemas import AvroSchema, avro_schema, released_schemas
 from postcart.codecs.dead_letter_edit import Revision, changed_fields, revise, with_value, without
 from postcart.codecs.field_problems import FieldProblem
@@ -224,3 +225,10 @@ def test_any_bytes_can_be_revised_or_refused(value: bytes, key: bytes | None) ->
                 assert contract.verdict(done.key, done.value) is None
             else:
                 assert done
+
+
+def test_every_topic_whose_records_can_die_has_its_contract() -> None:
+    """Whatever a stage reads, but for the gate, of which no record is ever set aside."""
+    settings = load_settings({})
+    read = {topic for stage in stages(settings) for topic in stage_inputs(settings, stage)}
+    assert read - {settings.topic("gate")} <= CONTRACTS.keys()

@@ -69,7 +69,7 @@ parcels:
         "5: unknown key 'canceled'; did you mean 'cancelled'?",
         "8: parcels.shipped.until: 'soon' is no duration; write for example 6h, 3d or end of day",
         "9: parcels.delivered: write on, off, or keys of its own",
-        "10: there is no template 'delay'; did you mean 'delayed'?",
+        "10: there is no template 'delay' for email; did you mean 'delayed'?",
         "10: parcels.delayed.priority",
         "11: parcels.exception: write on, off",
     ):
@@ -92,7 +92,20 @@ def test_a_channel_needs_its_part_of_the_template(tmp_path: Path) -> None:
     """Said with the template and the file that is missing; a webhook needs none."""
     text = "parcels:\n  shipped:\n    channels: [email, push]\n    also: [webhook]\n"
     (problem,) = problems(tmp_path, text)
-    assert problem == "3: template 'shipped' has no file push.*; add it, or leave push out"
+    assert problem.startswith("2: there is no template 'shipped' for push; ")
+
+
+def test_channels_that_are_not_run_are_left_out(tmp_path: Path) -> None:
+    """So one file fits a shop that has no text messages yet; with none of its channels an entry is a mistake."""
+    told = load_messages(ROOT / "messages.yaml", TEMPLATES, channels=("email",))
+    assert {message.channels for message in told.by_occasion.values()} == {("email",)}
+    assert {message.also for message in told.by_occasion.values()} == {()}
+    path = tmp_path / "messages.yaml"
+    path.write_text("parcels: {shipped: {channels: [sms]}}\n")
+    with pytest.raises(ConfigurationError, match="none of its channels is there"):
+        load_messages(path, TEMPLATES, channels=("email",))
+    path.write_text("parcels: {shipped: {channels: [pigeon]}}\n")
+    assert load_messages(path, channels=("email", "pigeon")).by_occasion["shipped"].channels == ("pigeon",)
 
 
 def test_files_that_are_none(tmp_path: Path) -> None:

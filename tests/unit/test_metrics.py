@@ -36,7 +36,7 @@ def stage(instruments: Instruments) -> StageFigures:
 
 @pytest.fixture
 def channel(instruments: Instruments) -> ChannelFigures:
-    return ChannelFigures(instruments, channel="email", provider="smtp", topics=TOPICS)
+    return ChannelFigures(instruments, channel="email", providers=("smtp",), topics=TOPICS)
 
 
 def value(instruments: Instruments, name: str, **labels: str) -> float | None:
@@ -164,14 +164,14 @@ def test_every_reason_of_an_abort_is_counted(instruments: Instruments, stage: St
 
 def test_series_that_alerts_watch_begin_at_zero(instruments: Instruments, channel: ChannelFigures) -> None:
     """For Prometheus a series that begins at 1 has not increased: the first refusal would go unseen."""
-    StageFigures(instruments, "journey")
+    StageFigures(instruments, "journey", channels=("email",))
     assert set(RESULTS) == set(get_args(SendResult))
     assert set(OUTCOMES) == set(get_args(Outcome))
     for result in RESULTS:
         assert value(instruments, "send_attempts_total", channel="email", provider="smtp", result=result) == 0
     for kind in get_args(ReportKind):
         assert value(instruments, "delivery_reports_total", channel="email", kind=kind) == 0
-    channel.attempt("policy", 0.1)
+    channel.attempt("policy", 0.1, "smtp")
     assert value(instruments, "send_attempts_total", channel="email", provider="smtp", result="policy") == 1
 
 
@@ -179,9 +179,9 @@ def test_a_sender_counts_what_it_is_told(instruments: Instruments, channel: Chan
     """Received, attempts, receipts, final ends, what waits."""
     channel.jobs_received("marketing", 3)
     channel.jobs_repeated("marketing", 1)
-    channel.attempt("accepted", 0.3)
-    channel.finished("marketing", "accepted", None)
-    channel.finished("marketing", "not_accepted", None)
+    channel.attempt("accepted", 0.3, "smtp")
+    channel.finished("marketing", "accepted", None, "smtp")
+    channel.finished("marketing", "not_accepted", None, "smtp")
     channel.waiting("quiet_hours")
     channel.committed("committed", 0.01)
     channel.partitions("running", 4)
@@ -219,8 +219,8 @@ def test_exactly_one_state_of_the_circuit_is_true(
     instruments: Instruments, channel: ChannelFigures, state: str, shown: str
 ) -> None:
     """An open channel is a closed circuit."""
-    channel.channel_state("probing")
-    channel.channel_state(state)
+    channel.provider_state("smtp", "probing")
+    channel.provider_state("smtp", state)
     states = {
         name: value(instruments, "provider_circuit_state", channel="email", provider="smtp", state=name)
         for name in ("closed", "open", "half_open")

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from postcart.domain.revisions import REFUSED, Standing, after_claim, after_receipt, refusal
 from postcart.events.jobs import Claim, Outcome, Receipt
@@ -46,6 +47,12 @@ def test_a_rejected_job_may_be_sent_again() -> None:
     assert standing((*rejected, claim("claimed"))) == "claimed"
     assert standing((claim("claimed"), claim("released", "not_accepted"))) == "in_line"
     assert standing((receipt("not_accepted"),)) == "in_line"
+
+
+def test_an_earlier_send_without_an_answer_counts() -> None:
+    """A job that was resent and then rejected may have been taken the first time."""
+    resent = structs.replace(claim("settled", "rejected"), resent=True)
+    assert standing((claim("claimed"), resent, receipt("rejected"))) == "uncertain"
 
 
 def test_what_is_refused_is_told() -> None:

@@ -16,6 +16,7 @@ from postcart.senders.desk import Desk
 from postcart.senders.freshness import Freshness
 from postcart.senders.gate_view import GateView
 from postcart.senders.positions import Positions
+from postcart.senders.providers import ProviderPlan
 from postcart.senders.state import SenderState
 from postcart.senders.watchdog import Watchdog
 
@@ -114,6 +115,7 @@ def test_watchdog_ends_a_standing_partition() -> None:
             topics=TOPICS,
             adapter=unused,
             clock=WallClock(),
+            providers=(ProviderPlan(name="smtp"),),
         )
         state, desk = state_with_desk(config)
         dog = Watchdog(config, state, offsets=unused)
@@ -144,6 +146,7 @@ def test_offsets_that_moved() -> None:
             topics=TOPICS,
             adapter=unused,
             clock=WallClock(),
+            providers=(ProviderPlan(name="smtp"),),
         )
         _, desk = state_with_desk(config)
         assert desk.moved() == {}

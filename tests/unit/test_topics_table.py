@@ -2,7 +2,7 @@
 
 import pytest
 
-from postcart.adapters.topics import STAGES, all_topics, changelog, joined, stage_group, stage_inputs, topic_counts
+from postcart.adapters.topics import all_topics, changelog, joined, stage_group, stage_inputs, stages, topic_counts
 from postcart.adapters.topics.sampling import murmur2
 from postcart.settings import load_settings
 
@@ -12,7 +12,7 @@ SETTINGS = load_settings({"POSTCART_TOPIC_PREFIX": "pc.", "POSTCART_SHOP_PREFIX"
 def test_whatever_a_stage_joins_is_in_the_table_with_one_count() -> None:
     """Records of one key must meet on one partition number."""
     counts = topic_counts(SETTINGS)
-    for stage in STAGES:
+    for stage in stages(SETTINGS):
         assert {counts[name] for name in joined(SETTINGS, stage)} == {6}
         assert set(stage_inputs(SETTINGS, stage)) <= set(joined(SETTINGS, stage))
         assert changelog(SETTINGS, stage) in counts
@@ -21,7 +21,12 @@ def test_whatever_a_stage_joins_is_in_the_table_with_one_count() -> None:
 def test_names_carry_the_prefixes() -> None:
     """Two installations may share a cluster."""
     assert {topic.name.partition(".")[0] for topic in all_topics(SETTINGS)} == {"pc", "s"}
-    assert [stage_group(SETTINGS, stage) for stage in STAGES] == ["pc.detect", "pc.track", "pc.journey", "pc.email"]
+    assert [stage_group(SETTINGS, stage) for stage in stages(SETTINGS)] == [
+        "pc.detect",
+        "pc.track",
+        "pc.journey",
+        "pc.email",
+    ]
 
 
 def test_state_is_compacted_and_records_are_not() -> None:

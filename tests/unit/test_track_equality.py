@@ -6,17 +6,19 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from oracle.parcels import business_days
 from oracle.parcels import follow as naive
-from parcels import KEY, LINE, late_by, random_history, shuffled, weekdays
+from parcels import KEY, LINE, MONDAY, estimate, late_by, random_history, registered, scan, shuffled, weekdays
 from postcart.domain.track import fold
 from postcart.domain.track.history import follow
 from postcart.domain.track.outcome import Context, Tracked
 from postcart.domain.track.parcel import FOR_EVER, Parcel, ParcelEvent, when_ms
 from postcart.domain.track.rules import Rules
-from postcart.events.milestones import Milestone, ParcelDecision
-from postcart.events.times import DAY_MS, MINUTE_MS, to_ms
+from postcart.events.milestones import Delay, Milestone, ParcelDecision
+from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS, to_ms
 
 Json = dict[str, Any]
 RULES = Rules()
@@ -61,6 +63,39 @@ def check(seeds: range) -> None:
 def test_generated_histories() -> None:
     """By the hundred, aimed at the moments that the rules name."""
     check(range(800))
+
+
+_STATUSES = st.sampled_from([*LINE, "exception", "expired"])
+_REASONS = st.sampled_from([None, "customs", "weather"])
+_GAPS = st.sampled_from(
+    [0, 1, HOUR_MS, DAY_MS, 3 * DAY_MS, 30 * DAY_MS, 60 * DAY_MS, 60 * DAY_MS + 1, 120 * DAY_MS + 1]
+)
+_MOVES = st.lists(st.tuples(_GAPS, st.sampled_from("rses"), _STATUSES, _REASONS), min_size=1, max_size=12)
+
+
+@settings(max_examples=150, derandomize=True, deadline=None, database=None)
+@given(moves=_MOVES, seed=st.integers(0, 9))
+def test_laws(moves: list[tuple[int, str, Any, Any]], seed: int) -> None:
+    """Both agree; order and repeats change nothing; each occurrence once; up the line only. Made small if not."""
+    events: list[ParcelEvent] = []
+    at_ms = MONDAY
+    for number, (gap_ms, kind, status, reason) in enumerate(moves):
+        at_ms += gap_ms
+        if kind == "r":
+            events.append(registered(at_ms, f"r{number}", promised_at=at_ms + 2 * DAY_MS))
+        elif kind == "e":
+            events.append(estimate(at_ms, at_ms + (number % 4) * DAY_MS))
+        else:
+            events.append(scan(at_ms, status, f"s{number}", reason if status == "exception" else None))
+    lines = told(events)
+    assert lines == naive(KEY, plain(events))
+    assert told(shuffled(events, Random(seed), copies=2)) == lines
+    assert len({line["id"] for line in lines}) == len(lines)
+    lives: dict[str, list[int]] = {}
+    for line in lines:
+        if line.get("status") in LINE and line["type"] == "milestone":
+            lives.setdefault(line["parcel_id"], []).append(LINE.index(line["status"]))
+    assert all(ranks == sorted(set(ranks)) for ranks in lives.values())
 
 
 def test_generated_histories_reach_every_rule() -> None:
@@ -158,5 +193,7 @@ def test_rows_die() -> None:
         parcel, out = Parcel(key=KEY), Tracked()
         fold.arrive(parcel, events, out)
         last_ms = max(map(when_ms, events))
+        fold.advance(parcel, last_ms + 60 * DAY_MS, CONTEXT, out)
+        last_ms = max(last_ms, *(to_ms(record.at) for record in out.news if isinstance(record, Delay)), 0)
         assert fold.advance(parcel, last_ms + 120 * DAY_MS - 1, CONTEXT, out)
         assert not fold.advance(parcel, last_ms + 120 * DAY_MS, CONTEXT, out)

@@ -1,6 +1,7 @@
 """Predicted deliveries: what they know, how sure they are, and that order and tasks change nothing."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 
@@ -204,3 +205,23 @@ def test_the_command_tells_all_of_it() -> None:
     ]
     assert (told["orders"], told["split"]) == (500, 0.8)
     assert told["mae_days"] < told["state_median_mae_days"] < told["shop_mae_days"]
+
+
+def test_strange_features_lead_to_a_date() -> None:
+    """A promise in two hundred years, freight of a billion: no prediction is out of all bounds."""
+    model, sums = LaneModel(), Sums()
+    for number in range(200):
+        at_ms = number * DAY_MS
+        odd = msgspec.structs.replace(
+            parcel("A", at_ms, number), promised_at=at_ms + (1 + number % 3) * DAY_MS, freight=Decimal(number % 5)
+        )
+        forecast = msgspec.structs.replace(NO_FIT.forecast(odd, at_ms), offline=0, point=0)
+        sums.observe(forecast, at_ms + (1 + number % 3) ** 3 * DAY_MS)
+    model.learn(1, sums)
+    fit = model.fitted()
+    for promised_ms, freight in ((7_000_000_000_000, "999999999999"), (0, "0")):
+        strange = msgspec.structs.replace(parcel("A", 0), promised_at=promised_ms, freight=Decimal(freight))
+        said = fit.forecast(strange, DAY_MS)
+        assert said.low is not None
+        assert said.high is not None
+        assert 0 < said.at_ms(said.low) - DAY_MS <= said.at_ms(said.high) - DAY_MS < 500 * DAY_MS

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from postcart.cli.failures import say
 from postcart.cli.importing import AnonymousOption, CurrencyOption, DevicesOption, EventFiles, ItemsOption, shop_events
 from postcart.cli.printing import print_json_lines
 from postcart.cli.setup import settings_with_currency
@@ -26,14 +27,19 @@ def simulate(  # noqa: PLR0917 -- typer calls it by name
     """Decide over a history, without Kafka.
 
     FILES are JSON lines of shop events (as `postcart events import` writes them) or REES46 CSV files, told apart by
-    their first line. Every decision is printed as a JSON line, in the order of time: abandonments, planned, due and
-    cancelled steps. Consent and quiet hours count; nothing is sent.
+    their first line. Every decision is printed as a JSON line, in the order of time: of carts abandonments, planned,
+    due and cancelled steps; of parcels milestones, changed estimates, delays, and when these are cleared. Consent and
+    quiet hours count; nothing is sent.
     """
     from postcart.content.campaigns import load_campaign  # noqa: PLC0415
-    from postcart.domain.simulation import simulate as decide  # noqa: PLC0415
+    from postcart.domain.simulation import simulate_all  # noqa: PLC0415
     from postcart.wiring.rules import active_campaign, decision_context, detect_rules  # noqa: PLC0415
+    from postcart.wiring.tracking import tracking  # noqa: PLC0415
 
     settings = settings_with_currency(currency)
     chosen = load_campaign(campaign) if campaign else active_campaign(settings)
     events = shop_events(files, settings, anonymous=anonymous, devices=devices, items=items)
-    print_json_lines(decide(events, decision_context(settings, chosen), detect_rules(settings)))
+    parcels = tracking(settings)
+    print_json_lines(simulate_all(events, decision_context(settings, chosen), detect_rules(settings), parcels))
+    for what, count in parcels.unknown.most_common():
+        say(f"{what}; left out: {count:,} event{'s' if count > 1 else ''}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from postcart.domain.story.state import EpisodeState, StepState
     from postcart.domain.story.story import Story, Zone
     from postcart.events.decisions import RuleSaid
+    from postcart.wiring.event_trace import Trace
 
 _LEAST_WIDTH = 80
 _WIDTH = 100
@@ -35,6 +36,38 @@ def print_story(story: "Story") -> None:
     sys.stdout.write(styled(f"{'UTC':<21}{there}", "bold") + "\n")
     for moment in story.moments:
         _print_moment(moment, story.zone, width)
+
+
+def print_trace(trace: "Trace") -> None:
+    """A shop's event, and what became of it."""
+    kind = trace.kind or "unreadable"
+    arrived = f"taken by the broker {utc(trace.appended_ms)} UTC"
+    happened = f"happened {utc(trace.happened_ms)} UTC, " if trace.happened_ms is not None else ""
+    for line in (
+        _field("event", f"{trace.id}: {kind}, {trace.topic}[{trace.partition}] at offset {trace.offset}"),
+        _field("", happened + arrived),
+        _field("became", _fate(trace)),
+    ):
+        _write(line, _WIDTH, indent=_LABEL)
+    sys.stdout.write("\n")
+
+
+def _fate(trace: "Trace") -> str:
+    if trace.refused is not None:
+        return f"a dead letter, because it can't be read ({trace.refused}): postcart dead show {trace.dead_letter}"
+    if trace.read is False:
+        return f"nothing yet: {trace.stage} has not read it"
+    fate = trace.fate
+    if fate is None:
+        return f"read by {trace.stage}" if trace.read else f"not known: {trace.stage} tells no offsets"
+    again = f"; it came {fate.copies} times, and counts once" if fate.copies > 1 else ""
+    if fate.outcome == "late":
+        return f"late: its visit's end had been decided when it came, so it changed cart lines at most{again}"
+    visit = fate.visit
+    if visit is None:
+        return f"applied, outside of any visit{again}"
+    ended = f"which ended {utc(visit.end_ms)} ({visit.trigger}) with the id {visit.end_id}"
+    return f"applied to the visit that began {utc(visit.started_ms)}, {ended}{again}"
 
 
 def _head(story: "Story") -> Iterator[str]:

@@ -4,7 +4,7 @@ Owns: the commands. Must not: build workers, or check what they need (wiring doe
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from postcart.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Run a worker; more of a kind share the load.")
-send_app = typer.Typer(no_args_is_help=True, help="Send jobs on a channel.")
-app.add_typer(send_app, name="send")
 
 
 @app.command()
@@ -74,17 +72,17 @@ def feedback() -> None:
     _run(run_feedback)
 
 
-@send_app.command()
-def email() -> None:
-    """Render email jobs and send them over SMTP."""
-    from postcart.wiring.workers import run_send_email  # noqa: PLC0415
+@app.command()
+def send(
+    channel: Annotated[str, typer.Argument(help="One of POSTCART_CHANNELS, for example email.", show_default=False)],
+) -> None:
+    """Render a channel's jobs and send them by its providers.
 
-    _run(run_send_email)
+    Jobs in, claims and receipts out, beside gate, keys, catalogue and suppressions.
+    """
+    from postcart.wiring.workers import run_send  # noqa: PLC0415
 
-
-@send_app.callback()
-def send() -> None:
-    """Send jobs on a channel."""
+    _run(lambda settings: run_send(settings, channel))
 
 
 def _run(run: Callable[["Settings"], int]) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 from postcart.domain.campaign import Campaign, HighValue, Journey, Peak, QuietHours, Step
-from postcart.events.jobs import Channel, Incentive, Purpose
+from postcart.events.jobs import Incentive, Purpose
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 MOST_COOL_OFF_MS = 31 * DAY_MS
@@ -127,7 +127,7 @@ class StepFile(Part):
 
     after: PositiveDuration
     template: str
-    channel: Channel = "email"
+    channel: str = "email"
     purpose: Purpose = "marketing"
     incentive: IncentiveFile | None = None
 

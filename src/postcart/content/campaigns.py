@@ -11,34 +11,42 @@ from pathlib import Path
 from typing import Any, get_args
 
 from postcart.content.campaign_file import CampaignFile, duration_ms, known_keys
-from postcart.content.file_form import FileForm, nearest
+from postcart.content.file_form import FileForm, nearest, shown
 from postcart.content.positioned_yaml import Positioned, Problem
 from postcart.domain.campaign import Campaign
 from postcart.errors import ConfigurationError
-from postcart.events.jobs import Channel, Purpose
+from postcart.events.jobs import CHANNELS, Purpose
+from postcart.events.times import HOUR_MS
 
 VERSION_DIGITS = 12
 _SUBJECT = "subject.txt.j2"
-_CLOSED_SETS = {"channel": get_args(Channel), "purpose": get_args(Purpose)}
+_TEMPLATELESS = frozenset({"webhook"})
+"""Channels whose messages are data; the template's name is their type."""
+_SHARED = frozenset({"layouts", "partials"})
+_SMS_WITHIN_MS = 48 * HOUR_MS
+"""A cart's text message goes out once, and within 48 hours (delivery rules, "SMS")."""
+_CLOSED_SETS = {"purpose": get_args(Purpose)}
 
 
-def load_campaign(path: Path, templates_dir: Path | None = None) -> Campaign:
+def load_campaign(path: Path, templates_dir: Path | None = None, *, channels: Sequence[str] = CHANNELS) -> Campaign:
     """The campaign in the file at ``path``; ``version`` is the first 12 hex digits of the SHA-256 of its bytes.
 
     Args:
         path: A YAML file.
         templates_dir: Where named templates must exist, one folder each; ``None`` leaves that unchecked.
+        channels: Those that steps may name.
 
     Raises:
         ConfigurationError: All that is wrong with the file, by line.
     """
-    checks = partial(_cross_checks, templates_dir=templates_dir)
-    form = FileForm(CampaignFile, known_keys, _CLOSED_SETS, checks)
-    model, content = form.read(path)
+    checks = partial(_cross_checks, templates_dir=templates_dir, channels=channels)
+    model, content = FileForm(CampaignFile, known_keys, _CLOSED_SETS, checks).read(path)
     return model.build(sha256(content).hexdigest()[:VERSION_DIGITS])
 
 
-def load_campaigns(directory: Path, templates_dir: Path | None = None) -> dict[str, Campaign]:
+def load_campaigns(
+    directory: Path, templates_dir: Path | None = None, *, channels: Sequence[str] = CHANNELS
+) -> dict[str, Campaign]:
     """All campaigns in ``directory`` (``*.yaml`` and ``*.yml``, without sub-folders), by name.
 
     Raises:
@@ -52,7 +60,7 @@ def load_campaigns(directory: Path, templates_dir: Path | None = None) -> dict[s
     files: dict[str, Path] = {}
     for path in paths:
         try:
-            campaign = load_campaign(path, templates_dir)
+            campaign = load_campaign(path, templates_dir, channels=channels)
         except ConfigurationError as error:
             problems += error.problems
             continue
@@ -65,19 +73,14 @@ def load_campaigns(directory: Path, templates_dir: Path | None = None) -> dict[s
     return campaigns
 
 
-def _cross_checks(document: Positioned, templates_dir: Path | None) -> Iterator[Problem]:
+def _cross_checks(document: Positioned, templates_dir: Path | None, channels: Sequence[str]) -> Iterator[Problem]:
     """What no single field can tell: growing offsets and existing templates, also where other things are wrong."""
-    templates = template_names(templates_dir) if templates_dir else None
     for path in (("steps",), ("high_value", "steps"), ("peak", "steps")):
+        yield from _channel_problems(document, path, templates_dir, channels)
         latest: tuple[int, str] | None = None
         for index, step in enumerate(_list_at(document.value, path)):
             if not isinstance(step, dict):
                 continue
-            template = step.get("template")
-            if templates is not None and isinstance(template, str) and template not in templates:
-                advice = nearest(template, templates) if templates else f"{templates_dir} has none"
-                line = document.line((*path, index, "template"))
-                yield Problem(line, f"there is no template '{template}'; {advice}")
             try:
                 after = duration_ms(step.get("after"))
             except ValueError:
@@ -89,14 +92,51 @@ def _cross_checks(document: Positioned, templates_dir: Path | None) -> Iterator[
             latest = (after, str(step["after"]))
 
 
+def _channel_problems(
+    document: Positioned, path: tuple[str, ...], templates_dir: Path | None, channels: Sequence[str]
+) -> Iterator[Problem]:
+    """Steps of channels that there are not, without a template for their channel, or with too many text messages."""
+    texts = 0
+    for index, step in enumerate(_list_at(document.value, path)):
+        if not isinstance(step, dict):
+            continue
+        channel, template = step.get("channel", "email"), step.get("template")
+        here = document.line((*path, index, "channel" if "channel" in step else "template"))
+        if isinstance(channel, str) and channel not in channels:
+            text = f"{shown((*path, index, 'channel'))} is {channel!r}; {nearest(channel, channels)}"
+            yield Problem(here, f"{text}; POSTCART_CHANNELS says which there are" if channel in CHANNELS else text)
+        elif templates_dir and isinstance(template, str) and isinstance(channel, str) and channel not in _TEMPLATELESS:
+            templates = template_names(templates_dir, channel)
+            if template not in templates:
+                kind = "" if channel == "email" else f" for {channel}"
+                advice = nearest(template, templates) if templates else f"{templates_dir} has none"
+                line = document.line((*path, index, "template"))
+                yield Problem(line, f"there is no template '{template}'{kind}; {advice}")
+        if channel == "sms" and step.get("purpose", "marketing") == "marketing":
+            texts += 1
+            if texts > 1:
+                yield Problem(here, "a cart gets one text message at most; take another channel for this step")
+            yield from _too_late(document, (*path, index, "after"), step.get("after"))
+
+
+def _too_late(document: Positioned, path: tuple[str | int, ...], after: Any) -> Iterator[Problem]:
+    try:
+        late = duration_ms(after) > _SMS_WITHIN_MS
+    except ValueError:
+        return
+    if late:
+        yield Problem(document.line(path), f"after is {after}; a cart's text message goes out within 48h")
+
+
 def _list_at(value: Any, path: Sequence[str]) -> list[Any]:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value if isinstance(value, list) else []
 
 
-def template_names(directory: Path) -> tuple[str, ...]:
-    """Names of the template folders: those with a subject, which layouts and partials have not."""
+def template_names(directory: Path, channel: str) -> tuple[str, ...]:
+    """Names of the template folders with a part for that channel; of email a subject, which layouts have not."""
+    part = _SUBJECT if channel == "email" else f"{channel}.*.j2"
     if not directory.is_dir():
         raise ConfigurationError(f"{directory}: there is no such folder of templates; set POSTCART_TEMPLATES_DIR")
-    return tuple(sorted(path.parent.name for path in directory.glob(f"*/{_SUBJECT}")))
+    return tuple(sorted({path.parent.name for path in directory.glob(f"*/{part}")} - _SHARED))

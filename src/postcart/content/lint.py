@@ -11,11 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec import structs
+
 from postcart.content import sample
 from postcart.content.context import build_context
 from postcart.content.languages import Language, Languages
 from postcart.content.messages import problems as catalogue_problems
 from postcart.content.mjml import unknown_tags
+from postcart.content.sms import PART as SMS
+from postcart.content.sms import SmsRenderer
 from postcart.content.templates import HTML, Content, TemplateSet
 from postcart.errors import ConfigurationError, RenderError
 from postcart.events.jobs import Job
@@ -57,8 +61,12 @@ def lint_templates(templates: Path, locales: Path) -> list[Problem]:
     found.update(_unknown_tags(made))
     for name in made.names:
         found.update(_promotions(made, name))
-        for tag in languages.tags:
-            found.update(_rendered(made, languages.resolve(tag), name))
+    for tag in languages.tags:
+        language = languages.resolve(tag)
+        for name in made.of_channel("email"):
+            found.update(_rendered(made, language, name))
+        for name in made.of_channel("sms"):
+            found.update(_text_messages(made, languages, language, name))
     return sorted(found)
 
 
@@ -111,6 +119,25 @@ def _rendered(templates: TemplateSet, language: Language, name: str) -> Iterator
                 continue
             for problem in _content_problems(content, link):
                 yield Problem(where, f"{problem} ({language.tag}, {case})")
+
+
+def _text_messages(templates: TemplateSet, languages: Languages, language: Language, name: str) -> Iterator[Problem]:
+    """Text messages of usual shops and carts: within their bound, with the way out."""
+    where = f"{templates.folder.name}/{name}/{SMS}"
+    renderer = SmsRenderer(templates, sample.SHOP, languages=languages)
+    for case, job in _cases(templates, name).items():
+        recipient = replace(sample.RECIPIENT, address=sample.PHONE, locale=language.tag)
+        try:
+            sms = renderer.render(structs.replace(job, channel="sms"), recipient, date_ms=sample.DATE_MS)
+        except RenderError as error:
+            yield _parted(str(error))
+            continue
+        if _UNTRANSLATED.search(sms.body):
+            yield Problem(where, f"the text shows a placeholder ({language.tag}, {case})")
+        if job.purpose == "marketing" and "STOP" not in sms.body:
+            yield Problem(where, f"the text does not say STOP ({language.tag}, {case})")
+        if job.purpose == "transactional" and "STOP" in sms.body:
+            yield Problem(where, f"a transactional text offers to opt out ({language.tag}, {case})")
 
 
 def _content_problems(content: Content, link: str | None) -> Iterator[str]:

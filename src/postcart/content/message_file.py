@@ -4,22 +4,21 @@ Owns: its keys, what each may hold, and that templates have what their channels 
 when (domain.journey).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Self, get_args
+from typing import Annotated, Any, Self
 
 from msgspec import structs
 from pydantic import BeforeValidator, Field, model_validator
 
 from postcart.content.campaign_file import Name, Part, PositiveDuration, duration_ms
-from postcart.content.campaigns import VERSION_DIGITS
-from postcart.content.file_form import FileForm, nearest
+from postcart.content.campaigns import VERSION_DIGITS, template_names
+from postcart.content.file_form import FileForm, nearest, shown
 from postcart.content.positioned_yaml import Positioned, Problem
 from postcart.domain.messages import ORDERS, PARCELS, Message, Messages, Occasion, default_message
-from postcart.errors import ConfigurationError
-from postcart.events.jobs import Channel
+from postcart.events.jobs import CHANNELS, Channel
 
 END_OF_DAY = "end of day"
 _WITHOUT_TEMPLATE = frozenset({"webhook"})
@@ -152,65 +151,77 @@ class MessagesFile(Part):
         )
 
 
-def load_messages(path: Path, templates_dir: Path | None = None) -> Messages:
+def load_messages(path: Path, templates_dir: Path | None = None, *, channels: Sequence[str] = CHANNELS) -> Messages:
     """The messages in the file at ``path``; ``version`` begins its SHA-256.
 
     Args:
         path: A YAML file.
-        templates_dir: Where templates must be, for every channel that is named; ``None`` leaves that unchecked.
+        templates_dir: Where templates must be, for every channel that is used; ``None`` leaves that unchecked.
+        channels: Those that there are. Of Postcart's others the file may speak: they are left out.
 
     Raises:
         ConfigurationError: All that is wrong with the file, by line.
     """
-    checks = partial(_cross_checks, templates_dir=templates_dir)
-    form = FileForm(MessagesFile, _known_keys, {"channels": get_args(Channel), "also": get_args(Channel)}, checks)
-    model, content = form.read(path)
-    return model.build(sha256(content).hexdigest()[:VERSION_DIGITS])
+    checks = partial(_cross_checks, templates_dir=templates_dir, channels=channels)
+    model, content = FileForm(MessagesFile, _known_keys, {}, checks).read(path)
+    told = model.build(sha256(content).hexdigest()[:VERSION_DIGITS])
+    used = {occasion: _used(message, channels) for occasion, message in told.by_occasion.items()}
+    return structs.replace(told, by_occasion=used)
+
+
+def _used(message: Message, channels: Sequence[str]) -> Message:
+    there = tuple(channel for channel in message.channels if channel in channels)
+    return structs.replace(message, channels=there, also=tuple(one for one in message.also if one in channels))
 
 
 def _entries(part: Part) -> Mapping[str, MessageFile | None]:
     return {name: getattr(part, name) for name in type(part).model_fields}
 
 
-def _cross_checks(document: Positioned, templates_dir: Path | None) -> Iterator[Problem]:
-    """Every template is there, with what each of its channels needs; by default it is named after the occasion."""
-    if templates_dir is None or not isinstance(document.value, dict):
-        return
-    if not templates_dir.is_dir():
-        raise ConfigurationError(f"{templates_dir}: there is no such folder of templates; set POSTCART_TEMPLATES_DIR")
-    folders = tuple(sorted(path.parent.name for path in templates_dir.glob("*/subject.txt.j2")))
+def _cross_checks(document: Positioned, templates_dir: Path | None, channels: Sequence[str]) -> Iterator[Problem]:
+    """Channels are there, and every template with what each of its channels needs."""
     for group, occasions in (("orders", ORDERS), ("parcels", PARCELS)):
-        entries = document.value.get(group)
+        entries = document.value.get(group) if isinstance(document.value, dict) else None
         for occasion in occasions:
             entry = entries.get(occasion) if isinstance(entries, dict) else None
-            if entry is None or entry == "off":
-                continue
-            yield from _lacking(document, (group, occasion), entry, default_message(occasion), templates_dir, folders)
+            if entry is not None and entry != "off":
+                keys = entry if isinstance(entry, dict) else {}
+                yield from _lacking(document, (group, occasion), keys, templates_dir, channels)
 
 
-def _lacking(  # noqa: PLR0917 -- all of it says where to look
+def _lacking(
     document: Positioned,
-    path: tuple[str, str],
-    entry: Any,
-    usual: Message,
-    templates_dir: Path,
-    folders: tuple[str, ...],
+    path: tuple[str, Occasion],
+    entry: Mapping[str, Any],
+    templates_dir: Path | None,
+    channels: Sequence[str],
 ) -> Iterator[Problem]:
-    keys = entry if isinstance(entry, dict) else {}
-    template = keys.get("template", usual.template)
-    if not isinstance(template, str):
-        return
-    if template not in folders:
-        yield Problem(
-            document.line((*path, "template")), f"there is no template '{template}'; {nearest(template, folders)}"
-        )
-        return
-    for key, channels in (("channels", keys.get("channels", usual.channels)), ("also", keys.get("also", ()))):
-        for channel in channels if isinstance(channels, list | tuple) else ():
-            known = channel in get_args(Channel) and channel not in _WITHOUT_TEMPLATE
-            if known and not any((templates_dir / template).glob(f"{channel}.*")):
-                line = document.line((*path, key))
-                yield Problem(line, f"template '{template}' has no file {channel}.*; add it, or leave {channel} out")
+    usual = default_message(path[1])
+    template = entry.get("template", usual.template)
+    used = 0
+    for key, default in (("channels", usual.channels), ("also", usual.also)):
+        named = entry.get(key, default)
+        for index, channel in enumerate(named if isinstance(named, list | tuple) else ()):
+            line = document.line((*path, key))
+            if channel in channels:
+                used += 1
+            elif channel not in CHANNELS:
+                place = shown((*path, key, index))
+                yield Problem(
+                    line,
+                    f"{place} is {channel!r}; {nearest(str(channel), tuple(dict.fromkeys((*channels, *CHANNELS))))}",
+                )
+                used += 1
+                continue
+            if channel in _WITHOUT_TEMPLATE or channel not in channels or templates_dir is None:
+                continue
+            templates = template_names(templates_dir, channel)
+            if isinstance(template, str) and template not in templates:
+                advice = nearest(template, templates) if templates else f"{templates_dir} has none"
+                line = document.line((*path, "template"))
+                yield Problem(line, f"there is no template '{template}' for {channel}; {advice}")
+    if not used:
+        yield Problem(document.line(path), "none of its channels is there; POSTCART_CHANNELS says which are")
 
 
 def _known_keys(path: tuple[Any, ...]) -> tuple[str, ...]:

@@ -37,6 +37,9 @@ INCENTIVES = {
     "amount": Incentive(kind="amount", value=Decimal(5), currency="EUR", code="LEAF-5"),
 }
 
+PHONE = "+12025550123"
+"""Of the range that belongs to nobody (555-01XX)."""
+
 RECIPIENT = Recipient("ana.muster@example.com", "Ana", "en-GB", "Europe/London")
 
 

@@ -9,7 +9,10 @@ The folder::
     NAME/subject.txt.j2    one line
     NAME/preview.txt.j2    one line, shown beside the subject in the mailbox
     NAME/text.txt.j2       the plain-text part; where it is missing it is made from the HTML
+    NAME/CHANNEL.*.j2      what the message is on another channel, for example ``sms.txt.j2``
     layouts/, partials/    what templates extend and include; ``*.mjml.j2`` is escaped as markup, ``*.txt.j2`` is not
+
+A template has the parts of one channel at least.
 
 Visible text stands in ``{% trans %}`` or ``_()``, so that the catalogues translate it.
 """
@@ -33,6 +36,7 @@ from postcart.content.urls import check_urls
 from postcart.errors import ConfigurationError, RenderError
 
 HTML, SUBJECT, PREVIEW, TEXT = "email.mjml.j2", "subject.txt.j2", "preview.txt.j2", "text.txt.j2"
+_EMAIL_PARTS = frozenset({HTML, SUBJECT, PREVIEW, TEXT})
 SHARED = frozenset({"layouts", "partials"})
 _SPACES = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -70,12 +74,21 @@ class TemplateSet:
         problems = self._problems()
         if problems:
             raise ConfigurationError(*problems)
-        self._versions = {name: self._version(name) for name in self.names}
+        self._others = {_prefix(path) for path in self.sources if not _is_shared(path)} - _EMAIL_PREFIXES
+        self._versions = {
+            (name, channel): self._version(name, channel)
+            for channel in ("email", *sorted(self._others))
+            for name in self.of_channel(channel)
+        }
 
-    def version(self, name: str) -> str:
-        """Digest of all that template ``name`` may use: its own files, layouts and partials."""
-        self._check_name(name)
-        return self._versions[name]
+    def of_channel(self, channel: str) -> list[str]:
+        """Templates that have parts for it, sorted."""
+        return [name for name in self.names if any(_channel_of(path) == channel for path in self._own(name))]
+
+    def version(self, name: str, channel: str = "email") -> str:
+        """Digest of all that template ``name`` may use on a channel: its own files, layouts and partials."""
+        self._check_name(name, channel)
+        return self._versions[name, channel]
 
     def render(self, name: str, language: Language, context: Mapping[str, Any]) -> Content:
         """Render template ``name`` with ``context`` (see CONTEXT_NAMES; ``language`` is added here).
@@ -88,6 +101,15 @@ class TemplateSet:
         check_urls(html, self._where(name))
         message = whole["message"]
         return Content(message["subject"], message["preview"], html, self._text(name, html, whole))
+
+    def part(self, name: str, part: str, language: Language, context: Mapping[str, Any]) -> str:
+        """One part of template ``name``, for example ``sms.txt.j2``, without the white space around it.
+
+        Raises:
+            RenderError: As ``render``.
+        """
+        self._check_name(name, part.partition(".")[0])
+        return self._part(name, part, {**context, "language": self.sandbox.admit(language)}).strip()
 
     def mjml(self, name: str, language: Language, context: Mapping[str, Any]) -> str:
         """The MJML of template ``name``, for the linter. Raises RenderError as ``render``."""
@@ -147,21 +169,27 @@ class TemplateSet:
     def _where(self, name: str) -> str:
         return f"{self.folder.name}/{name}/{HTML}"
 
-    def _check_name(self, name: str) -> None:
-        if name not in self.names:
-            raise RenderError(f"no template {name!r} in {self.folder.name}/; there are {', '.join(self.names)}")
+    def _check_name(self, name: str, channel: str = "email") -> None:
+        if (name, channel) not in self._versions:
+            known, kind = ", ".join(self.of_channel(channel)), "" if channel == "email" else f" for {channel}"
+            raise RenderError(f"no template {name!r}{kind} in {self.folder.name}/; there are {known}")
 
-    def _version(self, name: str) -> str:
-        digest = sha256()
+    def _own(self, name: str) -> list[str]:
+        return [path for path in self.sources if path.startswith(f"{name}/")]
+
+    def _version(self, name: str, channel: str) -> str:
+        """What other channels alone use is not part of it."""
+        digest, foreign = sha256(), self._others - {channel}
         for path, source in self.sources.items():
-            if path.split("/")[0] in SHARED | {name}:
+            own = path.split("/")[0] == name and _channel_of(path) == channel
+            if own or (_is_shared(path) and _prefix(path) not in foreign):
                 digest.update(f"{path}\0{source}\0".encode())
         return digest.hexdigest()[:12]
 
     def _problems(self) -> list[str]:
         problems = [
-            f"{self.folder.name}/{name}/{part}: missing; every template has {HTML}, {SUBJECT} and {PREVIEW}"
-            for name in self.names
+            f"{self.folder.name}/{name}/{part}: missing; every template of a mail has {HTML}, {SUBJECT} and {PREVIEW}"
+            for name in self.of_channel("email")
             for part in (HTML, SUBJECT, PREVIEW)
             if f"{name}/{part}" not in self.sources
         ]
@@ -173,6 +201,23 @@ class TemplateSet:
             for line, text in _static_problems(self.sandbox.environment, source, names):
                 problems.append(f"{self.folder.name}/{path}:{line}: {text}")
         return problems
+
+
+_EMAIL_PREFIXES = frozenset(part.split(".")[0] for part in _EMAIL_PARTS)
+
+
+def _is_shared(path: str) -> bool:
+    return path.partition("/")[0] in SHARED
+
+
+def _prefix(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def _channel_of(path: str) -> str:
+    """Of a template's own file."""
+    prefix = _prefix(path)
+    return "email" if prefix in _EMAIL_PREFIXES else prefix
 
 
 def _text_of(file: Path) -> str:

@@ -30,8 +30,8 @@ def after_claim(standing: Standing, claim: Claim) -> Standing:
     """The standing once this claim is known too. Claims of a job come in their order; idempotent."""
     if standing == "accepted" or (claim.state == "settled" and claim.outcome == "accepted"):
         return "accepted"
-    if standing == "uncertain" or (claim.state == "settled" and claim.outcome == "uncertain"):
-        return "uncertain"
+    if standing == "uncertain" or (claim.state == "settled" and (claim.outcome == "uncertain" or claim.resent)):
+        return "uncertain"  # whatever ended it: an earlier send of it has no answer
     if claim.state == "claimed":
         return "claimed"
     if claim.state == "released":

@@ -39,13 +39,33 @@ def resolver(shop_country: str | None) -> Callable[[ProfileUpdated | None], tupl
 
 
 @lru_cache(maxsize=4096)
+def all_zones(
+    contact: tuple[str, ...], name: str | None, country: str | None, shop_country: str | None
+) -> tuple[tzinfo, ...]:
+    """Every zone that must allow: the person's, and those in which a contact point may be (a phone number's).
+
+    Where a person has told no zone of its own, those of the contact point count alone: they are nearer than a
+    country's.
+    """
+    found = [zone for known in contact for zone in _zone(known)]
+    if found and not (name and _zone(name)):
+        return tuple(found)
+    return tuple(dict.fromkeys((*zones_of(name, country, shop_country), *found)))
+
+
+def _zone(name: str) -> tuple[tzinfo, ...]:
+    """The zone of an IANA name; none where it is not known."""
+    try:
+        return (ZoneInfo(name),)
+    except (KeyError, ValueError, OSError):
+        return ()
+
+
+@lru_cache(maxsize=4096)
 def zones_of(name: str | None, country: str | None, shop_country: str | None) -> tuple[tzinfo, ...]:
     """The zones for an IANA name, a country and the shop's country, the first that is known."""
-    if name:
-        try:
-            return (ZoneInfo(name),)
-        except (KeyError, ValueError, OSError):
-            pass  # an unknown name counts as none
+    if name and (own := _zone(name)):
+        return own
     for code in (country, shop_country):
         if code in COUNTRY_ZONES:
             return tuple(ZoneInfo(zone) for zone in COUNTRY_ZONES[code])

@@ -14,6 +14,7 @@ class ConsentRecorded(Struct, frozen=True, gc=False, kw_only=True, tag_field="ty
     Attributes:
         at_ms: When it was given or taken back.
         evidence: Wording and source.
+        double_opt_in: Confirmed from the contact point itself, naming what for.
     """
 
     person_id: str
@@ -22,3 +23,4 @@ class ConsentRecorded(Struct, frozen=True, gc=False, kw_only=True, tag_field="ty
     given: bool
     at_ms: int
     evidence: str | None = None
+    double_opt_in: bool = False

@@ -6,9 +6,9 @@ the claim), or know a provider.
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from postcart.events.milestones import DelayRule, Expected, Reason, Status
 from postcart.events.shipments import ParcelLine, Place
@@ -16,7 +16,10 @@ from postcart.events.shop import CartLine
 from postcart.events.signals import LineState
 from postcart.events.times import DAY_MS
 
-Channel = Literal["email", "sms", "push", "inapp", "webhook"]
+Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9]{1,15}$")]
+"""Name of a channel. Which there are is configuration (``channels``); see wiring.channels."""
+CHANNELS: Final[tuple[Channel, ...]] = ("email", "sms", "push", "inapp", "webhook")
+"""Those that Postcart knows of itself."""
 Purpose = Literal["marketing", "transactional"]
 StopReason = Literal["ordered", "emptied", "returned", "merged", "expired", "superseded", "paid", "cancelled"]
 SuppressReason = Literal[
@@ -210,6 +213,7 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         offset: Of the job's record in its topic, to find it again.
         resent: An earlier send of the job ended without an answer: another such end is final.
         revision: The job's.
+        provider: Which is asked, or was; after ``resent`` no other one is.
     """
 
     job_id: str
@@ -224,6 +228,7 @@ class Claim(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     offset: int | None = None
     resent: bool = False
     revision: int = 0
+    provider: str | None = None
 
 
 class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="receipt"):

@@ -126,6 +126,8 @@ ShipmentEvents = ParcelRegistered | ParcelEstimate | ParcelStatus
 
 def normalised(tracking_number: str) -> str:
     """Letters and digits alone, in capitals."""
+    if tracking_number.isascii() and tracking_number.isalnum():  # most are, and this is asked for every record
+        return tracking_number.upper()
     return "".join(char for char in tracking_number if char.isascii() and char.isalnum()).upper()
 
 

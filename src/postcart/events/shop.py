@@ -19,6 +19,8 @@ from postcart.events.event import settle_time as settle_time  # noqa: PLC0414 --
 from postcart.events.event import time_ms as time_ms  # noqa: PLC0414 -- the same
 from postcart.events.shipments import Moment, ShipmentEvents
 
+ChannelName = Annotated[str, Meta(max_length=40)]
+
 
 class VisitorEvent(Event, frozen=True, gc=False, kw_only=True):
     """An event of shop.sessions or shop.carts. Key: visitor_id. All but ``identified`` are activity."""
@@ -172,13 +174,10 @@ class OrderRefunded(OrderEvent, frozen=True, gc=False, kw_only=True, tag="refund
     amount: Decimal | None = None
 
 
-ChannelName = Literal["email", "sms", "push", "inapp", "webhook"]
-
-
 class Consent(Struct, frozen=True, gc=False, kw_only=True):
     """Consent for one channel and purpose, as a profile tells it."""
 
-    channel: ChannelName
+    channel: Literal["email", "sms", "push", "inapp", "webhook"]
     purpose: Literal["marketing", "transactional"]
     given: bool
 

@@ -20,7 +20,7 @@ from postcart.content.addresses import redact
 from postcart.content.tokens import EnvelopeSenders, OptOut, Sent, UnsubscribeLinks
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import uuid5
-from postcart.events.jobs import Channel, DeliveryReport, Purpose
+from postcart.events.jobs import DeliveryReport, Purpose
 from postcart.events.times import DAY_MS, iso, to_ms
 
 Result = Literal["report", "opt_out", "unmatched", "nothing"]
@@ -119,11 +119,10 @@ def _report(sent: Sent, person_id: str, told: Told, at_ms: int) -> DeliveryRepor
 
 
 def _taken_back(opt_out: OptOut, now_ms: int) -> ConsentRecorded:
-    channel: Channel = opt_out.channel  # type: ignore[assignment]  # signed by us: it is one of the set
-    purpose: Purpose = opt_out.purpose  # type: ignore[assignment]  # the same
+    purpose: Purpose = opt_out.purpose  # type: ignore[assignment]  # signed by us: it is one of the set
     return ConsentRecorded(
         person_id=opt_out.person_id,
-        channel=channel,
+        channel=opt_out.channel,
         purpose=purpose,
         given=False,
         at_ms=now_ms,

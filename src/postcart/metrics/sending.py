@@ -19,6 +19,7 @@ RESULTS = (
     "policy",
     "deferred",
     "unavailable",
+    "throttled",
     "credentials",
     "uncertain",
     "render",
@@ -32,7 +33,7 @@ UNRENDERED = "render"
 """Why a job is dead that was read, and rejected."""
 
 _CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open", "ramping": "half_open"}
-"""A channel that is open for mail is a closed circuit; while it ramps up, few may pass."""
+"""A provider that is open for messages is a closed circuit; while it ramps up, few may pass."""
 
 
 class ChannelFigures:
@@ -41,20 +42,24 @@ class ChannelFigures:
     Args:
         instruments: Of the process.
         channel: For example ``email``.
-        provider: For example ``smtp``; from a closed set.
+        providers: For example ``smtp``; a closed set, the first being that of jobs that none was asked about.
         topics: Purpose → name of the topic of its jobs.
     """
 
-    def __init__(self, instruments: Instruments, *, channel: str, provider: str, topics: dict[str, str]) -> None:
+    def __init__(
+        self, instruments: Instruments, *, channel: str, providers: tuple[str, ...], topics: dict[str, str]
+    ) -> None:
         self._instruments = instruments
         self._channel = channel
-        self._provider = provider
         self._topics = topics
         self._pending: dict[tuple[str, int], int] = {}
-        self._send_time = instruments.histogram("send_duration_seconds", channel=channel, provider=provider)
+        self._send_time = {
+            name: instruments.histogram("send_duration_seconds", channel=channel, provider=name) for name in providers
+        }
         self._commit_time = instruments.histogram("transaction_duration_seconds", stage=channel)
-        self.channel_state("open")
-        self._begin_at_zero()
+        for name in providers:
+            self.provider_state(name, "open")
+            self._begin_at_zero(name)
 
     def jobs_received(self, purpose: str, count: int) -> None:
         """Records taken in."""
@@ -74,19 +79,15 @@ class ChannelFigures:
         """A job was judged and has to wait."""
         self._instruments.counter("jobs_waited_total", channel=self._channel, reason=reason).inc()
 
-    def attempt(self, result: str, duration_s: float) -> None:
+    def attempt(self, result: str, duration_s: float, provider: str) -> None:
         """A claimed job came to an end of its attempt."""
-        self._instruments.counter(
-            "send_attempts_total", channel=self._channel, provider=self._provider, result=result
-        ).inc()
-        self._send_time.observe(duration_s)
+        self._instruments.counter("send_attempts_total", channel=self._channel, provider=provider, result=result).inc()
+        self._send_time[provider].observe(duration_s)
 
-    def finished(self, purpose: str, outcome: str, reason: str | None) -> None:
+    def finished(self, purpose: str, outcome: str, reason: str | None, provider: str) -> None:
         """A receipt was committed."""
         del reason  # the receipt and the decision tell it; here it would multiply the series
-        self._instruments.counter(
-            "receipts_total", channel=self._channel, provider=self._provider, status=outcome
-        ).inc()
+        self._instruments.counter("receipts_total", channel=self._channel, provider=provider, status=outcome).inc()
         self._processed(purpose, "applied", 1)
         if outcome in FINAL:
             self._instruments.counter(
@@ -98,11 +99,11 @@ class ChannelFigures:
         self._pending[purpose, partition] = count
         self._show_pending(purpose)
 
-    def channel_state(self, state: str) -> None:
-        """The channel was paused, probed or opened."""
+    def provider_state(self, provider: str, state: str) -> None:
+        """A provider was paused, probed or opened."""
         for circuit in dict.fromkeys(_CIRCUIT.values()):
             self._instruments.gauge(
-                "provider_circuit_state", channel=self._channel, provider=self._provider, state=circuit
+                "provider_circuit_state", channel=self._channel, provider=provider, state=circuit
             ).set(circuit == _CIRCUIT[state])
 
     def committed(self, outcome: str, duration_s: float) -> None:
@@ -126,9 +127,9 @@ class ChannelFigures:
         for purpose in {purpose for purpose, _ in gone}:
             self._show_pending(purpose)
 
-    def _begin_at_zero(self) -> None:
+    def _begin_at_zero(self, provider: str) -> None:
         """A series that begins at 1 has not increased, for Prometheus: the first refusal would alert nobody."""
-        channel, provider, count = self._channel, self._provider, self._instruments.counter
+        channel, count = self._channel, self._instruments.counter
         for result in RESULTS:
             count("send_attempts_total", channel=channel, provider=provider, result=result)
         for outcome in OUTCOMES:

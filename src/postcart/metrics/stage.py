@@ -8,10 +8,10 @@ its shape: this layer lies below and can't import them.
 """
 
 from collections import Counter as Counts
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from postcart.events.jobs import Channel, ReportKind
+from postcart.events.jobs import ReportKind
 from postcart.metrics.instruments import Instruments, PerPartition
 
 _ABORTED = {"rebalance": "aborted_rebalance", "other": "aborted", "outage": "failed"}
@@ -25,9 +25,10 @@ class StageFigures:
     Args:
         instruments: Of the process.
         stage: As in ``postcart worker STAGE``.
+        channels: Whose reports are counted.
     """
 
-    def __init__(self, instruments: Instruments, stage: str) -> None:
+    def __init__(self, instruments: Instruments, stage: str, *, channels: Sequence[str] = ()) -> None:
         self._instruments = instruments
         self._stage = stage
         self._partitions = PerPartition(instruments, stage=stage)
@@ -42,7 +43,7 @@ class StageFigures:
         for outcome in _ABORTED.values():  # a series that begins at 1 has not increased, for Prometheus
             instruments.counter("transactions_total", stage=stage, outcome=outcome)
         if stage == _READS_REPORTS:
-            for channel in get_args(Channel):
+            for channel in channels:
                 for kind in get_args(ReportKind):
                     instruments.counter("delivery_reports_total", channel=channel, kind=kind)
 

@@ -73,7 +73,8 @@ METRICS: tuple[Metric, ...] = (
            "Wall clock less the time of a session's end or a due step when it was decided; the disorder allowed is "
            "part of it.", "stage", DELAY),
     Metric("decisions_total", "counter", ("purpose", "outcome", "reason"),
-           "Decisions: planned, due, cancelled (with the reason), abandonment (with its trigger).", "journey"),
+           "Decisions: planned, due, cancelled (with the reason), abandonment (with its trigger); of parcels milestone"
+           " (its status), estimate, delay and cleared (the rule), unmatched.", "journey"),
     Metric("jobs_accepted_total", "counter", ("channel", "purpose"), "Jobs taken on: handed to a sender.", "journey"),
     Metric("jobs_finished_total", "counter", ("channel", "purpose", "outcome"),
            "Jobs that ended: accepted, rejected, uncertain or suppressed.", "sender"),

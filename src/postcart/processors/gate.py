@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 from msgspec import structs
 
+from postcart.domain.consent import counts
 from postcart.domain.journey.person import Person, contact_ids_of, known_profile
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress
 from postcart.events.shop import ProfileUpdated, time_ms
@@ -27,8 +28,16 @@ class ContactSealer(Protocol):
         ...
 
 
+def as_told(text: str, _country: str | None) -> str:
+    """A number in the form in which the shop told it."""
+    return text
+
+
 class GateWriter:
-    """Collects what is to be told to the senders until the transaction is written."""
+    """Collects what is to be told to the senders until the transaction is written.
+
+    ``phone`` brings a number, of a country, into the one form by which it is known everywhere.
+    """
 
     def __init__(
         self,
@@ -40,6 +49,7 @@ class GateWriter:
         partition: int,
         progress_interval_ms: int,
         at_once: bool = True,
+        phone: Callable[[str, str | None], str] = as_told,
     ) -> None:
         self._gate_topic = gate_topic
         self._keys_topic = keys_topic
@@ -48,6 +58,7 @@ class GateWriter:
         self._partition = partition
         self._progress_interval_ms = progress_interval_ms
         self._at_once = at_once
+        self._phone = phone
         self._changed: dict[str, Person] = {}
         self._keys: list[Output] = []
         self._sealed: set[str] = set()
@@ -66,6 +77,8 @@ class GateWriter:
             person.wrapped_key = self._sealer.new_key()
             self._keys.append(Output(self._keys_topic, person.person_id.encode(), person.wrapped_key))
         wrapped = person.wrapped_key
+        if profile.phone:
+            profile = structs.replace(profile, phone=self._phone(profile.phone, profile.country))
         self._keep_contact_ids(person, profile)
         if self._at_once and any(not consent.given for consent in profile.consents):
             self.changed(person)
@@ -128,7 +141,10 @@ def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
     only for who has none yet: news of a parcel does not wait for carts.
     """
     folded, profile = person.profile, known_profile(person)
-    consents = {f"{item.channel}/{item.purpose}": item.given for item in folded.consents} if folded else {}
+    consents = {
+        f"{item.channel}/{item.purpose}": counts(item.channel, item.purpose, given=item.given)
+        for item in (folded.consents if folded else ())
+    }
     if at_once:
         consents |= dict.fromkeys(_taken_back(person), False)
     consents |= person.consents

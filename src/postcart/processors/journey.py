@@ -23,7 +23,7 @@ from postcart.events.milestones import Cleared, Delay, EstimateChanged, Mileston
 from postcart.events.shop import Event, OrderEvents, ProfileUpdated
 from postcart.events.signals import Emptied, Returning, TaskClock
 from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
-from postcart.processors.gate import ContactSealer, GateWriter
+from postcart.processors.gate import ContactSealer, GateWriter, as_told
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
 from postcart.processors.journey_outputs import JourneyOutputs, JourneyTopics
 from postcart.processors.outlines import waiting_persons
@@ -44,6 +44,7 @@ class JourneyConfig:
     Attributes:
         decoders: By input topic.
         contact_id: Opaque id of a channel's contact point.
+        phone: The one form of a number, from how it was told and the country.
         partitions: Of DETECT: a task of it writes its clock to every signals partition.
         progress_interval_ms: How often, in real time, the gate is told how far orders were read.
     """
@@ -58,6 +59,7 @@ class JourneyConfig:
     exact_idle: bool
     progress_interval_ms: int
     metrics: StageMetrics
+    phone: Callable[[str, str | None], str] = as_told
 
 
 class JourneyTask:
@@ -86,6 +88,7 @@ class JourneyTask:
             partition=partition,
             progress_interval_ms=config.progress_interval_ms,
             at_once=not config.exact_idle,
+            phone=config.phone,
         )
         self._shipping_topics = {topics.orders, topics.profiles, topics.milestones, topics.receipts}
         self._shipping = ShippingDeadlines()

@@ -27,6 +27,8 @@ class _Released(NamedTuple):
     resent: bool
     since_ms: int | None
     """When a provider first deferred it, real wall time."""
+    bound: str | None
+    """The provider that may have it: of a send that ended without an answer."""
 
 
 class ClaimBook:
@@ -42,6 +44,10 @@ class ClaimBook:
         self._released: dict[bytes, _Released] = {}
         self.open: dict[str, Claim] = {}
         """Claimed and neither released nor settled, by job id."""
+        self.accepted_ms = 0
+        """When a provider last took a job, real wall time."""
+        self.failed_ms: tuple[int, int] | None = None
+        """When providers first and last deferred a job since then, real wall time."""
 
     def __len__(self) -> int:
         return len(self.open) + len(self._released) + len(self._settled)
@@ -64,6 +70,11 @@ class ClaimBook:
         released = self._released.get(_compact(job_id))
         return released is not None and released.resent
 
+    def bound(self, job_id: str) -> str | None:
+        """The provider that may have the job already; None if none may, or if it is not known."""
+        released = self._released.get(_compact(job_id))
+        return None if released is None else released.bound
+
     def deferred_since_ms(self, job_id: str) -> int | None:
         """When a provider first deferred this job, real wall time; None if none has."""
         released = self._released.get(_compact(job_id))
@@ -78,6 +89,7 @@ class ClaimBook:
         taken = claim.state == "settled" and claim.outcome not in _AGAIN
         if not taken and claim.revision < max(self._settled.get(key, 0), self._living(claim.job_id, key)):
             return
+        self._note(claim)
         if claim.state == "settled":
             self.open.pop(claim.job_id, None)
             self._released.pop(key, None)
@@ -93,11 +105,21 @@ class ClaimBook:
         self.open.pop(claim.job_id, None)
         former = self._released.get(key)
         since_ms = former.since_ms if former is not None and former.revision == claim.revision else None
+        bound = claim.provider if claim.resent else None
         if claim.outcome != "not_accepted":
-            self._released[key] = _Released(claim.revision, claim.attempt, claim.resent, since_ms)
+            self._released[key] = _Released(claim.revision, claim.attempt, claim.resent, since_ms, bound)
         else:
             since_ms = claim.at_ms if since_ms is None else since_ms
-            self._released[key] = _Released(claim.revision, claim.attempt + 1, claim.resent, since_ms)
+            self._released[key] = _Released(claim.revision, claim.attempt + 1, claim.resent, since_ms, bound)
+
+    def _note(self, claim: Claim) -> None:
+        """How the provider's side does: what it took, and what it deferred (the gate's own deferrals are unclaimed)."""
+        if claim.outcome == "accepted":
+            self.accepted_ms = max(self.accepted_ms, claim.at_ms)
+            self.failed_ms = None
+        elif claim.outcome == "not_accepted" and claim.job_id in self.open:
+            first = claim.at_ms if self.failed_ms is None else self.failed_ms[0]
+            self.failed_ms = first, claim.at_ms
 
     def _living(self, job_id: str, key: bytes) -> int:
         """The revision that is claimed or released now; 0 for none."""
@@ -109,7 +131,7 @@ _NEVER = 1 << 60
 """The revision that may be claimed again where none may."""
 
 
-def claim_of(job: Job, *, offset: int, at_ms: int, resent: bool = False) -> Claim:
+def claim_of(job: Job, *, offset: int, at_ms: int, resent: bool = False, provider: str | None = None) -> Claim:
     """The claim that must be committed before the socket opens.
 
     Args:
@@ -117,6 +139,7 @@ def claim_of(job: Job, *, offset: int, at_ms: int, resent: bool = False) -> Clai
         offset: Of the job's record in its topic.
         at_ms: Real wall time.
         resent: An earlier send ended without an answer.
+        provider: Which is to be asked.
     """
     return Claim(
         job_id=job.job_id,
@@ -130,6 +153,7 @@ def claim_of(job: Job, *, offset: int, at_ms: int, resent: bool = False) -> Clai
         purpose=job.purpose,
         offset=offset,
         resent=resent,
+        provider=provider,
     )
 
 

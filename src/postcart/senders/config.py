@@ -9,12 +9,14 @@ from typing import Any, Protocol
 
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.codecs.avro_schemas import SchemaSource
-from postcart.events.jobs import Purpose
+from postcart.events.jobs import GatePerson, Purpose
+from postcart.senders.backoff import DEFAULT_RETRIES, Retries
 from postcart.senders.gate import GateRules
 from postcart.senders.health import SenderHealth
 from postcart.senders.item import FaultPoint
 from postcart.senders.metrics import NoMetrics, SenderMetrics
 from postcart.senders.provider import ChannelAdapter
+from postcart.senders.providers import ProviderPlan
 
 
 class SenderClock(Protocol):
@@ -72,7 +74,8 @@ class SenderLimits:
     """
 
     in_flight: int = 32
-    """Most jobs claimed and not finished; also what a kill may leave uncertain. At most the adapter's connections."""
+    """Most jobs claimed and not finished; also what a kill may leave uncertain. At most the adapter's connections,
+    all providers' together."""
     held: int = 20_000
     """Most jobs in memory, over all partitions; beyond it partitions pause. About 3 KB each."""
     remember: int = 1_000_000
@@ -103,6 +106,11 @@ class SenderLimits:
         return self.claim_age_max_s + self.send_timeout_s + self.grace_s
 
 
+def no_zones(_: GatePerson, _key: bytes) -> tuple[str, ...]:
+    """The channel's contact points don't tell where they are."""
+    return ()
+
+
 def no_fault(_: FaultPoint) -> None:
     """Pass a fault point: what production does."""
 
@@ -118,11 +126,21 @@ class SenderConfig:
     topics: SenderTopics
     adapter: ChannelAdapter[Any]
     clock: SenderClock
+    providers: tuple[ProviderPlan, ...] = ()
+    """Whom the adapter can send by; none: by the one that it names, as many at once as ``limits`` says."""
+    retries: Retries = DEFAULT_RETRIES
     rules: GateRules = field(default_factory=GateRules)
     limits: SenderLimits = field(default_factory=SenderLimits)
     metrics: SenderMetrics = field(default_factory=NoMetrics)
     health: SenderHealth = field(default_factory=SenderHealth)
     """Kept up to date by the sender; whoever serves probes reads it."""
+    zones: Callable[[GatePerson, bytes], tuple[str, ...]] = no_zones
+    """From a person's record and wrapped key: IANA names of the zones in which its contact point may be."""
     registry: SchemaSource | None = None
     """Resolves the schemas of the catalogue."""
     fault: Callable[[FaultPoint], None] = no_fault
+
+    @property
+    def plans(self) -> tuple[ProviderPlan, ...]:
+        """The providers; at least one."""
+        return self.providers or (ProviderPlan(name=self.adapter.provider, in_flight=self.limits.in_flight),)

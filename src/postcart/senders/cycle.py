@@ -13,7 +13,7 @@ from msgspec import structs
 
 from postcart.adapters.rdkafka.transaction import Record
 from postcart.events.jobs import Claim
-from postcart.senders.answers import Meaning, of_silence
+from postcart.senders.answers import of_silence
 from postcart.senders.claims import claim_of
 from postcart.senders.config import SenderConfig
 from postcart.senders.dead import unrenderable_job
@@ -24,6 +24,7 @@ from postcart.senders.elapsed import elapsed_s
 from postcart.senders.item import Ended, Ending, Entry, Item, Release, Settle
 from postcart.senders.ledger import Ledger
 from postcart.senders.records import Stamp, entry_of, judged_record, to_records
+from postcart.senders.routes import Routes, asked_for
 from postcart.senders.state import SenderState
 from postcart.senders.throttle import Throttle
 
@@ -70,7 +71,8 @@ class Cycle:
         self._ledger = ledger
         self._dispatcher = dispatcher
         self._throttle = throttle
-        self._doorkeeper = Doorkeeper(config, state)
+        self._routes = Routes(config, state)
+        self._doorkeeper = Doorkeeper(config, state, self._routes)
         self._offsets_due_s = 0.0
 
     async def run(self) -> None:
@@ -116,7 +118,7 @@ class Cycle:
             desk.unwritten += 1
             desk.positions[item.topic].let_go(item.offset)
             touched.add(item.source)
-            claims.append((item, claim_of(item.job, offset=item.offset, at_ms=real_ms, resent=item.resent)))
+            claims.append((item, _claim(item, real_ms)))
         entries = []
         for end in ended:
             item = end.item
@@ -126,7 +128,7 @@ class Cycle:
             else:
                 positions.let_go(item.offset)
             touched.add(item.source)
-            claim = claim_of(item.job, offset=item.offset, at_ms=real_ms, resent=item.resent)
+            claim = _claim(item, real_ms)
             at_ms = item.job.due_ms if now_ms is None else now_ms
             entry = self._entry(claim, end.ending, item.partition, at_ms=at_ms, real_ms=real_ms)
             if entry.receipt is not None and end.result is not None:  # something was tried, at this contact point
@@ -137,7 +139,7 @@ class Cycle:
 
     def _entry(self, claim: Claim, ending: Ending, partition: int, *, at_ms: int, real_ms: int) -> Entry:
         adapter = self._config.adapter
-        stamp = Stamp(at_ms, real_ms, adapter.channel, adapter.provider)
+        stamp = Stamp(at_ms, real_ms, adapter.channel, claim.provider or adapter.provider)
         return entry_of(claim, ending, partition=partition, stamp=stamp)
 
     def _unanswered(
@@ -155,7 +157,7 @@ class Cycle:
                 claim = silent.claim
                 ending = of_silence(claim.purpose, resent=claim.resent or silent.item is None)
                 if isinstance(ending, Release) and silent.item is not None:
-                    silent.item.resent = True
+                    silent.item.resent, silent.item.bound = True, claim.provider
                     desk.positions[silent.item.topic].hold(silent.item.offset)
                 desk.unwritten += 1
                 touched.add((self._config.topics.topic_of(claim.purpose), desk.number))
@@ -203,7 +205,9 @@ class Cycle:
             self._config.fault("claimed")
         for item, claim in gathered.claims:
             desk = self._state.desks.get(item.partition)
-            if desk is not None:
+            if desk is None:
+                self._routes.over(asked_for(item), answered=False)
+            else:
                 desk.book.fold(claim)
                 desk.unwritten -= 1
                 self._begin(desk, item)
@@ -216,16 +220,16 @@ class Cycle:
         if desk is not None:
             desk.book.fold(entry.claim)
             desk.unwritten -= 1
+        provider = entry.claim.provider or self._config.adapter.provider
         if isinstance(end.ending, Release):
-            end.item.resent = entry.claim.resent
-            end.item.failures += end.result in {"unavailable", "deferred"}
+            self._routes.again(end.item, end.result, entry.claim)
             self._state.scheduler.put_back(end.item, elapsed_s() + end.ending.wait_s)
         else:
             self._state.scheduler.finish(end.item)
         if end.result is not None:
-            metrics.attempt(end.result, end.seconds)
+            metrics.attempt(end.result, end.seconds, provider)
         if entry.receipt is not None:
-            metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason)
+            metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason, provider)
         if isinstance(end.ending, Settle) and end.ending.dead is not None:
             metrics.dead_letter(end.item.job.purpose, "render")
             log.error("job_not_rendered", job=end.item.job.job_id, detail=end.ending.dead)
@@ -240,42 +244,35 @@ class Cycle:
                 self._state.scheduler.add_first(silent.item)
         self._state.scheduler.unblock(silent.claim.person_id)
         if entry.receipt is not None:
-            self._config.metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason)
+            provider = entry.receipt.provider or self._config.adapter.provider
+            self._config.metrics.finished(entry.receipt.purpose, entry.receipt.outcome, entry.receipt.reason, provider)
         log.warning("claim_unanswered", job=silent.claim.job_id, state=entry.claim.state)
 
     # -- sending ----------------------------------------------------------------------------------------------------
 
     def _begin(self, desk: Desk, item: Item) -> None:
         if desk.leaving:
-            self._state.health.given_up()
+            self._routes.over(asked_for(item), answered=False)
             self._state.end(Ended(item, Release(), "left"))
             return
-        task = asyncio.get_running_loop().create_task(self._send(desk, item))
+        asked = asked_for(item)
+        task = asyncio.get_running_loop().create_task(self._send(desk, item, asked))
         desk.sends.add(task)
-        task.add_done_callback(lambda done: self._sent(desk, done))
+        task.add_done_callback(lambda done: self._sent(desk, asked, done))
 
-    async def _send(self, desk: Desk, item: Item) -> None:
+    async def _send(self, desk: Desk, item: Item, asked: str) -> None:
         ended, meaning = await self._dispatcher.send(item, lambda: not desk.leaving)
         self._state.end(ended)
-        self._heed(meaning)
+        self._routes.heed(meaning, asked)
 
-    def _sent(self, desk: Desk, task: asyncio.Task[None]) -> None:
+    def _sent(self, desk: Desk, asked: str, task: asyncio.Task[None]) -> None:
         desk.sends.discard(task)
-        if task.cancelled():
-            self._state.health.given_up()
-        elif (error := task.exception()) is not None:
+        self._routes.over(asked, answered=not task.cancelled())
+        if not task.cancelled() and (error := task.exception()) is not None:
             self._state.fail(error)
 
-    def _heed(self, meaning: Meaning) -> None:
-        """What an answer says about the channel."""
-        health, metrics = self._state.health, self._config.metrics
-        before = health.state
-        if meaning.channel == "works":
-            if health.works():
-                log.info("channel_resumed", channel=self._config.adapter.channel)
-        elif meaning.channel is None:
-            health.given_up()
-        elif health.failed(elapsed_s(), at_once=meaning.channel == "refused"):
-            log.error("channel_paused", channel=self._config.adapter.channel, reason=meaning.said)
-        if health.state != before:
-            metrics.channel_state(health.state)
+
+def _claim(item: Item, real_ms: int) -> Claim:
+    return claim_of(
+        item.job, offset=item.offset, at_ms=real_ms, resent=item.resent, provider=item.provider or item.bound
+    )

@@ -72,7 +72,7 @@ class Dispatcher:
             if elapsed_s() - item.claimed_s > config.limits.claim_age_max_s:
                 return Meaning(Release(), "stale", None)
             async with asyncio.timeout(config.limits.send_timeout_s):
-                return of_acceptance(await config.adapter.send(message))
+                return of_acceptance(await config.adapter.send(message, item.provider or config.adapter.provider))
         except KeyUnavailable as missing:
             return Meaning(Release(_KEY_AGAIN_S), "key", None, str(missing))
         except TimeoutError:
@@ -86,5 +86,10 @@ class Dispatcher:
             now_ms=item.job.due_ms if now_ms is None else now_ms,
             resent=item.resent,
             failures=item.failures,
-            deferred_s=0.0 if item.since_ms is None else (config.clock.real_ms() - item.since_ms) / 1000,
+            deferred_s=self._seconds_since(item.since_ms),
+            failing_s=self._seconds_since(item.failing_since_ms),
+            retries=config.retries,
         )
+
+    def _seconds_since(self, since_ms: int | None) -> float:
+        return 0.0 if since_ms is None else (self._config.clock.real_ms() - since_ms) / 1000

@@ -15,6 +15,7 @@ from postcart.senders.freshness import Freshness, Lack
 from postcart.senders.gate import Judgement, Known, Suppress, Wait, WaitReason, judge, moment
 from postcart.senders.goods import Variant
 from postcart.senders.item import Ended, GiveBack, Item, Settle
+from postcart.senders.routes import Routes
 from postcart.senders.state import SenderState
 
 _AGAIN_S: dict[WaitReason, float] = {
@@ -39,19 +40,19 @@ class Doorkeeper:
     Args:
         config: Of the sender.
         state: Shared with the other parts.
+        routes: Chooses providers.
     """
 
-    def __init__(self, config: SenderConfig, state: SenderState) -> None:
+    def __init__(self, config: SenderConfig, state: SenderState, routes: Routes) -> None:
         self._config = config
         self._state = state
+        self._routes = routes
         self._told_s: dict[int, float] = {}
 
     def choose(self) -> list[Item]:
         """Jobs that may be claimed now; the others are put back, suppressed or handed back to JOURNEY."""
-        scheduler, health = self._state.scheduler, self._state.health
-        now_s = elapsed_s()
-        allowed = health.allowance(now_s, in_flight=scheduler.in_flight)
-        most = scheduler.room if allowed is None else min(scheduler.room, allowed)
+        scheduler, now_s = self._state.scheduler, elapsed_s()
+        most = min(scheduler.room, self._state.providers.allowance(now_s))
         chosen: list[Item] = []
         looks = 0
         while len(chosen) < most and looks < _LOOKS:
@@ -59,10 +60,7 @@ class Doorkeeper:
             if not taken:
                 break
             looks += len(taken)
-            chosen += [item for item in taken if self._passes(item)]
-        if chosen and allowed is not None:
-            health.probing()
-            self._config.metrics.channel_state(health.state)
+            chosen += [item for item in taken if self._passes(item) and self._routes.choose(item, now_s)]
         return chosen
 
     def _passes(self, item: Item) -> bool:
@@ -126,24 +124,35 @@ class Doorkeeper:
         item.person = person = desk.view.person(item.person_id)
         key = desk.view.wrapped_key(item.person_id)
         item.wrapped_key = key or b""
+        item.contact_id = self._contact_id(person)
         known = Known(
             person,
             key is not None,
             freshness,
             covers,
-            self._suppressed(person, until_ms),
+            self._suppressed(item.contact_id, until_ms),
             self._variants(item.job, until_ms),
+            self._zones(item),
         )
         return judge(item.job, known, moment_ms=at_ms, rules=self._config.rules, is_replay=is_replay)
 
-    def _suppressed(self, person: GatePerson | None, until_ms: int | None) -> str | None:
+    def _contact_id(self, person: GatePerson | None) -> str | None:
+        """Of the contact point that the message would go to."""
+        rules = self._config.rules
+        if not rules.personal:
+            return rules.endpoint
+        return None if person is None else person.contact_ids.get(self._config.adapter.channel)
+
+    def _suppressed(self, contact_id: str | None, until_ms: int | None) -> str | None:
+        if contact_id is None:
+            return None
         channel = self._config.adapter.channel
-        contact_id = None if person is None else person.contact_ids.get(channel)
-        return (
-            None
-            if contact_id is None
-            else self._state.tables.suppressions.reason(channel, contact_id, until_ms=until_ms)
-        )
+        return self._state.tables.suppressions.reason(channel, contact_id, until_ms=until_ms)
+
+    def _zones(self, item: Item) -> tuple[str, ...]:
+        if item.person is None or not item.wrapped_key or item.job.purpose != "marketing":
+            return ()
+        return self._config.zones(item.person, item.wrapped_key)
 
     def _variants(self, job: Job, until_ms: int | None) -> dict[str, Variant]:
         if job.purpose != "marketing":

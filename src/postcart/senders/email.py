@@ -3,13 +3,14 @@
 Owns: what email is to a sender. Must not: decide when or whether.
 """
 
+import asyncio
+from collections.abc import Mapping
 from typing import Literal
 
-from postcart.adapters.smtp import SmtpSender
+from postcart.adapters.providers import Accepted, Provider
 from postcart.adapters.vault import Vault
 from postcart.content.email import EmailRenderer, OutgoingEmail, Recipient
 from postcart.events.jobs import GatePerson, Job
-from postcart.senders.provider import Accepted
 
 
 class EmailAdapter:
@@ -17,18 +18,17 @@ class EmailAdapter:
 
     Args:
         renderer: From job and recipient to a signed mail.
-        smtp: The server.
+        servers: By name; the first is the one of receipts of mails that none was asked about.
         vault: Opens contact points.
-        provider: Name for receipts and metrics.
     """
 
     channel: Literal["email"] = "email"
 
-    def __init__(self, renderer: EmailRenderer, smtp: SmtpSender, vault: Vault, *, provider: str = "smtp") -> None:
+    def __init__(self, renderer: EmailRenderer, servers: Mapping[str, Provider[OutgoingEmail]], vault: Vault) -> None:
         self._renderer = renderer
-        self._smtp = smtp
+        self._servers = servers
         self._vault = vault
-        self.provider = provider
+        self.provider = next(iter(servers))
 
     def prepare(self, job: Job, person: GatePerson, wrapped_key: bytes) -> OutgoingEmail:
         """The signed mail. Its date is the job's due time, so that every attempt has the same bytes.
@@ -43,11 +43,10 @@ class EmailAdapter:
         recipient = Recipient(address=address, name=name, locale=person.locale, time_zone=person.time_zone)
         return self._renderer.render(job, recipient, date_ms=job.due_ms)
 
-    async def send(self, message: OutgoingEmail) -> Accepted:
-        """Hand over to the server. Raises as ``SmtpSender.send``."""
-        accepted = await self._smtp.send(message.envelope_from, message.recipient, message.data)
-        return Accepted(accepted.status, accepted.detail)
+    async def send(self, message: OutgoingEmail, provider: str) -> Accepted:
+        """Hand over to a server. Raises as ``SmtpSender.send``."""
+        return await self._servers[provider].send(message)
 
     async def close(self) -> None:
-        """Leave the server."""
-        await self._smtp.close()
+        """Leave all servers."""
+        await asyncio.gather(*(server.close() for server in self._servers.values()))

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from postcart.domain.campaign import QuietHours
 from postcart.domain.quiet_hours import defer
-from postcart.domain.zones import zones_of
+from postcart.domain.zones import all_zones
 from postcart.events.decisions import RuleSaid
 from postcart.events.jobs import GatePerson, Job, Stop, SuppressReason
 from postcart.events.times import DAY_MS, iso
@@ -73,11 +73,15 @@ class GateRules:
         quiet_hours: By campaign; ``None`` switches them off; a campaign that is not named has the default ones.
         shop_country: Decides the zone where neither the recipient's nor its country is known.
         currency: Of prices that name none.
+        personal: Whether messages go to a contact point of the person; else to the person itself, or to one endpoint
+            of the installation, which ``endpoint`` then names by its opaque id.
     """
 
     quiet_hours: Mapping[str, QuietHours | None] = field(default_factory=dict)
     shop_country: str | None = None
     currency: str = "USD"
+    personal: bool = True
+    endpoint: str | None = None
 
 
 class Known(NamedTuple):
@@ -94,6 +98,8 @@ class Known(NamedTuple):
     """Why the contact point is suppressed."""
     variants: Mapping[str, Variant] = {}
     """What the catalogue says of the job's lines."""
+    zones: tuple[str, ...] = ()
+    """IANA names of the zones in which the contact point may be, where it tells (a phone number)."""
 
 
 def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay: bool = False) -> Judgement:
@@ -110,12 +116,14 @@ def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay
     if person is None:
         said.append(RuleSaid("contact", "stop", {"person": "unknown"}))
         return Judgement(Suppress("no_contact"), job, tuple(said))
-    reason = _stopped(job, person, moment_ms if is_replay else None, said) or _refused(job, person, known, said)
+    reason = _stopped(job, person, moment_ms if is_replay else None, said)
+    reason = reason or _refused(job, person, known, said, personal=rules.personal)
     if reason is None and job.purpose == "marketing":
         job, reason = _goods(job, known, rules, said)
     if reason is not None:
         return Judgement(Suppress(reason), job, tuple(said))
-    return Judgement(_quiet(job, person, moment_ms, rules, said) or _keyed(known, said), job, tuple(said))
+    quiet = _quiet(job, known, moment_ms, rules, said)
+    return Judgement(quiet or (_keyed(known, said) if rules.personal else SEND), job, tuple(said))
 
 
 def moment(job: Job, *, now_ms: int | None, is_replay: bool) -> int | None:
@@ -165,7 +173,9 @@ def _stopping(stop: Stop, job: Job, said: list[RuleSaid]) -> SuppressReason:
     return stop.reason
 
 
-def _refused(job: Job, person: GatePerson, known: Known, said: list[RuleSaid]) -> SuppressReason | None:
+def _refused(
+    job: Job, person: GatePerson, known: Known, said: list[RuleSaid], *, personal: bool
+) -> SuppressReason | None:
     """Marketing needs consent; a transactional message passes unless its own purpose was refused.
 
     A complaint suppresses marketing only, every other suppression all that goes to this contact point.
@@ -179,7 +189,7 @@ def _refused(job: Job, person: GatePerson, known: Known, said: list[RuleSaid]) -
     said.append(RuleSaid("consent", "pass" if allowed else "stop", {f"{job.channel}/{job.purpose}": word}))
     if not allowed:
         return "no_consent"
-    if job.channel not in person.contacts:
+    if personal and job.channel not in person.contacts:
         said.append(RuleSaid("contact", "stop", {"channel": job.channel}))
         return "no_contact"
     said.append(RuleSaid("contact", "pass"))
@@ -206,16 +216,21 @@ def _goods(job: Job, known: Known, rules: GateRules, said: list[RuleSaid]) -> tu
     return goods.job, None
 
 
-def _quiet(job: Job, person: GatePerson, moment_ms: int, rules: GateRules, said: list[RuleSaid]) -> Verdict | None:
-    if job.purpose != "marketing":
+def _quiet(job: Job, known: Known, moment_ms: int, rules: GateRules, said: list[RuleSaid]) -> Verdict | None:
+    person = known.person
+    if job.purpose != "marketing" or person is None:
         return None
     quiet = rules.quiet_hours.get(job.campaign, QuietHours())
-    until_ms = defer(moment_ms, zones_of(person.time_zone, person.country, rules.shop_country), quiet)
+    own = known.zones
+    until_ms = defer(moment_ms, all_zones(own, person.time_zone, person.country, rules.shop_country), quiet)
+    inputs = {"zone": person.time_zone or person.country or "the shop's"}
+    if own:
+        inputs["contact_zones"] = own[0] if len(own) == 1 else f"{own[0]} and {len(own) - 1} more"
     if until_ms == moment_ms:
-        said.append(RuleSaid("quiet_hours", "pass", {"zone": person.time_zone or person.country or "the shop's"}))
+        said.append(RuleSaid("quiet_hours", "pass", inputs))
         return None
     late = until_ms > job.not_after_ms
-    inputs = {"zone": person.time_zone or person.country or "the shop's", "until": iso(until_ms)}
+    inputs["until"] = iso(until_ms)
     said.append(RuleSaid("quiet_hours", "stop" if late else "wait", inputs))
     return Suppress("not_after") if late else Wait("quiet_hours", until_ms)
 

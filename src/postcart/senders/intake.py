@@ -82,6 +82,7 @@ class Intake:
     def _put_in_line(self, desk: Desk, job: Job, topic: str, offset: int) -> None:
         desk.positions[topic].hold(offset)
         item = Item(job, topic, desk.number, offset, RANK[job.purpose], resent=desk.book.resent(job.job_id))
+        item.bound = desk.book.bound(job.job_id)
         item.since_ms = desk.book.deferred_since_ms(job.job_id)
         self._state.scheduler.add(item)
 

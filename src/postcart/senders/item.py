@@ -37,20 +37,25 @@ class Item:
     """When it was read, on the elapsed-time clock."""
     failures: int = 0
     """Sends in a row that the channel did not take up."""
+    provider: str | None = None
+    """Which was chosen for the claim."""
+    bound: str | None = None
+    """The provider that may have it already: no other is asked."""
+    avoid: frozenset[str] = frozenset()
+    """Providers that did not take it up."""
+    failing_since_ms: int | None = None
+    """Since when the channel's endpoint has taken nothing, real wall time."""
     person: GatePerson | None = None
     """As the gate saw it when it let the job pass."""
     wrapped_key: bytes = b""
+    contact_id: str | None = None
+    """Opaque id of the contact point that the gate saw."""
     message: Job | None = None
     """The job as the gate let it pass: with the prices of then. The job itself stays as JOURNEY made it."""
     judged: Judged | None = None
     """What the gate's rules said, to be written with the claim."""
     since_ms: int | None = None
     """Real wall time at which a provider first deferred it."""
-
-    @property
-    def contact_id(self) -> str | None:
-        """Opaque id of the contact point that the gate saw."""
-        return None if self.person is None else self.person.contact_ids.get(self.job.channel)
 
     @property
     def person_id(self) -> str:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Literal
 
-from postcart.adapters.rdkafka.committer import Committer, Marks, Partitions
+from postcart.adapters.rdkafka.committer import Committer, Partitions
+from postcart.adapters.rdkafka.group_offsets import Marks
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Record, Transactor
 from postcart.senders.metrics import SenderMetrics

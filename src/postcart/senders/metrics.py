@@ -15,6 +15,7 @@ SendResult = Literal[
     "policy",
     "deferred",
     "unavailable",
+    "throttled",
     "credentials",
     "uncertain",
     "render",
@@ -36,20 +37,20 @@ class SenderMetrics(Protocol):
     def dead_letter(self, purpose: Purpose, reason: str) -> None:
         """A record that can't be read, or a job whose template failed: ``render`` (dead_letters_total)."""
 
-    def waiting(self, reason: WaitReason) -> None:
+    def waiting(self, reason: WaitReason | Literal["provider_busy"]) -> None:
         """A job was judged and has to wait."""
 
-    def attempt(self, result: SendResult, duration_s: float) -> None:
+    def attempt(self, result: SendResult, duration_s: float, provider: str) -> None:
         """A claimed job came to an end of its attempt (send_attempts_total, send_duration_seconds)."""
 
-    def finished(self, purpose: Purpose, outcome: Outcome, reason: SuppressReason | None) -> None:
+    def finished(self, purpose: Purpose, outcome: Outcome, reason: SuppressReason | None, provider: str) -> None:
         """A receipt was committed (receipts_total; final ones: jobs_finished_total)."""
 
     def pending(self, purpose: Purpose, partition: int, count: int) -> None:
         """Jobs in line or in flight (jobs_pending)."""
 
-    def channel_state(self, state: State) -> None:
-        """The channel was paused, probed or opened (provider_circuit_state)."""
+    def provider_state(self, provider: str, state: State) -> None:
+        """A provider was paused, probed or opened (provider_circuit_state)."""
 
     def committed(self, outcome: Literal["committed", "failed"], duration_s: float) -> None:
         """A transaction ended (transactions_total, transaction_duration_seconds)."""
@@ -76,19 +77,19 @@ class NoMetrics:
     def dead_letter(self, purpose: Purpose, reason: str) -> None:
         """Do nothing."""
 
-    def waiting(self, reason: WaitReason) -> None:
+    def waiting(self, reason: WaitReason | Literal["provider_busy"]) -> None:
         """Do nothing."""
 
-    def attempt(self, result: SendResult, duration_s: float) -> None:
+    def attempt(self, result: SendResult, duration_s: float, provider: str) -> None:
         """Do nothing."""
 
-    def finished(self, purpose: Purpose, outcome: Outcome, reason: SuppressReason | None) -> None:
+    def finished(self, purpose: Purpose, outcome: Outcome, reason: SuppressReason | None, provider: str) -> None:
         """Do nothing."""
 
     def pending(self, purpose: Purpose, partition: int, count: int) -> None:
         """Do nothing."""
 
-    def channel_state(self, state: State) -> None:
+    def provider_state(self, provider: str, state: State) -> None:
         """Do nothing."""
 
     def committed(self, outcome: Literal["committed", "failed"], duration_s: float) -> None:

@@ -1,22 +1,16 @@
-"""What a channel is to its sender: prepare a message, hand it to a provider.
+"""What a channel is to its sender: prepare a message, hand it to one of its providers.
 
 Owns: that contract. Must not: know any channel. Another channel is another adapter of this shape and its payload.
 """
 
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
+from postcart.adapters.providers import Accepted
 from postcart.events.jobs import Channel, GatePerson, Job
 
+__all__ = ["Accepted", "ChannelAdapter"]
+
 M = TypeVar("M")
-
-
-class Accepted(NamedTuple):
-    """A provider took the message."""
-
-    status: str
-    """The provider's code, for example ``250``."""
-    detail: str = ""
-    """Its text, without addresses."""
 
 
 class ChannelAdapter(Protocol, Generic[M]):
@@ -29,7 +23,7 @@ class ChannelAdapter(Protocol, Generic[M]):
 
     @property
     def provider(self) -> str:
-        """Name of the provider, for receipts and metrics; from a closed set."""
+        """Name for receipts of jobs that no provider was asked about; of the only one, if there is only one."""
         ...
 
     def prepare(self, job: Job, person: GatePerson, wrapped_key: bytes) -> M:
@@ -41,8 +35,8 @@ class ChannelAdapter(Protocol, Generic[M]):
         """
         ...
 
-    async def send(self, message: M) -> Accepted:
-        """Hand the message to the provider.
+    async def send(self, message: M, provider: str) -> Accepted:
+        """Hand the message to the provider of that name.
 
         Raises:
             DeliveryError: It was not taken; the class says what follows (see ``postcart.errors``).

@@ -130,4 +130,4 @@ class Restorer:
             return None
         finally:
             consumer.close()
-        return Item(job, topic, number, offset, rank, resent=claim.resent)
+        return Item(job, topic, number, offset, rank, resent=claim.resent, bound=claim.provider)

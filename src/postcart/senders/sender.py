@@ -180,6 +180,7 @@ class Sender:
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         self._poller.abandon()
         self._ledger.committer.stop()
+        self._offsets.stop()
         self._restorer.stop()
         self._dispatcher.stop()
         for task in tasks:

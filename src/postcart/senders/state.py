@@ -7,10 +7,10 @@ import asyncio
 
 from postcart.adapters.rdkafka.transaction import Record
 from postcart.codecs.shop_events import ShopEventDecoder
-from postcart.senders.channel import ChannelHealth
 from postcart.senders.config import SenderConfig
 from postcart.senders.desk import Desk
 from postcart.senders.item import Ended, Item
+from postcart.senders.providers import Providers
 from postcart.senders.scheduler import Scheduler
 from postcart.senders.tables import Tables
 
@@ -27,9 +27,7 @@ class SenderState:
         self.desks: dict[int, Desk] = {}
         """By partition number: what is restored and owned."""
         self.scheduler: Scheduler[Item] = Scheduler(limits.in_flight)
-        self.health = ChannelHealth(
-            first_probe_s=limits.first_probe_s, most_probe_s=limits.most_probe_s, in_flight=limits.in_flight
-        )
+        self.providers = Providers(config.plans, first_probe_s=limits.first_probe_s, most_probe_s=limits.most_probe_s)
         catalog = ShopEventDecoder("shop.catalog", stage="sender", registry=config.registry)
         self.tables = Tables(catalog, history=config.clock.is_replay)
         """Whole copies of catalogue and suppressions."""
@@ -43,6 +41,19 @@ class SenderState:
         """Offsets are wanted in the next transaction, whatever else is in it."""
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
         self._written = asyncio.Event()
+
+    def failing_since_ms(self) -> int | None:
+        """Since when the channel has taken nothing, as far as the partitions owned now tell; real wall time."""
+        books = [desk.book for desk in self.desks.values()]
+        accepted_ms = max((book.accepted_ms for book in books), default=0)
+        failed = (
+            first if first > accepted_ms else latest
+            for book in books
+            if book.failed_ms is not None
+            for first, latest in (book.failed_ms,)
+            if latest > accepted_ms
+        )
+        return min(failed, default=None)
 
     def end(self, ended: Ended) -> None:
         """Have the end of an attempt written."""

@@ -38,7 +38,7 @@ class Throttle:
         wait go first when it works again.
         """
         usual = max(_LEAST_HELD, self._config.limits.held // (2 * max(1, len(self._state.desks))))
-        topics, works = self._config.topics, self._state.health.state in {"open", "ramping"}
+        topics, works = self._config.topics, self._state.providers.work
         for rank, topic in enumerate(topics.jobs):
             bound = usual if works or rank == 0 else 1
             held = self._state.scheduler.held(rank, desk.number)

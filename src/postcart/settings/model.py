@@ -10,11 +10,13 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.messaging import PROVIDER_NAME, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
     Band,
     Bands,
     Bootstrap,
+    Channels,
     Country,
     Currency,
     DomainName,
@@ -89,8 +91,8 @@ class Shop(Group):
     )
 
 
-class Smtp(Group):
-    """The server that takes our mail."""
+class SmtpAddress(Group):
+    """How a server that takes our mail is reached."""
 
     host: str = Field("localhost", min_length=1, description="name or address")
     port: int = Field(587, ge=1, le=65535, description="587 with starttls, 465 with tls, 25 between servers")
@@ -111,6 +113,31 @@ class Smtp(Group):
             raise ValueError("username and password go together: set both or none")
         if self.username and self.tls == "none" and self.host not in LOOPBACK:
             raise ValueError("a password is not sent in clear: set tls to starttls or tls")
+        return self
+
+
+class SmtpServer(ProviderGroup, SmtpAddress):
+    """A server that takes our mail."""
+
+    name: str = Field("smtp", pattern=PROVIDER_NAME, description="for receipts and metrics")
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.host}:{self.port}"
+
+
+class Smtp(SmtpServer):
+    """The server that takes our mail, and others beside it."""
+
+    more: tuple[SmtpServer, ...] = Field((), description="further servers, each with a name: a list, or JSON of one")
+
+    @property
+    def servers(self) -> tuple[SmtpServer, ...]:
+        """All servers."""
+        return self, *self.more
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        check_names([one.name for one in self.servers])
         return self
 
 
@@ -201,6 +228,9 @@ class Settings(Group):
     transaction_idle_ms: int = Field(1000, ge=1, le=5000, description="age at which any other is committed")
     watermark_interval_ms: int = Field(1000, ge=10, le=10_000, description="how often an idle partition is looked at")
     disorder_s: int = Field(300, ge=0, le=3600, description="how late an event may come and still count in order")
+    channels: Channels = Field(
+        ("email",), description="ways to send; NAME=MODULE adds one of your own (docs/channels.md)"
+    )
     campaigns_dir: Path = Field(Path("campaigns"), description="folder of campaign files")
     messages_file: Path | None = Field(
         None, description="file that says what is told of orders and parcels (messages.yaml); none: nothing is"
@@ -220,6 +250,8 @@ class Settings(Group):
     shop: Shop = Field(default_factory=Shop)
     smtp: Smtp = Field(default_factory=Smtp)
     dkim: Dkim = Field(default_factory=Dkim)
+    sms: Sms = Field(default_factory=Sms)
+    webhook: Webhook = Field(default_factory=Webhook)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)
@@ -230,6 +262,11 @@ class Settings(Group):
     read_model_months: int = Field(13, ge=1, le=120, description="what is older than so many whole months is forgotten")
     metrics_port: int = Field(0, ge=0, le=65535, description="serves /metrics, /live and /ready; 0: off")
     broker: Literal["mock", "kafka"] = Field("mock", description="what the demo runs on")
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels' names."""
+        return tuple(one.partition("=")[0] for one in self.channels)
 
     @property
     def master_key_bytes(self) -> bytes:

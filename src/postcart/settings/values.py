@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Sec
 _ADDRESS = re.compile(r"[^\s,:]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _COUNTRY = re.compile(r"[A-Z]{2}")
+_CHANNEL = re.compile(r"[a-z][a-z0-9]{1,15}(=[A-Za-z_][\w.]*)?")
 _MASTER_KEY_BYTES = 32
 
 
@@ -94,6 +95,26 @@ def read_seasons(value: Any) -> Any:
             raise ValueError(f"{item!r}: a season is written FIRST..LAST, for example 2026-11-20..2026-12-26")
         seasons.append({"first": first.strip(), "last": last.strip()})
     return seasons
+
+
+def read_channels(value: Any) -> Any:
+    """Read ``email, sms, letter=shop.letters`` as a list; anything but text as it is."""
+    if not isinstance(value, str) or value.lstrip().startswith("["):
+        return json.loads(value) if isinstance(value, str) else value
+    return [part.strip() for part in value.replace("|", ",").split(",") if part.strip()]
+
+
+def check_channels(value: tuple[str, ...]) -> tuple[str, ...]:
+    """``NAME``, or ``NAME=MODULE`` for a channel of one's own; names differ."""
+    for one in value:
+        if not _CHANNEL.fullmatch(one):
+            raise ValueError(
+                f"{one!r}: write NAME, or NAME=MODULE for a channel of your own; NAME is letters and digits"
+            )
+    names = [one.partition("=")[0] for one in value]
+    if len(set(names)) < len(names) or not names:
+        raise ValueError("name at least one channel, and each once")
+    return value
 
 
 def check_bootstrap(value: str) -> str:
@@ -183,6 +204,28 @@ def master_key_bytes(value: SecretStr) -> bytes:
     return key
 
 
+def check_webhook_secret(value: SecretStr) -> SecretStr:
+    """As Standard Webhooks write it."""
+    webhook_key(value)
+    return value
+
+
+def webhook_key(value: SecretStr) -> bytes:
+    """Return the key of a secret of Standard Webhooks: ``whsec_`` and 24 to 64 bytes in base64.
+
+    Raises:
+        ValueError: It is none; the message does not show it.
+    """
+    text, prefix, least, most = value.get_secret_value(), "whsec_", 24, 64
+    try:
+        key = base64.b64decode(text.removeprefix(prefix), validate=True)
+    except binascii.Error:
+        key = b""
+    if not text.startswith(prefix) or not least <= len(key) <= most:
+        raise ValueError('must be whsec_ and 24 to 64 bytes in base64: echo "whsec_$(openssl rand -base64 32)"')
+    return key
+
+
 def check_long_enough(value: SecretStr) -> SecretStr:
     """16 characters at least."""
     minimum = 16
@@ -199,9 +242,11 @@ HttpsAddress = Annotated[str, AfterValidator(check_https)]
 TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 MailAddress = Annotated[str, AfterValidator(check_mail_address)]
 DomainName = Annotated[str, AfterValidator(check_domain)]
+Channels = Annotated[tuple[str, ...], BeforeValidator(read_channels), AfterValidator(check_channels)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines)]
 Bands = Annotated[tuple[Band, ...], BeforeValidator(read_bands), AfterValidator(check_bands)]
 Seasons = Annotated[tuple[Season, ...], BeforeValidator(read_seasons)]
 ReadModelUrl = Annotated[SecretStr, AfterValidator(check_read_model_url)]
 MasterKey = Annotated[SecretStr, AfterValidator(check_master_key)]
 Secret = Annotated[SecretStr, AfterValidator(check_long_enough)]
+WebhookSecret = Annotated[SecretStr, AfterValidator(check_webhook_secret)]

@@ -4,11 +4,14 @@ Owns: that table, and where the words about jobs are. Must not: decode, or reach
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from postcart.adapters.dead_letters import JobTopics
+from postcart.adapters.topics import changelog
+from postcart.adapters.topics import job_topics as topics_of
 from postcart.codecs.avro_schemas import SchemaSource
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.codecs.shop_subjects import SUBJECTS, Subject
@@ -16,6 +19,7 @@ from postcart.codecs.topic_contracts import TopicContract
 from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.jobs import Job, ReceiptRecord
+from postcart.events.milestones import MilestoneRecord
 from postcart.events.signals import AnySignal
 from postcart.senders.records import decode_job
 from postcart.settings import Settings
@@ -40,30 +44,33 @@ def topic_contracts(settings: Settings) -> dict[str, TopicContract]:
         for name, kind, key, kept in (
             ("signals", AnySignal, None, ("id",)),
             ("lanes", DayTold, None, ("task", "day")),
+            ("milestones", MilestoneRecord, "person", ("id", "parcel_id")),
             ("receipts", ReceiptRecord, "person", ("job_id", "outcome", "attempt", "report_id")),
             ("consents", ConsentRecorded, None, ("person_id", "channel", "purpose")),
         )
     ]
     contracts += [
         TopicContract(
-            topic=settings.topic(f"jobs.email.{purpose}"),
+            topic=topic,
             kind=Job,
-            decode=lambda key, value: decode_job(key, value, channel="email"),
+            decode=partial(decode_job, channel=channel),
             key_field="person_id",
             kept=_JOB_KEPT,
         )
-        for purpose in ("marketing", "transactional")
+        for channel in settings.channel_names
+        for topic in topics_of(settings, channel)
     ]
     return {contract.topic: contract for contract in contracts}
 
 
 def job_topics(settings: Settings) -> JobTopics:
     """Where it is said what became of jobs."""
-    claims = settings.topic("claims.email")
-    return JobTopics(
-        {settings.topic(f"jobs.email.{purpose}"): claims for purpose in ("marketing", "transactional")},
-        settings.topic("receipts"),
-    )
+    claims = {
+        topic: changelog(settings, channel)
+        for channel in settings.channel_names
+        for topic in topics_of(settings, channel)
+    }
+    return JobTopics(claims, settings.topic("receipts"))
 
 
 def _shop(settings: Settings, subject: Subject, registry: SchemaSource | None) -> TopicContract:

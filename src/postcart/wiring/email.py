@@ -1,10 +1,11 @@
-"""The composition root of the email sender: settings become renderer, signer, SMTP client and the sender's config.
+"""The composition root of the email channel: settings become renderer, signer and SMTP servers.
 
 Owns: which collaborator goes where. Must not: hold a rule, or run anything (workers does).
 """
 
 from secrets import token_bytes
 
+from postcart.adapters.providers.smtp import SmtpProvider
 from postcart.adapters.smtp import SmtpSender
 from postcart.adapters.smtp_config import SmtpConfig
 from postcart.adapters.vault import Vault
@@ -14,15 +15,11 @@ from postcart.content.email import EmailRenderer
 from postcart.content.languages import Languages
 from postcart.content.templates import TemplateSet
 from postcart.content.tokens import EnvelopeSenders, UnsubscribeLinks
-from postcart.senders.config import SenderConfig, SenderLimits, SenderTopics
+from postcart.senders.config import SenderLimits
 from postcart.senders.email import EmailAdapter
-from postcart.senders.gate import GateRules
-from postcart.senders.metrics import SenderMetrics
 from postcart.settings import Settings
-from postcart.wiring.registry import registry_of
-from postcart.wiring.rules import active_campaign
-from postcart.wiring.stages import Clock, client_settings
-from postcart.wiring.worker_name import worker_name
+from postcart.settings.model import SmtpServer
+from postcart.wiring.channels import Channel, ChannelParts, provider_plan
 
 
 def shop_identity(settings: Settings) -> ShopIdentity:
@@ -93,68 +90,48 @@ def token_secret(settings: Settings) -> bytes:
     return settings.unsubscribe.token_secret.get_secret_value().encode()
 
 
-def smtp_config(settings: Settings) -> SmtpConfig:
+def smtp_config(server: SmtpServer) -> SmtpConfig:
     """Where mails go."""
-    smtp = settings.smtp
     return SmtpConfig(
-        host=smtp.host,
-        port=smtp.port,
-        username=smtp.username,
-        password=smtp.password.get_secret_value() if smtp.password else None,
-        tls=smtp.tls,
-        ca_file=smtp.ca_file,
-        helo=smtp.helo or "localhost",
-        timeout_s=smtp.timeout_s,
-        message_timeout_s=2 * smtp.timeout_s,
-        connections=smtp.pool_size,
+        host=server.host,
+        port=server.port,
+        username=server.username,
+        password=server.password.get_secret_value() if server.password else None,
+        tls=server.tls,
+        ca_file=server.ca_file,
+        helo=server.helo or "localhost",
+        timeout_s=server.timeout_s,
+        message_timeout_s=2 * server.timeout_s,
+        connections=server.pool_size,
     )
 
 
-def sender_topics(settings: Settings) -> SenderTopics:
-    """Names of the email sender's topics."""
-    return SenderTopics(
-        transactional=settings.topic("jobs.email.transactional"),
-        marketing=settings.topic("jobs.email.marketing"),
-        gate=settings.topic("gate"),
-        keys=settings.topic("keys"),
-        claims=settings.topic("claims.email"),
-        receipts=settings.topic("receipts"),
-        dead=settings.topic("dead"),
-        decisions=settings.topic("decisions"),
-        catalog=settings.shop_topic("catalog"),
-        suppressions=settings.topic("suppressions"),
-    )
-
-
-def email_sender_config(settings: Settings, *, clock: Clock, metrics: SenderMetrics) -> SenderConfig:
-    """Everything that the email sender is given.
+def email_parts(settings: Settings) -> ChannelParts:
+    """What the email sender is made of.
 
     Raises:
-        ConfigurationError: Templates, catalogues, keys or the campaign are wrong.
+        ConfigurationError: Templates, catalogues or keys are wrong.
     """
-    campaign = active_campaign(settings)
-    adapter = EmailAdapter(
-        email_renderer(settings), SmtpSender(smtp_config(settings)), Vault(settings.master_key_bytes, token_bytes)
-    )
-    rules = GateRules(
-        quiet_hours={campaign.name: campaign.quiet_hours},
-        shop_country=settings.shop.country,
-        currency=settings.currency,
-    )
-    return SenderConfig(
-        client=client_settings(settings),
-        group=settings.topic("email"),
-        worker_name=worker_name(settings),
-        topics=sender_topics(settings),
-        adapter=adapter,
-        clock=clock,
-        rules=rules,
-        limits=SenderLimits(
-            in_flight=settings.smtp.pool_size,
-            send_timeout_s=4 * settings.smtp.timeout_s,
-            first_probe_s=settings.smtp.probe_s,
-            most_probe_s=settings.smtp.probe_s,
+    smtp = settings.smtp
+    return ChannelParts(
+        adapter=EmailAdapter(
+            email_renderer(settings),
+            {server.name: SmtpProvider(SmtpSender(smtp_config(server))) for server in smtp.servers},
+            Vault(settings.master_key_bytes, token_bytes),
         ),
-        metrics=metrics,
-        registry=registry_of(settings),
+        providers=tuple(provider_plan(server, server.name, server.pool_size) for server in smtp.servers),
+        limits=SenderLimits(
+            in_flight=sum(server.pool_size for server in smtp.servers),
+            send_timeout_s=4 * max(server.timeout_s for server in smtp.servers),
+            first_probe_s=smtp.probe_s,
+            most_probe_s=smtp.probe_s,
+        ),
     )
+
+
+CHANNEL = Channel(
+    name="email",
+    build=email_parts,
+    providers=lambda settings: tuple(server.name for server in settings.smtp.servers),
+    needs=("master_key", "unsubscribe.token_secret", "shop.from_address"),
+)

@@ -18,7 +18,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from postcart.adapters.dead_letters.pending import Group, PendingLetters
 from postcart.adapters.lag import Measured, measure
-from postcart.adapters.topics import STAGES, project_group, project_inputs, stage_group, stage_inputs
+from postcart.adapters.topics import project_group, project_inputs, stage_group, stage_inputs, stages
 from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.server import MetricsServer
@@ -41,7 +41,7 @@ def group_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     whole = settings.topic("gate")
     groups = {
         stage_group(settings, stage): tuple(topic for topic in stage_inputs(settings, stage) if topic != whole)
-        for stage in STAGES
+        for stage in stages(settings)
     }
     if settings.read_model_url is not None:
         groups[project_group(settings)] = project_inputs(settings)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
+from math import nan
 from typing import NamedTuple
 
 import structlog
@@ -15,7 +16,7 @@ from confluent_kafka import KafkaException
 from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.clock import WallClock
 from postcart.adapters.read_model import Place, ReadModel, Size, Standing, kept_from_ms, open_read_model
-from postcart.adapters.topics import Admin, project_group, project_inputs, stage_group
+from postcart.adapters.topics import Admin, job_topics, project_group, project_inputs, stage_group
 from postcart.codecs.facts import Source
 from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
 from postcart.metrics.instruments import Instruments
@@ -153,9 +154,7 @@ def run_project(settings: Settings) -> int:
         glimpse=partial(_glimpse, settings, admin, places, clock.real_ms),
         glimpse_every_s=_REPLAYED_GLIMPSE_EVERY_S if settings.clock == "replay" else _GLIMPSE_EVERY_S,
         kept_from_ms=lambda: kept_from_ms(clock.real_ms(), settings.read_model_months),
-        on_look=lambda accounting, owned, standings: _tell(
-            instruments, (settings.topic("receipts"), 0), clock.real_ms(), accounting, owned=owned, standings=standings
-        ),
+        on_look=_Figures(instruments, settings, clock.real_ms).show,
         now_ms=clock.real_ms,
         health=health,
     )
@@ -185,32 +184,41 @@ def _consumer(settings: Settings, topics: tuple[str, ...], resume: Resume) -> Ba
 def _glimpse(settings: Settings, admin: Admin, places: list[Place], real_ms: Callable[[], int]) -> Glimpse:
     """Committed offsets first, then the ends: see processors.accounting."""
     at_ms = real_ms()
-    jobs = [place for place in places if place[0].startswith(settings.topic("jobs.email."))]
+    committed: dict[Place, int] = {}
     try:
-        committed = admin.committed(stage_group(settings, "email"), jobs)
+        for channel in settings.channel_names:
+            jobs = [place for place in places if place[0] in job_topics(settings, channel)]
+            committed |= admin.committed(stage_group(settings, channel), jobs)
         return Glimpse(at_ms, committed, admin.ends(places))
     except KafkaException as error:
         raise BrokerUnavailable(str(error)) from error
 
 
-def _tell(
-    instruments: Instruments,
-    teller: Place,
-    now_ms: int,
-    accounting: Accounting,
-    *,
-    owned: Collection[Place],
-    standings: Mapping[Place, Standing],
-) -> None:
-    """Figures of a look. The number of jobs is the same seen from every worker: one of them tells it."""
-    complete = [standings[place].complete_ms or 0 for place in owned if place in standings]
-    if complete:
-        instruments.gauge("read_model_age_seconds").set(max(0.0, (now_ms - min(complete)) / 1_000))
-    if accounting.unaccounted is None:
-        return
-    if teller in owned:
-        instruments.gauge("jobs_unaccounted").set(accounting.unaccounted)
-        if accounting.unaccounted:
-            log.error("jobs_unaccounted", count=accounting.unaccounted, examples=list(accounting.examples))
-    else:
-        instruments.clear("jobs_unaccounted")
+class _Figures:
+    """What the worker tells of itself."""
+
+    def __init__(self, instruments: Instruments, settings: Settings, now_ms: Callable[[], int]) -> None:
+        self._instruments = instruments
+        self._teller: Place = (settings.topic("receipts"), 0)
+        """The number of jobs is the same seen from every worker: the owner of this one tells it."""
+        self._now_ms = now_ms
+        self._tells = False
+        self._told: tuple[str, ...] = ()
+
+    def show(self, accounting: Accounting, owned: Collection[Place], standings: Mapping[Place, Standing]) -> None:
+        """Set the gauges; unaccounted jobs are also logged, once."""
+        instruments = self._instruments
+        complete = [standings[place].complete_ms or 0 for place in owned if place in standings]
+        if complete:
+            instruments.gauge("read_model_age_seconds").set(max(0.0, (self._now_ms() - min(complete)) / 1_000))
+        if accounting.unaccounted is None:
+            return
+        if self._teller in owned:
+            self._tells = True
+            instruments.gauge("jobs_unaccounted").set(accounting.unaccounted)
+        elif self._tells:
+            instruments.gauge("jobs_unaccounted").set(nan)  # another worker tells it now
+        if accounting.examples != self._told:
+            self._told = accounting.examples
+            say = log.error if accounting.unaccounted else log.info
+            say("jobs_unaccounted", count=accounting.unaccounted, examples=list(accounting.examples))

@@ -17,6 +17,7 @@ from postcart.domain.messages import SILENT, Messages
 from postcart.domain.zones import resolver
 from postcart.errors import ConfigurationError
 from postcart.settings import Settings
+from postcart.wiring.channels import impersonal
 
 
 def detect_rules(settings: Settings) -> Rules:
@@ -35,7 +36,7 @@ def decision_context(settings: Settings, campaign: Campaign) -> Context:
     """What JOURNEY's decisions depend on besides the person.
 
     Raises:
-        ConfigurationError: The file of messages is wrong.
+        ConfigurationError: The file of messages, or a channel's module, is wrong.
     """
     return Context(
         campaign=campaign,
@@ -43,6 +44,7 @@ def decision_context(settings: Settings, campaign: Campaign) -> Context:
         currency=settings.currency,
         messages=messages(settings),
         business_days=business_days,
+        impersonal=impersonal(settings),
     )
 
 
@@ -56,7 +58,7 @@ def messages(settings: Settings) -> Messages:
     """
     if settings.messages_file is None:
         return SILENT
-    told = load_messages(settings.messages_file, settings.templates_dir)
+    told = load_messages(settings.messages_file, settings.templates_dir, channels=settings.channel_names)
     return structs.replace(told, fallback_ms=0, leave_ms=0) if settings.clock == "replay" else told
 
 
@@ -69,7 +71,7 @@ def active_campaign(settings: Settings) -> Campaign:
     folder = Path(settings.campaigns_dir)
     if not folder.is_dir() and not settings.is_set("campaigns_dir"):
         return DEFAULT
-    campaigns = load_campaigns(folder, settings.templates_dir)
+    campaigns = load_campaigns(folder, settings.templates_dir, channels=settings.channel_names)
     if len(campaigns) > 1:
         raise ConfigurationError(
             f"{folder}: only one cart campaign can be active, found {', '.join(sorted(campaigns))}; "

@@ -11,6 +11,7 @@ from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.content.phones import normal_phone
 from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
@@ -68,6 +69,7 @@ def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMet
         changelog=settings.topic("detect.changelog"),
         task=lambda partition: DetectTask(config, partition),
         group=settings.topic("detect"),
+        dead=settings.topic("dead"),
     )
 
 
@@ -99,6 +101,7 @@ def track_spec(settings: Settings, *, lane_partitions: int, metrics: StageMetric
         changelog=settings.topic("track.changelog"),
         task=lambda partition: TrackTask(config, partition),
         group=settings.topic(TRACK),
+        dead=settings.topic("dead"),
     )
 
 
@@ -149,6 +152,7 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
         exact_idle=clock.is_replay,
         progress_interval_ms=_PROGRESS_INTERVAL_MS,
         metrics=metrics,
+        phone=lambda text, country: normal_phone(text, country or settings.shop.country),
     )
     return StageSpec(
         name="journey",
@@ -156,4 +160,5 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
         changelog=settings.topic("journey.changelog"),
         task=lambda partition: JourneyTask(config, partition),
         group=settings.topic("journey"),
+        dead=settings.topic("dead"),
     )

@@ -3,8 +3,11 @@
 Owns: that translation. Must not: start anything.
 """
 
+from collections import Counter
+
 from postcart.adapters.business_days import business_days
 from postcart.content.carrier_files import SHIPPED, load_vocabularies
+from postcart.domain.track.history import Tracking
 from postcart.domain.track.outcome import Context
 from postcart.domain.track.rules import Level, Rules
 from postcart.domain.track.vocabulary import Vocabularies
@@ -26,6 +29,15 @@ def track_rules(settings: Settings) -> Rules:
 def track_context(settings: Settings) -> Context:
     """What TRACK's decisions depend on besides the parcel; nothing is learned yet."""
     return Context(rules=track_rules(settings), business_days=business_days)
+
+
+def tracking(settings: Settings) -> Tracking:
+    """What following a finished history of parcels depends on.
+
+    Raises:
+        ConfigurationError: A file of carriers' words is wrong.
+    """
+    return Tracking(track_rules(settings), business_days, vocabularies(settings), Counter())
 
 
 def vocabularies(settings: Settings) -> Vocabularies:

@@ -19,7 +19,8 @@ from postcart.processors.engine.task import StageSpec
 from postcart.processors.engine.worker import run_worker
 from postcart.settings import Settings, require
 from postcart.settings.model import LOOPBACK
-from postcart.wiring.email import email_sender_config, sender_topics
+from postcart.wiring.channels import channel
+from postcart.wiring.sender import sender_config, sender_topics
 from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec, track_spec
 from postcart.wiring.worker_name import worker_name
 from postcart.workers.send import run_sender
@@ -58,27 +59,28 @@ def run_journey(settings: Settings) -> int:
     require_own_keys(settings, "identity_key", "master_key")
     require_topics(settings, "journey")
     instruments = process_instruments()
-    figures = StageFigures(instruments, "journey")
+    figures = StageFigures(instruments, "journey", channels=settings.channel_names)
     with worker_clock(settings) as clock:
         tasks = partition_count(settings, settings.shop_topic("sessions"))
         spec = journey_spec(settings, detect_tasks=tasks, clock=clock, metrics=figures)
         return _run_stage(settings, spec, clock, figures, instruments)
 
 
-def run_send_email(settings: Settings) -> int:
-    """Run an email sender until it is told to stop; returns the exit code. Raises as ``run_detect``."""
-    require_own_keys(settings, "master_key", "unsubscribe.token_secret", "shop.from_address")
-    require_topics(settings, "email")
+def run_send(settings: Settings, name: str) -> int:
+    """Run a sender of a channel until it is told to stop; returns the exit code. Raises as ``run_detect``."""
+    entry = channel(settings, name)
+    require_own_keys(settings, *entry.needs)
+    require_topics(settings, name)
     instruments = process_instruments()
-    topics = sender_topics(settings)
+    topics = sender_topics(settings, name)
     figures = ChannelFigures(
         instruments,
-        channel="email",
-        provider="smtp",
+        channel=name,
+        providers=entry.providers(settings),
         topics={"transactional": topics.transactional, "marketing": topics.marketing},
     )
     with worker_clock(settings) as clock, ExitStack() as stack:
-        config = email_sender_config(settings, clock=clock, metrics=figures)
+        config = sender_config(settings, name, clock=clock, metrics=figures)
         if settings.metrics_port:
             live: Facts = {"loops": config.health.live}
             ready: Facts = {"restored": config.health.ready}

@@ -97,7 +97,7 @@ class Projector:
         self._config = config
         self._store = config.open_store()
         self._accounting = Accounting()
-        self._glimpses: SimpleQueue[Glimpse] = SimpleQueue()
+        self._glimpses: SimpleQueue[Glimpse | Exception] = SimpleQueue()
         self._began_s = time.monotonic()
         self._look_due_s = 0.0
         self._forget_due_s = 0.0
@@ -151,12 +151,12 @@ class Projector:
             consumer.go_on_at(positions)
 
     def _look(self, consumer: BatchConsumer) -> None:
-        latest = None
         with suppress(Empty):
             while True:
                 latest = self._glimpses.get_nowait()
-        if latest is not None:
-            self._accounting.take(latest)
+                if isinstance(latest, Exception):
+                    raise latest
+                self._accounting.take(latest)
         standings = self._store.standings()
         self._send_to(consumer, self._config.projection.astray(standings, consumer.positions.keys()))
         self._accounting.look(self._store, consumer.positions)
@@ -168,7 +168,9 @@ class Projector:
             try:
                 self._glimpses.put(self._config.glimpse())
             except BrokerUnavailable as error:
-                log.warning("lag_unknown", detail=str(error))
+                log.warning("ends_unknown", detail=str(error))
+            except Exception as error:  # noqa: BLE001 -- a bug must end the process, not only this thread
+                self._glimpses.put(error)
             stop.wait(self._config.glimpse_every_s)
 
     def _outlast(self, consumer: BatchConsumer, stop: Event, error: ReadModelUnavailable) -> None:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 import structlog
 from confluent_kafka import TopicPartition
 
-from postcart.adapters.rdkafka.lane import Lane, let_go
+from postcart.adapters.rdkafka.group_offsets import Marks
+from postcart.adapters.rdkafka.lane import Lane, leave_behind, let_go
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Record, TransactionAborted, TransactionExpired, Transactor
 from postcart.errors import Fenced
@@ -23,14 +24,13 @@ log = structlog.get_logger(__name__)
 
 _AGAIN_S = 0.1  # the member epoch that made a commit fail reaches the client with its next heartbeat's answer
 _LOOK_S = 0.5  # how often a call that does not come back is looked at
-_MOST_LEFT_BEHIND = 20  # producers; each keeps some threads, and its queue's memory
+_MOST_LEFT_BEHIND = 50  # producers; each keeps some threads, and its queue's memory
 _MOST_LENIENCE = 6  # times the usual time for a transaction
 _REBALANCE = frozenset({"ILLEGAL_GENERATION", "REBALANCE_IN_PROGRESS", "STALE_MEMBER_EPOCH"})
 
 Partitions = Mapping[tuple[str, int], int]
 Cause = Literal["rebalance", "outage", "other"]
 Outcome = Literal["done", "refused", "outage"]
-Marks = Mapping[tuple[str, int], str | None]
 
 
 class Committer:
@@ -77,7 +77,7 @@ class Committer:
         self._aborted = aborted
         self._transactor: Transactor | None = None
         self._lane: Lane | None = None
-        self._left_behind: list[Transactor] = []  # kept: the end of one that hangs in a call could block
+        self._left_behind = 0
         self._boot = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._stopped = False
@@ -173,14 +173,15 @@ class Committer:
         asked = False
         if self._transactor is not None and self._lane is not None:
             asked = self._transactor.give_up()
-            hangs = self._transactor.busy
             former = [self._transactor]
+            if self._transactor.busy:
+                self._left_behind += 1
+                leave_behind(self._transactor)
             self._transactor = None
             self._lane.close()
-            self._left_behind += former if hangs else ()
             let_go(former)
-        if len(self._left_behind) > _MOST_LEFT_BEHIND:
-            raise Fenced(f"{len(self._left_behind)} producers had to be left behind")
+        if self._left_behind > _MOST_LEFT_BEHIND:
+            raise Fenced(f"{self._left_behind} producers had to be left behind")
         began_s = time.monotonic()
         await self.open(lenience)
         log.info("producer_replaced", seconds=round(time.monotonic() - began_s, 1), may_be_committed=asked)

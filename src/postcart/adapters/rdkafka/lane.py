@@ -5,6 +5,7 @@ for at the interpreter's end.
 """
 
 import asyncio
+import ctypes
 import queue
 import threading
 from collections.abc import Callable
@@ -17,6 +18,11 @@ R = TypeVar("R")
 def let_go(clients: list[Any]) -> None:
     """Empty the list on a thread that nobody waits for: a client of librdkafka may take long to end."""
     threading.Thread(target=clients.clear, name="client-end", daemon=True).start()
+
+
+def leave_behind(client: Any) -> None:
+    """Keep a client until the process is gone: one that hangs would block at its end, or abort the process."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(client))
 
 
 class Lane:

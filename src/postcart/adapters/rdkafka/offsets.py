@@ -1,6 +1,7 @@
-"""Watermarks and committed offsets, asked over a client of its own.
+"""Watermarks and committed offsets, asked over clients of their own.
 
-Owns: the admin client of a stage. Must not: commit anything.
+Owns: the admin client of a stage, for watermarks and topics. Must not: commit anything; ask it for a coordinator's word
+(see ``group_offsets``).
 
 The polling thread's consumer could be asked too, but it would stand still meanwhile; here one request covers all
 partitions and nothing waits but the coroutine that asks.
@@ -9,31 +10,28 @@ partitions and nothing waits but the coroutine that asks.
 import asyncio
 import contextlib
 import functools
-import math
-import time
+from collections import deque
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
 import structlog
-from confluent_kafka import ConsumerGroupTopicPartitions, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from postcart.adapters.rdkafka.lane import let_go
+from postcart.adapters.rdkafka.group_offsets import GroupOffsets, Marks
+from postcart.adapters.rdkafka.lane import leave_behind
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import unreachable
-from postcart.errors import TopologyError
+from postcart.errors import Fenced, TopologyError
 
 log = structlog.get_logger(__name__)
 
 _REQUEST_S = 5.0
-_AGAIN_S = 0.1  # between two tries, for a predecessor's transaction to be resolved or a broker to come back
-_PENDING_S = 3.0
-_PATIENCE_S = 6.0  # with one client; then another one asks
-_NONE = -1001  # librdkafka's "no offset stored"
-_UNSTABLE = KafkaError.UNSTABLE_OFFSET_COMMIT
-_TIMED_OUT = KafkaError._TIMED_OUT  # noqa: SLF001 -- the client publishes its own codes with an underscore
+_AGAIN_S = 0.1
+_MOST_AT_ONCE = 16  # questions whose answers may be under way
+_MOST_LEFT_BEHIND = 20
 _MOCK = "mockCluster"  # how librdkafka's in-process broker names its cluster
 
 Positions = dict[tuple[str, int], int]
@@ -50,6 +48,9 @@ class Offsets:
     def __init__(self, settings: ClientSettings, *, client_id: str) -> None:
         self._config = settings.client(client_id)
         self._admin = AdminClient(self._config)
+        self._groups = GroupOffsets(settings, client_id=f"{client_id}.groups")
+        self._left_behind = 0
+        self._asked: deque[list[Future[Any]]] = deque(maxlen=_MOST_AT_ONCE)
 
     async def ends(self, partitions: Iterable[tuple[str, int]], *, stable: bool = False) -> Positions:
         """High watermark per partition; with ``stable``, where a ``read_committed`` reader must stop now.
@@ -62,6 +63,7 @@ class Offsets:
         if not asked:
             return {}
         futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
+        self._asked.append(list(futures.values()))
         found: Positions = {}
         trouble: KafkaException | None = None
         for tp, future in futures.items():
@@ -76,18 +78,29 @@ class Offsets:
             await self._learn_leaders()
         return found
 
+    def stop(self) -> None:
+        """Ask no more."""
+        self._groups.stop()
+        if not all(future.done() for futures in self._asked for future in futures):
+            leave_behind(self._admin)  # its end, with questions open, would abort the process
+
     async def _answer(self, future: "Future[Any]") -> Any:
         """Wait for an answer, but not for one that never comes: then a new client asks the next question.
 
         Raises:
             TimeoutError: The client did not keep its own time-out.
+            Fenced: That has happened too often.
         """
         try:
             async with asyncio.timeout(2 * _REQUEST_S):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            log.warning("admin_client_replaced")
-            self._renew()
+            leave_behind(self._admin)
+            self._left_behind += 1
+            if self._left_behind > _MOST_LEFT_BEHIND:
+                raise Fenced(f"{self._left_behind} admin clients had to be left behind") from None
+            log.warning("admin_client_replaced", times=self._left_behind)
+            self._admin = AdminClient(self._config)
             raise
 
     async def _learn_leaders(self) -> None:
@@ -107,75 +120,12 @@ class Offsets:
     async def committed(
         self, group: str, partitions: Iterable[tuple[str, int]]
     ) -> Mapping[tuple[str, int], int | None]:
-        """Stable committed position per partition, ``None`` where the group has none. Waits as ``_stable`` does."""
-        return {
-            (tp.topic, tp.partition): None if tp.offset == _NONE else tp.offset
-            for tp in await self._stable(group, partitions)
-        }
+        """As ``GroupOffsets.committed``."""
+        return await self._groups.committed(group, partitions)
 
-    async def marks(self, group: str, partitions: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str | None]:
-        """What the transactions that committed the group's offsets left beside them. Waits while no broker answers.
-
-        Empty where one is pending and stays so, although its producer has a successor: see ``Committer``.
-        """
-        found = await self._stable(group, partitions, pending_s=_PENDING_S)
-        return {(tp.topic, tp.partition): tp.metadata for tp in found}
-
-    async def _stable(
-        self, group: str, partitions: Iterable[tuple[str, int]], *, pending_s: float = math.inf
-    ) -> list[TopicPartition]:
-        """The group's stable offsets; nothing if a transaction that holds some is pending for so long.
-
-        Waits while no broker answers.
-        """
-        wanted = [TopicPartition(topic, partition) for topic, partition in partitions]
-        answered_s = renewed_s = time.monotonic()
-        while True:
-            found, trouble = await self._try_offsets(group, wanted)
-            if trouble is None:
-                return found
-            now_s = time.monotonic()
-            if trouble.code() != _UNSTABLE:
-                answered_s = now_s
-            elif now_s - answered_s > pending_s:
-                log.warning("offsets_stay_pending", group=group)
-                return []
-            if now_s - renewed_s > _PATIENCE_S:
-                log.warning("offsets_unknown", group=group, code=trouble.name())
-                self._renew()
-                renewed_s = now_s
-            await asyncio.sleep(_AGAIN_S)
-
-    async def _try_offsets(
-        self, group: str, wanted: list[TopicPartition]
-    ) -> tuple[list[TopicPartition], KafkaError | None]:
-        """The offsets, or why they can't be told now.
-
-        Raises:
-            KafkaException: They can't be told at all.
-        """
-        request = [ConsumerGroupTopicPartitions(group, wanted)]
-        try:
-            futures = self._admin.list_consumer_group_offsets(request, require_stable=True, request_timeout=_REQUEST_S)
-            found: list[TopicPartition] = (await self._answer(futures[group])).topic_partitions
-            troubles = [tp.error for tp in found if tp.error is not None]
-        except TimeoutError:
-            return [], KafkaError(_TIMED_OUT)
-        except KafkaException as error:
-            found, troubles = [], [error.args[0]]
-        for trouble in troubles:
-            if trouble.code() != _UNSTABLE and unreachable(trouble) is None:
-                raise KafkaException(trouble)
-        return found, troubles[0] if troubles else None
-
-    def _renew(self) -> None:
-        """Go on with a new client: the present one may ask a former coordinator, or wait for what never comes.
-
-        Its end may take long, so it comes on a thread that nobody waits for.
-        """
-        former = [self._admin]
-        self._admin = AdminClient(self._config)
-        let_go(former)
+    async def marks(self, group: str, partitions: Iterable[tuple[str, int]]) -> Marks:
+        """As ``GroupOffsets.marks``."""
+        return await self._groups.marks(group, partitions)
 
     def check(self, topics: Iterable[str]) -> bool:
         """Check that topics exist and have the same partition count. Blocks; not for the event loop.

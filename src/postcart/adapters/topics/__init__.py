@@ -8,21 +8,21 @@ from postcart.adapters.topics.client import Admin
 from postcart.adapters.topics.creation import Created, commit_beginnings, create
 from postcart.adapters.topics.sampling import check_keys
 from postcart.adapters.topics.table import (
-    STAGES,
     Stage,
     Topic,
     all_topics,
     changelog,
+    job_topics,
     joined,
     project_group,
     project_inputs,
     stage_group,
     stage_inputs,
+    stages,
     topic_counts,
 )
 
 __all__ = [
-    "STAGES",
     "Admin",
     "Created",
     "Stage",
@@ -33,6 +33,7 @@ __all__ = [
     "check_keys",
     "commit_beginnings",
     "create",
+    "job_topics",
     "joined",
     "partition_count",
     "project_group",
@@ -40,5 +41,6 @@ __all__ = [
     "require_topics",
     "stage_group",
     "stage_inputs",
+    "stages",
     "topic_counts",
 ]

@@ -12,13 +12,13 @@ from postcart.adapters.topics.client import Admin
 from postcart.adapters.topics.creation import has_state
 from postcart.adapters.topics.sampling import check_keys
 from postcart.adapters.topics.table import (
-    STAGES,
     Stage,
     all_topics,
     changelog,
     joined,
     stage_group,
     stage_inputs,
+    stages,
     whole_copies,
 )
 from postcart.errors import TopologyError
@@ -37,16 +37,16 @@ def check(settings: Settings, stage: Stage | None = None) -> list[str]:
     """
     admin = Admin(settings)
     counts = admin.partition_counts()
-    stages = STAGES if stage is None else (stage,)
+    asked = stages(settings) if stage is None else (stage,)
     wanted = _wanted(settings, stage)
     problems = [f"topic {name} is missing: {_CREATE}" for name in wanted if name not in counts]
-    for one in stages:
+    for one in asked:
         problems += _unequal(one, {name: counts[name] for name in joined(settings, one) if name in counts})
     clock = settings.topic("clock")
     if counts.get(clock, 1) != 1:
         problems.append(f"topic {clock} has {counts[clock]} partitions, must have 1: delete it, then {_CREATE}")
     problems += _wrongly_kept(admin, {name: policy for name, policy in wanted.items() if name in counts})
-    for one in stages:
+    for one in asked:
         if all(name in counts for name in joined(settings, one)):
             problems += _without_offsets(admin, counts, settings, one)
     return problems if stage is not None else problems + check_keys(settings)

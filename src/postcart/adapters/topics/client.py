@@ -3,13 +3,14 @@
 Owns: asking the broker, and saying clearly that it doesn't answer. Must not: know which topics there should be.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from postcart.errors import BrokerUnavailable
@@ -19,7 +20,7 @@ _REQUEST_S = 15.0
 _FIRST_ANSWER_S = 6.0
 _PAUSE_S = 0.1
 _TRY_S = 3.0
-"""For one try. librdkafka asks thrice for a group's coordinator, then only waits; a new cluster takes longer."""
+"""For one try."""
 _UNREACHABLE = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN})  # noqa: SLF001 -- the binding names local errors so
 
 _MOCK = "mockCluster"
@@ -34,6 +35,7 @@ _SETTLING = frozenset(
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.NOT_COORDINATOR,
+        KafkaError._WAIT_COORD,  # noqa: SLF001 -- the same
     }
 )
 """What brokers answer while they take over a partition: for moments after a topic's creation, too."""
@@ -50,7 +52,7 @@ class Admin:
         self._reasons: list[str] = []
         reasons = self._reasons  # not a method of self: a client in a reference cycle would be freed by the collector
         # at any moment, in the middle of another client's call, which blocked for good
-        config: dict[str, Any] = {
+        self._config: dict[str, Any] = {
             "bootstrap.servers": settings.bootstrap,
             "client.id": "postcart.topics",
             "log_level": 0,  # what librdkafka would write to standard error stands in our message
@@ -59,7 +61,7 @@ class Admin:
             **settings.kafka.properties(),
         }
         try:
-            self._client = AdminClient(config)
+            self._client = AdminClient(self._config)
         except KafkaException as error:
             raise BrokerUnavailable(f"the Kafka client can't be set up: {error.args[0].str()}") from error
 
@@ -123,18 +125,12 @@ class Admin:
 
     def committed(self, group: str, partitions: Iterable[tuple[str, int]]) -> Partitions:
         """Return the offsets that the group has committed for these; those without are absent."""
-        asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, number) for topic, number in partitions])
-        if not asked.topic_partitions:
+        wanted = [TopicPartition(topic, number) for topic, number in partitions]
+        if not wanted:
             return {}
-        try:
-            (state,) = self._settled(
-                lambda: self._client.list_consumer_group_offsets([asked], request_timeout=_TRY_S)
-            ).values()
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
-                return {}
-            raise
-        return {(one.topic, one.partition): one.offset for one in state.topic_partitions if one.offset >= 0}
+        with self._bystander(group) as consumer:
+            found = self._patiently(lambda: consumer.committed(wanted, timeout=_TRY_S))
+        return {(one.topic, one.partition): one.offset for one in found if one.offset >= 0}
 
     def beginnings(self, partitions: Iterable[tuple[str, int]]) -> Partitions:
         """Return the earliest offset of each partition."""
@@ -153,13 +149,38 @@ class Admin:
             KafkaException: The group is running.
         """
         wanted = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        group_offsets = ConsumerGroupTopicPartitions(group, wanted)
-        (answer,) = self._settled(
-            lambda: self._client.alter_consumer_group_offsets([group_offsets], request_timeout=_TRY_S)
-        ).values()
-        for one in answer.topic_partitions:
-            if one.error:
-                raise KafkaException(one.error)
+        with self._bystander(group) as consumer:
+            self._patiently(lambda: consumer.commit(offsets=wanted, asynchronous=False))
+
+    @contextmanager
+    def _bystander(self, group: str) -> Iterator[Consumer]:
+        """A consumer that never joins its group, to ask the coordinator by.
+
+        The admin client of librdkafka 2.16 aborts the process when a coordinator answers a question that has timed out.
+        """
+        consumer = Consumer({**self._config, "group.id": group, "enable.auto.commit": False})
+        try:
+            yield consumer
+        finally:
+            consumer.close()
+
+    def _patiently(self, ask: Callable[[], list[TopicPartition] | None]) -> list[TopicPartition]:
+        """Ask until there is a coordinator, as there soon will be; an error of a single partition is one of all."""
+        deadline = monotonic() + _REQUEST_S
+        while True:
+            try:
+                found = ask() or []
+                trouble = next((one.error for one in found if one.error is not None), None)
+            except KafkaException as error:
+                found, trouble = [], error.args[0]
+            if trouble is None:
+                return found
+            late = monotonic() > deadline
+            if late and trouble.code() in _UNREACHABLE:
+                raise self.unreachable()
+            if late or trouble.code() not in _SETTLING | _UNREACHABLE:
+                raise KafkaException(trouble)
+            self._client.poll(_PAUSE_S)
 
     def _offsets(self, partitions: Iterable[tuple[str, int]], spec: OffsetSpec) -> Partitions:
         asked = {TopicPartition(topic, number): spec for topic, number in partitions}
@@ -169,7 +190,7 @@ class Admin:
         return {(one.topic, one.partition): answer.offset for one, answer in found.items()}
 
     def _settled(self, ask: Callable[[], Mapping[Any, Future[Any]]]) -> dict[Any, Any]:
-        """Ask until every partition has a leader and the group its coordinator, as they soon will."""
+        """Ask until every partition has a leader, as it soon will."""
         deadline = monotonic() + _REQUEST_S
         while True:
             try:

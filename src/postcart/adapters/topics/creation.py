@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic
 
 from postcart.adapters.topics.client import Admin
-from postcart.adapters.topics.table import STAGES, Stage, all_topics, changelog, stage_group, stage_inputs
+from postcart.adapters.topics.table import Stage, all_topics, changelog, stage_group, stage_inputs, stages
 from postcart.errors import TopologyError
 from postcart.settings import Settings
 
@@ -65,7 +65,7 @@ def commit_beginnings(settings: Settings, *, new: frozenset[str] = frozenset()) 
     """
     admin = Admin(settings)
     counts = admin.partition_counts()
-    return [group for stage in STAGES if (group := _begin(admin, counts, settings, stage, new))]
+    return [group for stage in stages(settings) if (group := _begin(admin, counts, settings, stage, new))]
 
 
 def _begin(admin: Admin, counts: dict[str, int], settings: Settings, stage: Stage, new: frozenset[str]) -> str | None:

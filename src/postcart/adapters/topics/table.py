@@ -4,13 +4,15 @@ Owns: names, keys' co-partitioning, retention and clean-up of every topic. Must 
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from postcart.events.times import DAY_MS, HOUR_MS
 from postcart.settings import Settings
 
-Stage = Literal["detect", "track", "journey", "email"]
-STAGES: tuple[Stage, ...] = ("detect", "track", "journey", "email")
+Stage = str
+"""``detect``, ``track``, ``journey``, or the name of a channel."""
+_PIPELINE: Final[tuple[Stage, ...]] = ("detect", "track", "journey")
+PURPOSES: Final = ("transactional", "marketing")
 
 _DEAD_LETTER_BYTES = 8 * 1024 * 1024
 """A dead letter holds the original bytes in base64: room for 5 MB of them."""
@@ -38,6 +40,17 @@ class Topic(NamedTuple):
         return self.config["cleanup.policy"]
 
 
+def stages(settings: Settings) -> tuple[Stage, ...]:
+    """Return the names of all kinds of workers that share a group: those of the pipeline, then one per channel."""
+    return *_PIPELINE, *settings.channel_names
+
+
+def job_topics(settings: Settings, channel: str) -> tuple[str, str]:
+    """Return the topics with a channel's jobs: transactional before marketing."""
+    transactional, marketing = (settings.topic(f"jobs.{channel}.{purpose}") for purpose in PURPOSES)
+    return transactional, marketing
+
+
 def all_topics(settings: Settings) -> tuple[Topic, ...]:
     """Return every topic of the stages that exist, the shop's own included."""
     shop, own, count = settings.shop_topic, settings.topic, settings.partitions
@@ -52,9 +65,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("milestones"): _kept(7),
         own("lanes"): _kept(30),
         own("gate"): _compacted(),
-        own("jobs.email.marketing"): _kept(30),
-        own("jobs.email.transactional"): _kept(30),
-        own("claims.email"): _kept(30),
+        **{name: _kept(30) for channel in settings.channel_names for name in _of_channel(settings, channel)},
         own("receipts"): _kept(30),
         own("alerts"): _kept(30),
         own("decisions"): _kept(30),
@@ -94,12 +105,12 @@ def stage_inputs(settings: Settings, stage: Stage) -> tuple[str, ...]:
             own("receipts"),
             own("consents"),
         )
-    return own("jobs.email.transactional"), own("jobs.email.marketing"), own("gate")
+    return *job_topics(settings, stage), own("gate")
 
 
 def whole_copies(settings: Settings, stage: Stage) -> tuple[str, ...]:
     """Return the compacted topics of which each of the stage's workers keeps all partitions."""
-    return (settings.shop_topic("catalog"), settings.topic("suppressions")) if stage == "email" else ()
+    return () if stage in _PIPELINE else (settings.shop_topic("catalog"), settings.topic("suppressions"))
 
 
 def stage_group(settings: Settings, stage: Stage) -> str:
@@ -122,12 +133,16 @@ def project_group(settings: Settings) -> str:
 
 def changelog(settings: Settings, stage: Stage) -> str:
     """Return the topic that the stage's state is restored from."""
-    return settings.topic("claims.email" if stage == "email" else f"{stage}.changelog")
+    return settings.topic(f"{stage}.changelog" if stage in _PIPELINE else f"claims.{stage}")
+
+
+def _of_channel(settings: Settings, channel: str) -> tuple[str, ...]:
+    return *job_topics(settings, channel), changelog(settings, channel)
 
 
 def joined(settings: Settings, stage: Stage) -> tuple[str, ...]:
     """Return the topics whose partitions of one number belong together in the stage: their counts must be equal."""
-    beside = (settings.topic("keys"),) if stage == "email" else ()
+    beside = () if stage in _PIPELINE else (settings.topic("keys"),)
     return (*stage_inputs(settings, stage), *beside, changelog(settings, stage))
 
 

@@ -4,17 +4,16 @@ Owns: contact, consent and suppression as far as JOURNEY knows them, preference,
 have the last word: a channel's gate looks again at all of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
+from postcart.domain.consent import counts
 from postcart.domain.journey.mailing import Mailing
 from postcart.domain.journey.person import Person, contact_ids_of, known_profile
 from postcart.events.decisions import RuleSaid
 from postcart.events.jobs import Channel, Purpose
 from postcart.events.shop import ProfileUpdated
 
-WITHOUT_CONTACT: Final[frozenset[Channel]] = frozenset({"inapp", "webhook"})
-"""They need no contact point: the person's own feed, and an endpoint of the shop's."""
 _FAILING: Final = frozenset({"soft", "counted", "failed"})
 
 
@@ -32,13 +31,16 @@ class Choice(NamedTuple):
     reason: str | None = None
 
 
-def choose(person: Person, candidates: Sequence[Channel], purpose: Purpose) -> Choice:
+def choose(
+    person: Person, candidates: Sequence[Channel], purpose: Purpose, impersonal: Collection[Channel] = ()
+) -> Choice:
     """The candidates that are possible, the best first.
 
     Those that answered last time come before those that did not; then the person's preference counts, then their order.
+    ``impersonal`` channels need no contact point of the person.
     """
     profile = known_profile(person)
-    lacks = {channel: _lack(person, profile, channel, purpose) for channel in candidates}
+    lacks = {channel: _lack(person, profile, channel, purpose, impersonal) for channel in candidates}
     preferred = profile.channels if profile else ()
 
     def place(channel: Channel) -> tuple[bool, int]:
@@ -69,25 +71,31 @@ def consent_said(person: Person, profile: ProfileUpdated | None, channel: Channe
     given = None
     for consent in profile.consents if profile else ():
         if consent.channel == channel and consent.purpose == purpose:
-            given = consent.given
+            given = counts(channel, purpose, given=consent.given)
     return given
 
 
-def has_contact(profile: ProfileUpdated | None, channel: Channel) -> bool:
-    """Whether there is an address to send to."""
-    if channel in WITHOUT_CONTACT:
+def has_contact(profile: ProfileUpdated | None, channel: Channel, impersonal: Collection[Channel] = ()) -> bool:
+    """Whether there is an address to send to; ``impersonal`` channels need none of the person."""
+    if channel in impersonal:
         return True
     if profile is None:
         return False
     return bool({"email": profile.email, "sms": profile.phone}.get(channel))
 
 
-def _lack(person: Person, profile: ProfileUpdated | None, channel: Channel, purpose: Purpose) -> str | None:
+def _lack(
+    person: Person,
+    profile: ProfileUpdated | None,
+    channel: Channel,
+    purpose: Purpose,
+    impersonal: Collection[Channel],
+) -> str | None:
     """Why nothing of this purpose can go there; None if it can. Marketing needs a yes, the rest no no."""
     given = consent_said(person, profile, channel, purpose)
     if given is False or (purpose == "marketing" and not given):
         return "no_consent"
-    if not has_contact(profile, channel):
+    if not has_contact(profile, channel, impersonal):
         return "no_contact"
     suppressed = person.suppressed.get(f"{channel}:{_contact_id(person, profile, channel)}")
     if suppressed is not None and (purpose == "marketing" or suppressed != "complaint"):

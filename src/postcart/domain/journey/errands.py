@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from postcart.domain.journey.channels import WITHOUT_CONTACT, choose
+from postcart.domain.journey.channels import Choice, choose
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Outstanding, Person, known_profile
 from postcart.domain.journey.shipping import Errand
@@ -109,7 +109,7 @@ class Courier:
             elif errand.state == "watched":
                 person.silent[errand.job.channel] = clock_ms
                 self._next(key)
-            elif errand.state == "out" and choose(person, errand.rest, errand.job.purpose).channels:
+            elif errand.state == "out" and self._choose(errand).channels:
                 errand.state = "leaving"
                 self._cancel(errand, "superseded", clock_ms)
 
@@ -128,13 +128,16 @@ class Courier:
             else:
                 self._give_up(key, RuleSaid("stops", "stop", {reason: iso(at_ms)}), reason)
 
+    def _choose(self, errand: Errand) -> Choice:
+        return choose(self.person, errand.rest, errand.job.purpose, self.context.impersonal)
+
     def _go(self, key: str) -> None:
         """Choose a channel, and emit unless something is in front."""
         errand = self.person.errands[key]
-        if known_profile(self.person) is None and WITHOUT_CONTACT.isdisjoint(errand.rest):
+        if known_profile(self.person) is None and self.context.impersonal.isdisjoint(errand.rest):
             errand.state, errand.due_ms = "unknown", errand.job.not_after_ms
             return
-        choice = choose(self.person, errand.rest, errand.job.purpose)
+        choice = self._choose(errand)
         if not choice.channels:
             self._give_up(key, choice.said, choice.reason or "no_contact")
             return
@@ -175,7 +178,7 @@ class Courier:
     def _next(self, key: str) -> None:
         """Over another channel, if there is one."""
         errand = self.person.errands[key]
-        if not choose(self.person, errand.rest, errand.job.purpose).channels:
+        if not self._choose(errand).channels:
             self._done(key, told=errand.state == "watched")
             return
         errand.former = (*errand.former, errand.job.job_id)

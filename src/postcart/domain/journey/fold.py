@@ -6,6 +6,7 @@ As for visitors: happenings wait in ``pending`` until the clock says that nothin
 comes after what happens at T, steps before expiries.
 """
 
+from postcart.domain.consent import counts
 from postcart.domain.journey import lines, shipping
 from postcart.domain.journey.episode import (
     arm,
@@ -70,7 +71,8 @@ def hint(person: Person, signal: Returning | Emptied, out: Decided) -> None:
 
 def consent(person: Person, record: ConsentRecorded, out: Decided) -> None:
     """The last word on a channel and purpose: counts at once, here and at the gate. Idempotent."""
-    person.consents[f"{record.channel}/{record.purpose}"] = record.given
+    given = counts(record.channel, record.purpose, given=record.given, double_opt_in=record.double_opt_in)
+    person.consents[f"{record.channel}/{record.purpose}"] = given
     out.gate[person.person_id] = person
 
 

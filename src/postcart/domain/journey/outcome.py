@@ -47,6 +47,7 @@ class Context(Struct, frozen=True, kw_only=True):
         currency: Of lines that name none.
         messages: What is told of orders and parcels.
         business_days: Moves a moment to a business day; by default every day is one.
+        impersonal: Channels that need no contact point of the person.
     """
 
     campaign: Campaign
@@ -54,6 +55,7 @@ class Context(Struct, frozen=True, kw_only=True):
     currency: str = "USD"
     messages: Messages = SILENT
     business_days: BusinessDays = every_day
+    impersonal: frozenset[str] = frozenset()
 
 
 class Decided(Struct, gc=False):

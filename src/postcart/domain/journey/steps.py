@@ -14,6 +14,9 @@ from postcart.domain.quiet_hours import defer
 from postcart.events.decisions import CancelReason, RuleSaid
 from postcart.events.ids import job_id
 from postcart.events.jobs import Job
+from postcart.events.times import HOUR_MS
+
+SMS_WITHIN_MS = 48 * HOUR_MS
 
 
 def judge(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
@@ -48,7 +51,7 @@ def _judge_person(
     if not consented:
         _cancel(person, episode, number, out, reason="no_consent", rules=said)
         return
-    reachable = has_contact(person.profile, step.channel)
+    reachable = has_contact(person.profile, step.channel, context.impersonal)
     said.append(reasons.contact(step.channel, known=reachable))
     if reachable:
         _emit(person, episode, number, context, out, rules=said)
@@ -57,11 +60,18 @@ def _judge_person(
 
 
 def not_after_ms(episode: Episode, number: int) -> int:
-    """The last moment at which the step may go out: the next one's due time; for the last its own plus a day."""
+    """The last moment at which the step may go out: the next one's due time; for the last its own plus a day.
+
+    A text message about a cart only within 48 hours after the abandonment (delivery rules, "SMS").
+    """
     steps = episode.journey.steps
     if number + 1 < len(steps):
-        return episode.armed_ms + steps[number + 1].after_ms
-    return episode.steps[number].planned_ms + episode.last_step_ms
+        latest_ms = episode.armed_ms + steps[number + 1].after_ms
+    else:
+        latest_ms = episode.steps[number].planned_ms + episode.last_step_ms
+    if (steps[number].channel, steps[number].purpose) == ("sms", "marketing"):
+        return min(latest_ms, episode.armed_ms + SMS_WITHIN_MS)
+    return latest_ms
 
 
 def _cancel(

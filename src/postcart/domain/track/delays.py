@@ -71,6 +71,7 @@ def clear(
 
 def _tell(parcel: Parcel, rule: DelayRule, found: Watch, context: Context, out: Tracked) -> None:
     levels, at_ms = context.rules.levels, found.due_ms
+    parcel.seen_ms = max(parcel.seen_ms, at_ms)
     audiences = levels[found.level].audiences
     found.level += 1
     found.told = _united(found.told, audiences)

@@ -85,9 +85,9 @@ class Fit:
         lane, x = lane_of(registered), features_of(registered, base_ms)
         if not self.ready:
             return Forecast(lane=lane, base_ms=base_ms, features=x)
-        offline = round(_dot(self._coefficients, x) + self._offset(lane) * SCALE)
-        point = offline + self._level
-        low, high = (point + self._range[0], point + self._range[1]) if self._range else (None, None)
+        offline = _bounded(round(_dot(self._coefficients, x) + self._offset(lane) * SCALE))
+        point = _bounded(offline + self._level)
+        low, high = map(_bounded, (point + self._range[0], point + self._range[1])) if self._range else (None, None)
         return Forecast(lane=lane, base_ms=base_ms, features=x, offline=offline, point=point, low=low, high=high)
 
     def _offset(self, lane: str) -> float:
@@ -118,6 +118,11 @@ def _ridge(sums: Sums) -> list[float]:
             matrix[i][j] = matrix[j][i]
         matrix[i][i] += _RIDGE[i]
     return solve(matrix, right)
+
+
+def _bounded(logarithm: int) -> int:
+    """An hour to a year: whatever strange features lead to, it is a date."""
+    return max(-3 * SCALE, min(logarithm, 6 * SCALE))
 
 
 def _dot(left: Iterable[float], right: Iterable[int]) -> float:

@@ -3,15 +3,49 @@
 Owns: the order in which rows are looked at, day by day. Must not: hold rules of its own.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heapify, heappop, heappush
+from typing import NamedTuple
 
 from postcart.domain.track import fold
 from postcart.domain.track.estimate_days import DailyFit, LearnedDays
 from postcart.domain.track.outcome import Context, Tracked
-from postcart.domain.track.parcel import Parcel, ParcelEvent
+from postcart.domain.track.parcel import Parcel, ParcelEvent, scan_of
 from postcart.domain.track.rules import BusinessDays, Rules
+from postcart.domain.track.vocabulary import Vocabularies
+from postcart.events.shipments import ParcelStatus, ShipmentEvents
 from postcart.events.times import DAY_MS
+
+
+class Tracking(NamedTuple):
+    """What following a shop's parcels depends on.
+
+    Attributes:
+        unknown: Counts words that nobody gives a meaning to, by what is to be said of them.
+    """
+
+    rules: Rules
+    business_days: BusinessDays
+    vocabularies: Vocabularies
+    unknown: Counter[str]
+
+
+def follow_events(events: Iterable[ShipmentEvents], tracking: Tracking) -> Tracked:
+    """As ``follow``, of the shop's events; those with unknown words are counted and left out."""
+    parcels: dict[str, list[ParcelEvent]] = {}
+    for event in events:
+        meant: ParcelEvent
+        if isinstance(event, ParcelStatus):
+            meaning = tracking.vocabularies.meaning(event)
+            if meaning is None:
+                tracking.unknown[tracking.vocabularies.unknown(event)] += 1
+                continue
+            meant = scan_of(event, meaning.status, meaning.reason)
+        else:
+            meant = event
+        parcels.setdefault(event.parcel_key, []).append(meant)
+    return follow(parcels, tracking.rules, tracking.business_days)
 
 
 def follow(parcels: Mapping[str, Sequence[ParcelEvent]], rules: Rules, business_days: BusinessDays) -> Tracked:

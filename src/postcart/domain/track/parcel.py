@@ -97,7 +97,7 @@ class Parcel(Struct, gc=False, kw_only=True, omit_defaults=True):
         overdue_ms: The latest moment expected whose passing was found.
         waiting: Scans and estimates without a registration, in order.
         pending: Events not yet folded, in order.
-        seen_ms: Time of the latest event folded; -1: none, the row is as if it had never been.
+        seen_ms: When something happened last: an event, or a delay told. -1: the row is as if it had never been.
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
     """
 

@@ -34,7 +34,7 @@ class Rules(Struct, frozen=True, gc=False, kw_only=True):
         levels: Of every delay; the first after 0 business days, each later than the one before.
         known_ms: Scans wait so long for the registration of their parcel.
         recycled_ms: A registration later than this after the last one is another parcel's.
-        forget_ms: A row dies this long after its last event.
+        forget_ms: A row dies this long after its last event, or the last delay told.
     """
 
     pickup_ms: int = 72 * HOUR_MS

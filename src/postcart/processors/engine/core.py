@@ -16,6 +16,7 @@ from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.transaction import Transactor
 from postcart.errors import Fenced, PostcartError
+from postcart.processors.engine.folding import Folding
 from postcart.processors.engine.health import Health
 from postcart.processors.engine.lookout import Lookout
 from postcart.processors.engine.metrics import EngineMetrics
@@ -61,7 +62,6 @@ class Engine:
         self.checked = asyncio.Event()
         """Set when topics were found to be as they must."""
         self._settings = settings
-        self._clock = clock
         self._metrics = metrics
         self._find_poller = poller
         client_id = f"{spec.group}.{settings.worker}"
@@ -87,6 +87,7 @@ class Engine:
         self._roster = Roster(spec.inputs)
         self._turn = asyncio.Lock()
         self._schedule = CommitSchedule(settings, time.monotonic())
+        self._folding = Folding(spec, clock=clock, metrics=metrics, schedule=self._schedule, seek=self._seek)
         self._asked_at = 0.0
         self._asking = False
         self._background: set[asyncio.Task[None]] = set()
@@ -105,6 +106,7 @@ class Engine:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
         self._writer.committer.stop()
+        self._offsets.stop()
         self._restorer.stop()
         self._roster.close()
 
@@ -150,32 +152,13 @@ class Engine:
             if self.health.failure is not None:
                 return
             try:
-                self._fold(batch)
+                slot = self._roster.get(batch.partition)
+                if slot is not None and slot.phase == "running":
+                    await self._folding.fold(slot, batch)
                 if self._commit_due():
                     await self._commit()
             except Exception as error:  # noqa: BLE001 -- nothing may leave an agent: Faust would restart it
                 self._fail(error)
-
-    def _fold(self, batch: RecordBatch) -> None:
-        slot = self._roster.get(batch.partition)
-        if slot is None or slot.phase != "running":
-            return
-        tide = slot.tides[batch.topic]
-        if batch.start != tide.position:
-            if not tide.sought:
-                log.info("seek", topic=batch.topic, partition=batch.partition, at=batch.start, to=tide.position)
-                self._seek(slot, batch.topic)
-            return
-        if batch.records:
-            slot.task.process(batch)
-            self._metrics.consumed(batch.topic, len(batch.records))
-        tide.move(batch.next, time.monotonic())
-        self._advance(slot)
-
-    def _advance(self, slot: Slot) -> None:
-        slot.advance(self._clock.now_ms())
-        if slot.task.pending():
-            self._schedule.outputs_wait(time.monotonic())
 
     def _seek(self, slot: Slot, topic: str) -> None:
         tide = slot.tides[topic]
@@ -229,7 +212,7 @@ class Engine:
                 for slot in running:
                     if slot.phase == "running" and self.health.failure is None:
                         self._lookout.take_note(slot, before, ends)
-                        self._advance(slot)
+                        self._folding.advance(slot)
             poller = self._find_poller()
             if poller is not None:
                 await self._lookout.watch(self._roster, waiting=poller.handover.records)
@@ -245,9 +228,13 @@ class Engine:
 
     async def revoking(self, partitions: frozenset[TopicPartition]) -> None:
         """Commit what is open, then close the tasks of these numbers."""
+        numbers = {number for _, number in partitions}
         async with self._turn:
             if self.health.failure is not None:
                 return
+            for slot in self._roster.running():
+                if slot.number in numbers:
+                    slot.crashes.leave()
             try:
                 await self._commit()
             except Exception as error:  # noqa: BLE001 -- told to the process, which ends
@@ -275,9 +262,16 @@ class Engine:
         self._metrics.rebalanced()
         self._count()
 
-    def _run(self, slot: Slot, positions: dict[str, int]) -> None:
-        slot.run(positions, time.monotonic())
-        self._demand({(topic, slot.number): position for topic, position in positions.items()})
+    async def _run(self, slot: Slot, positions: dict[str, int]) -> None:
+        """Begin to process; first of all what tells the next owner of a crash is written."""
+        crashed = slot.crashes.count > 0
+        until = {topic: await self._offsets.end(topic, slot.number) for topic in positions if crashed}
+        async with self._turn:
+            if slot.phase == "closed" or self.health.failure is not None:
+                return
+            slot.run(positions, time.monotonic(), until)
+            await self._commit()
+            self._demand({(topic, slot.number): position for topic, position in positions.items()})
         self._count()
 
     def _count(self) -> None:

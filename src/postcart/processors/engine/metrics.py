@@ -43,6 +43,10 @@ class EngineMetrics(Protocol):
         """Partitions were given, taken or lost."""
         ...
 
+    def dead_letters(self, topic: str, reason: str, count: int = 1) -> None:
+        """Records of ``topic`` were set aside."""
+        ...
+
 
 class NoMetrics:
     """Counts nothing."""
@@ -69,4 +73,7 @@ class NoMetrics:
         """Nothing."""
 
     def rebalanced(self) -> None:
+        """Nothing."""
+
+    def dead_letters(self, topic: str, reason: str, count: int = 1) -> None:
         """Nothing."""

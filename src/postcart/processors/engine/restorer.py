@@ -7,7 +7,7 @@ run. In another order a predecessor's last transaction could be counted twice or
 import asyncio
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import structlog
 
@@ -43,7 +43,7 @@ class Restorer:
         *,
         offsets: Offsets,
         reader_config: Config,
-        ready: Callable[[Slot, dict[str, int]], None],
+        ready: Callable[[Slot, dict[str, int]], Awaitable[None]],
         metrics: EngineMetrics,
     ) -> None:
         self._spec = spec
@@ -94,10 +94,11 @@ class Restorer:
             log.info("restore_given_up", partition=slot.number)
             return
         slot.task.restored()
+        slot.crashes.restored()
         seconds = time.monotonic() - began
         log.info("restored", partition=slot.number, rows=rows, seconds=round(seconds, 3))
         self._metrics.restored(slot.number, rows, seconds)
-        self._ready(slot, positions)
+        await self._ready(slot, positions)
 
     def _closed(self, slot: Slot) -> bool:
         return slot.phase == "closed"
@@ -112,7 +113,7 @@ class Restorer:
                 break
             rows, position = chunk
             if rows:
-                slot.task.restore(rows)
+                slot.task.restore([row for row in rows if not slot.crashes.restore(row)])
             count += len(rows)
             self._metrics.restoring(slot.number, position, end)
             if (now := time.monotonic()) - said_at > _SAY_EVERY_S:

@@ -3,10 +3,11 @@
 Owns: when a task may run. Must not: talk to Kafka.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
-from postcart.processors.engine.task import Effects, Task
+from postcart.processors.engine.crashes import Crashes
+from postcart.processors.engine.task import Effects, Output, Task
 from postcart.processors.engine.tide import Tide
 
 Phase = Literal["waiting", "restoring", "running", "closed"]
@@ -26,6 +27,9 @@ class Slot:
         self.tides: dict[str, Tide] = {}
         self.committed: dict[str, int] = {}
         """Position per input topic as the group knows it."""
+        self.crashes = Crashes()
+        self.letters: list[Output] = []
+        """Dead letters of records that were set aside, to be written."""
         self._inputs = inputs
         self._task: Task | None = None
 
@@ -46,10 +50,11 @@ class Slot:
         self._task = task
         self.phase = "restoring"
 
-    def run(self, positions: dict[str, int], now_s: float) -> None:
-        """Begin to process, at these positions."""
+    def run(self, positions: dict[str, int], now_s: float, until: Mapping[str, int] | None = None) -> None:
+        """Begin to process, at these positions; ``until`` where there have been crashes, see ``Crashes.begin``."""
         self.tides = {topic: Tide(position, now_s) for topic, position in positions.items()}
         self.committed = dict(positions)
+        self.crashes.begin(until or {})
         self.phase = "running"
 
     def close(self) -> None:
@@ -75,7 +80,9 @@ class Slot:
 
     def harvest(self) -> "Harvest | None":
         """What is to be written for this slot since the last time; ``None`` if nothing."""
-        effects = self.task.drain()
+        drained = self.task.drain()
+        letters, self.letters = self.letters, []
+        effects = Effects(drained.outputs + letters, drained.rows + self.crashes.take_changed())
         positions = self.positions()
         if not effects.outputs and not effects.rows and positions == self.committed:
             return None

@@ -67,7 +67,10 @@ class Task(Protocol):
     """
 
     def restore(self, rows: Sequence[Row]) -> None:
-        """Take some thousand changelog records, in order; a later record of a key replaces the earlier."""
+        """Take some thousand changelog records, in order; a later record of a key replaces the earlier.
+
+        Keys that begin with ``!engine`` are the engine's own, and not among them.
+        """
         ...
 
     def restored(self) -> None:
@@ -120,3 +123,5 @@ class StageSpec:
     """Makes the task of one partition number."""
     group: str
     """Consumer group."""
+    dead: str | None = None
+    """Topic for records that kill the process; without it they go on doing so."""

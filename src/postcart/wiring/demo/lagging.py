@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from postcart.adapters.clock import WallClock
 from postcart.adapters.lag import GroupLag, measure
-from postcart.adapters.topics import STAGES, stage_group
+from postcart.adapters.topics import stage_group, stages
 from postcart.errors import BrokerUnavailable
 from postcart.settings import Settings
 from postcart.wiring.lag_exporter import group_topics
@@ -26,10 +26,10 @@ class LagWatch:
     def __init__(self, settings: Settings) -> None:
         self._client = client_settings(settings).client("demo-lag")
         self._groups = group_topics(settings)
-        self._stages = {stage_group(settings, stage): stage for stage in STAGES}
+        self._stages = {stage_group(settings, stage): stage for stage in stages(settings)}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="demo-lag", daemon=True)
-        self.latest: Mapping[str, int | None] = dict.fromkeys(STAGES)
+        self.latest: Mapping[str, int | None] = dict.fromkeys(self._stages.values())
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -47,7 +47,7 @@ class LagWatch:
             try:
                 measured = measure(self._client, self._groups, now_ms=clock.now_ms(), timeout_s=_QUESTION_S)
             except BrokerUnavailable:
-                self.latest = dict.fromkeys(STAGES)
+                self.latest = dict.fromkeys(self._stages.values())
             else:
                 self.latest = {
                     self._stages[group.group]: _records(group)

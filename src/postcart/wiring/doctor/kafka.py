@@ -214,7 +214,8 @@ def _workers(settings: Settings, client: Mapping[str, str | int | float | bool],
     if unknown:
         yield warn("workers", f"the broker does not tell of {', '.join(unknown)}", "`postcart lag` tries again")
     if absent:
-        yield warn("workers", f"none in {', '.join(absent)}", "start them: postcart worker detect, journey, send email")
+        todo = "start them: postcart worker detect, track, journey, send CHANNEL"
+        yield warn("workers", f"none in {', '.join(absent)}", todo)
     if not absent and not unknown:
         told = ", ".join(f"{group.group} {group.members}" for group in measured.groups)
         yield ok("workers", f"members: {told}")

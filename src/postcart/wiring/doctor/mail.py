@@ -17,7 +17,7 @@ from postcart.adapters.smtp import SmtpSender
 from postcart.content.dkim import DkimKey
 from postcart.errors import ChannelUnavailable, ConfigurationError, CredentialsRejected, DeliveryError
 from postcart.settings import Settings
-from postcart.settings.model import LOOPBACK
+from postcart.settings.model import LOOPBACK, SmtpServer
 from postcart.wiring.doctor.finding import Finding, fail, ok, warn
 from postcart.wiring.email import dkim_signer, smtp_config
 
@@ -32,17 +32,17 @@ def mail_findings(settings: Settings, *, lookup: Lookup | None) -> Iterator[Find
         settings: As loaded.
         lookup: Asks the DNS; None: it is not asked.
     """
-    yield asyncio.run(_server(settings))
+    for server in settings.smtp.servers:
+        yield asyncio.run(_server(server))
     yield _dkim(settings)
     if lookup is not None:
         yield from _dns(settings, lookup)
 
 
-async def _server(settings: Settings) -> Finding:
-    smtp = settings.smtp
+async def _server(smtp: SmtpServer) -> Finding:
     where = f"{smtp.host}:{smtp.port}"
     try:
-        sender = SmtpSender(smtp_config(settings))
+        sender = SmtpSender(smtp_config(smtp))
         try:
             await sender.check()
         finally:

@@ -1,0 +1,109 @@
+"""TRACK on real Kafka tells as simulate does, whoever is killed meanwhile."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from conftest import Cluster
+from lane_histories import FIXTURE
+from postcart.codecs.olist import read_olist
+from postcart.codecs.olist_events import olist_events
+from postcart.domain.simulation import simulate_all
+from postcart.events.milestones import ParcelDecision
+from postcart.events.shipments import ParcelRegistered, ParcelStatus, ShipmentEvents
+from postcart.events.shop import ShopEvent, time_ms
+from postcart.events.times import DAY_MS, MINUTE_MS
+from postcart.wiring.rules import active_campaign, decision_context, detect_rules
+from postcart.wiring.tracking import tracking
+from stream.shop import Shop, wait_until
+
+ORDERS = 220
+"""As many as it takes until deliveries are predicted."""
+RUN_ON_MS = 60 * DAY_MS
+"""All delays have been told to their last level by then."""
+
+
+def parcels_of(shop: Shop) -> list[ShopEvent]:
+    """The first months of the made-up shop; one word that nobody knows."""
+    settings = shop.settings
+    key = settings.identity_key.get_secret_value().encode()
+    orders = read_olist(FIXTURE / "orders.csv", FIXTURE / "order_items.csv")[:ORDERS]
+    events = [
+        event
+        for event in olist_events(orders, tenant=settings.tenant, identity_key=key)
+        if isinstance(event, ShipmentEvents)
+    ]
+    last = events[-1]
+    odd = ParcelStatus(id="odd", time=last.time, carrier="olist", tracking_number=last.tracking_number, code="lost?")
+    return [*events, odd]
+
+
+def arrivals(events: Sequence[ShopEvent], *, seed: int) -> list[ShopEvent]:
+    """Every event three times, each up to five minutes late."""
+    random = Random(seed)
+    late = [(time_ms(event) + random.randrange(5 * MINUTE_MS), number, event)
+            for number, event in enumerate(events) for _ in range(3)]  # fmt: skip
+    return [event for _, _, event in sorted(late, key=lambda one: one[:2])]
+
+
+def wanted_of(shop: Shop, events: Sequence[ShopEvent]) -> Counter[bytes]:
+    """What simulate tells up to the end of the replay."""
+    settings = shop.settings
+    context = decision_context(settings, active_campaign(settings))
+    lines = simulate_all(events, context, detect_rules(settings), tracking(settings))
+    return Counter(msgspec.json.encode(line) for line in lines)
+
+
+def told(shop: Shop) -> Counter[bytes]:
+    """Everything on the topic so far."""
+    return Counter(shop.read("milestones"))
+
+
+@pytest.mark.slow
+def test_parcels_told_as_simulated(kafka: Cluster, tmp_path: Path) -> None:
+    """Tripled and shuffled within the allowed disorder; two workers, one of them killed twice in mid-replay."""
+    shop = Shop(kafka.bootstrap, kafka.prefix("track"), tmp_path, POSTCART_PARTITIONS="3")
+    with shop:
+        events = parcels_of(shop)
+        wanted = wanted_of(shop, events)
+        assert any(b'"learned"' in line for line in wanted)
+        assert {msgspec.to_builtins(msgspec.json.decode(line, type=ParcelDecision))["type"] for line in wanted} >= {
+            "milestone",
+            "delay",
+            "cleared",
+        }
+        first_ms, last_ms = time_ms(events[0]), time_ms(events[-1])
+        kills = [first_ms + (last_ms - first_ms) // 3, last_ms - DAY_MS]
+        shop.start("track", "track-1")
+        shop.start("track", "track-2")
+
+        def on_clock(clock_ms: int) -> None:
+            if kills and clock_ms >= kills[0]:
+                kills.pop(0)
+                victim = shop.workers.pop("track-2")
+                victim.kill()
+                victim.wait()
+                shop.start("track", "track-2")
+
+        shop.replay(arrivals(events, seed=1), run_on_ms=RUN_ON_MS, speed=1_000_000, on_clock=on_clock)
+        assert not kills
+        found: Counter[bytes] = Counter()
+
+        def reached() -> bool:
+            nonlocal found
+            shop.assert_alive()
+            found = told(shop)
+            return not wanted - found
+
+        wait_until(reached, lambda: f"missing {list((wanted - found).elements())[:3]}")
+        assert not list((found - wanted).elements())[:3]
+        assert Counter(shop.read("decisions")) == wanted
+        registered = sum(isinstance(event, ParcelRegistered) for event in events)
+        assert registered > 200
+        dead = shop.read("dead")
+        assert len(dead) == 3
+        assert all(b'"status_unknown"' in letter for letter in dead)
