@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from postcart.content.campaign_file import CampaignFile, duration_ms, known_keys
 from postcart.content.file_form import FileForm, nearest, shown
+from postcart.content.positioned_yaml import Path as YamlPath
 from postcart.content.positioned_yaml import Positioned, Problem
 from postcart.domain.campaign import Campaign
 from postcart.errors import ConfigurationError
@@ -100,23 +101,48 @@ def _channel_problems(
     for index, step in enumerate(_list_at(document.value, path)):
         if not isinstance(step, dict):
             continue
-        channel, template = step.get("channel", "email"), step.get("template")
+        for place, channel in _channels_of(document.value, (*path, index), step):
+            if isinstance(channel, str):
+                yield from _channel_problem(document, place, channel, step, (*path, index), templates_dir, channels)
         here = document.line((*path, index, "channel" if "channel" in step else "template"))
-        if isinstance(channel, str) and channel not in channels:
-            text = f"{shown((*path, index, 'channel'))} is {channel!r}; {nearest(channel, channels)}"
-            yield Problem(here, f"{text}; POSTCART_CHANNELS says which there are" if channel in CHANNELS else text)
-        elif templates_dir and isinstance(template, str) and isinstance(channel, str) and channel not in _TEMPLATELESS:
-            templates = template_names(templates_dir, channel)
-            if template not in templates:
-                kind = "" if channel == "email" else f" for {channel}"
-                advice = nearest(template, templates) if templates else f"{templates_dir} has none"
-                line = document.line((*path, index, "template"))
-                yield Problem(line, f"there is no template '{template}'{kind}; {advice}")
-        if channel == "sms" and step.get("purpose", "marketing") == "marketing":
+        if step.get("channel") == "sms" and step.get("purpose", "marketing") == "marketing":
             texts += 1
             if texts > 1:
                 yield Problem(here, "a cart gets one text message at most; take another channel for this step")
             yield from _too_late(document, (*path, index, "after"), step.get("after"))
+
+
+def _channels_of(whole: Any, path: YamlPath, step: dict[str, Any]) -> Iterator[tuple[YamlPath, Any]]:
+    """Every channel that a step may go over, and where the file says so."""
+    yield (*path, "channel" if "channel" in step else "template"), step.get("channel", "email")
+    for number, channel in enumerate(_list_at(step, ("fallback",))):
+        yield (*path, "fallback", number), channel
+    mobile = whole.get("mobile")
+    if isinstance(mobile, dict) and int(path[-1]) + 1 in (_list_at(mobile, ("steps",)) or [1]):
+        for number, channel in enumerate(_list_at(mobile, ("channels",))):
+            yield ("mobile", "channels", number), channel
+
+
+def _channel_problem(  # noqa: PLR0917 -- all of it says where to look
+    document: Positioned,
+    place: YamlPath,
+    channel: str,
+    step: dict[str, Any],
+    path: YamlPath,
+    templates_dir: Path | None,
+    channels: Sequence[str],
+) -> Iterator[Problem]:
+    template = step.get("template")
+    if channel not in channels:
+        text = f"{shown(place)} is {channel!r}; {nearest(channel, channels)}"
+        there = f"{text}; POSTCART_CHANNELS says which there are" if channel in CHANNELS else text
+        yield Problem(document.line(place), there)
+    elif templates_dir and isinstance(template, str) and channel not in _TEMPLATELESS:
+        templates = template_names(templates_dir, channel)
+        if template not in templates:
+            kind = "" if channel == "email" else f" for {channel}"
+            advice = nearest(template, templates) if templates else f"{templates_dir} has none"
+            yield Problem(document.line((*path, "template")), f"there is no template '{template}'{kind}; {advice}")
 
 
 def _too_late(document: Positioned, path: tuple[str | int, ...], after: Any) -> Iterator[Problem]:

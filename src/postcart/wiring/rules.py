@@ -56,9 +56,9 @@ def messages(settings: Settings) -> Messages:
     Raises:
         ConfigurationError: The file is wrong.
     """
-    if settings.messages_file is None:
-        return SILENT
-    told = load_messages(settings.messages_file, settings.templates_dir, channels=settings.channel_names)
+    told = SILENT
+    if settings.messages_file is not None:
+        told = load_messages(settings.messages_file, settings.templates_dir, channels=settings.channel_names)
     return structs.replace(told, fallback_ms=0, leave_ms=0) if settings.clock == "replay" else told
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from postcart.domain.journey import carts
 from postcart.domain.journey.channels import Choice, choose
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Outstanding, Person, known_profile
@@ -129,7 +130,10 @@ class Courier:
                 self._give_up(key, RuleSaid("stops", "stop", {reason: iso(at_ms)}), reason)
 
     def _choose(self, errand: Errand) -> Choice:
-        return choose(self.person, errand.rest, errand.job.purpose, self.context.impersonal)
+        job, rest = errand.job, errand.rest
+        if job.step:
+            rest = carts.texts_once(self.person.episode, rest)
+        return choose(self.person, rest, job.purpose, self.context.impersonal)
 
     def _go(self, key: str) -> None:
         """Choose a channel, and emit unless something is in front."""
@@ -155,6 +159,9 @@ class Courier:
 
     def _emit(self, errand: Errand, said: RuleSaid) -> None:
         person, out, job = self.person, self.out, errand.job
+        if job.step:
+            self._emit_cart(errand, said)
+            return
         errand.state = "out"
         leave_ms = self.context.messages.leave_ms
         errand.due_ms = max(job.due_ms, out.shipping_ms) + leave_ms if errand.rest and leave_ms else 0
@@ -163,6 +170,18 @@ class Courier:
         out.told(person, job, outcome="due", rules=(said,))
         if person.profile is None:
             out.gate[person.person_id] = person  # carts have not folded it: the gate has not heard of it either
+
+    def _emit_cart(self, errand: Errand, said: RuleSaid) -> None:
+        """A reminder over another channel: whatever has stopped it by now, the gate will say."""
+        person, job = self.person, errand.job
+        until_ms = carts.text_until_ms(job.armed_ms, job.channel, job.purpose, job.not_after_ms)
+        errand.job = job = structs.replace(job, not_after_ms=until_ms)
+        leave_ms = self.context.messages.leave_ms
+        errand.state = "out"
+        errand.due_ms = max(job.due_ms, self.out.shipping_ms) + leave_ms if errand.rest and leave_ms else 0
+        carts.send_off(person, job, self.out)
+        self.out.told(person, job, outcome="due", rules=(said,))
+        self.out.gate[person.person_id] = person
 
     def _sent(self, key: str, receipt: Receipt) -> None:
         """Somewhere between here and there. An answer that never came is not made up for by marketing."""
@@ -178,11 +197,15 @@ class Courier:
     def _next(self, key: str) -> None:
         """Over another channel, if there is one."""
         errand = self.person.errands[key]
-        if not self._choose(errand).channels:
-            self._done(key, told=errand.state == "watched")
+        former, told = errand.job, errand.state == "watched"
+        possible = bool(self._choose(errand).channels)
+        if not possible or (former.step and not carts.goes_on(self.person, former, told=told)):
+            self._done(key, told=told)
             return
-        errand.former = (*errand.former, errand.job.job_id)
+        errand.former = (*errand.former, former.job_id)
         self._go(key)
+        if former.step:
+            carts.stands_for(self.person, former, errand.job, told=told)
         if errand.state != "out":
             self._release(errand.about)
 

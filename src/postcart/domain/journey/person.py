@@ -5,7 +5,7 @@ Owns: the row's fields and its next deadline. Must not: decide anything from the
 
 from msgspec import Struct, field
 
-from postcart.domain.campaign import Journey, QuietHours
+from postcart.domain.campaign import Journey, Mobile, QuietHours
 from postcart.domain.journey import shipping
 from postcart.domain.journey.mailing import Mailing, forgotten_ms
 from postcart.events.jobs import Channel, DeliveryReport, Job, Stop
@@ -88,6 +88,8 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
         armed_ms: The latest arming; 0 while nothing was armed.
         armed_by: Id of the end that armed it.
         pinning: While the journey is not yet pinned for good; nothing is armed as long.
+        mobile: Opened by a mobile session that ended abruptly: what goes over one more channel.
+        texted: A text message about this cart was sent off: there is no second one.
     """
 
     episode_id: str
@@ -101,6 +103,8 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
     armed_ms: int = 0
     armed_by: str = ""
     pinning: Pinning | None = None
+    mobile: Mobile | None = None
+    texted: bool = False
 
 
 class Outstanding(Struct, gc=False, kw_only=True, omit_defaults=True):

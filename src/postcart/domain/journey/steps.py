@@ -5,18 +5,17 @@ Owns: quiet hours, expiry and consent of a step, and the job that it becomes. Mu
 
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey import reasons
-from postcart.domain.journey.channels import has_consent, has_contact
+from postcart.domain.journey.carts import send_off, text_until_ms, texts_once
+from postcart.domain.journey.channels import choose, has_consent, has_contact
 from postcart.domain.journey.episode import close_if_used_up
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
-from postcart.domain.journey.person import Episode, Outstanding, Person
+from postcart.domain.journey.person import Episode, Person
+from postcart.domain.journey.shipping import Errand
 from postcart.domain.quiet_hours import defer
 from postcart.events.decisions import CancelReason, RuleSaid
 from postcart.events.ids import job_id
-from postcart.events.jobs import Job
-from postcart.events.times import HOUR_MS
-
-SMS_WITHIN_MS = 48 * HOUR_MS
+from postcart.events.jobs import Channel, Job
 
 
 def judge(person: Person, episode: Episode, number: int, context: Context, out: Decided) -> None:
@@ -46,6 +45,9 @@ def _judge_person(
 ) -> None:
     """Its time is right: may it, and can it, be sent to this person?"""
     step = episode.journey.steps[number]
+    if step.fallback:
+        _judge_channels(person, episode, number, context, out, said=said)
+        return
     consented = has_consent(person, step.channel, step.purpose)
     said.append(reasons.consent(person, step.channel, step.purpose, given=consented))
     if not consented:
@@ -54,9 +56,25 @@ def _judge_person(
     reachable = has_contact(person.profile, step.channel, context.impersonal)
     said.append(reasons.contact(step.channel, known=reachable))
     if reachable:
-        _emit(person, episode, number, context, out, rules=said)
+        _emit(person, episode, number, context, out, rules=said, channels=(step.channel,))
     else:
         _cancel(person, episode, number, out, reason="no_contact", rules=said)
+
+
+def _judge_channels(
+    person: Person, episode: Episode, number: int, context: Context, out: Decided, *, said: list[RuleSaid]
+) -> None:
+    """Over one of several channels, if any is possible."""
+    step = episode.journey.steps[number]
+    channels = texts_once(episode, (step.channel, *step.fallback))
+    choice = choose(person, channels, step.purpose, context.impersonal)
+    said.append(choice.said)
+    if choice.channels:
+        rest = tuple(channel for channel in channels if channel != choice.channels[0])
+        _emit(person, episode, number, context, out, rules=said, channels=(choice.channels[0], *rest))
+    else:
+        reason: CancelReason = "no_consent" if choice.reason == "no_consent" else "no_contact"
+        _cancel(person, episode, number, out, reason=reason, rules=said)
 
 
 def not_after_ms(episode: Episode, number: int) -> int:
@@ -69,9 +87,9 @@ def not_after_ms(episode: Episode, number: int) -> int:
         latest_ms = episode.armed_ms + steps[number + 1].after_ms
     else:
         latest_ms = episode.steps[number].planned_ms + episode.last_step_ms
-    if (steps[number].channel, steps[number].purpose) == ("sms", "marketing"):
-        return min(latest_ms, episode.armed_ms + SMS_WITHIN_MS)
-    return latest_ms
+    if steps[number].fallback:
+        return latest_ms  # by another channel it may still go out
+    return text_until_ms(episode.armed_ms, steps[number].channel, steps[number].purpose, latest_ms)
 
 
 def _cancel(
@@ -84,17 +102,62 @@ def _cancel(
 
 
 def _emit(
-    person: Person, episode: Episode, number: int, context: Context, out: Decided, *, rules: list[RuleSaid]
+    person: Person,
+    episode: Episode,
+    number: int,
+    context: Context,
+    out: Decided,
+    *,
+    rules: list[RuleSaid],
+    channels: tuple[Channel, ...],
 ) -> None:
+    """``channels``: the one that is taken, then those that may yet have their turn."""
+    state = episode.steps[number]
+    job = _job(person, episode, number, context, channels[0])
+    _besides(person, episode, number, context, out, taken=job)
+    state.job_id = job.job_id
+    out.judged(person, episode, number, outcome="due", rules=tuple(rules), job_id=job.job_id)
+    out.due(person, episode, number, state.next_ms)
+    send_off(person, job, out)
+    if channels[1:]:
+        leave_ms = context.messages.leave_ms
+        person.errands[f"{job.episode_id}/{job.job_id}"] = Errand(
+            job=job,
+            occurrence=episode.armed_by,
+            rest=channels[1:],
+            state="out",
+            due_ms=max(job.due_ms, out.shipping_ms) + leave_ms if leave_ms else 0,
+        )
+    if any(stop.at_ms > job.armed_ms for stop in person.stops.values()):
+        out.gate[person.person_id] = person
+
+
+def _besides(person: Person, episode: Episode, number: int, context: Context, out: Decided, *, taken: Job) -> None:
+    """The same message over one more channel, to whoever left by a mobile session that ended abruptly."""
+    mobile, step = episode.mobile, episode.journey.steps[number]
+    if mobile is None or number + 1 not in mobile.steps:
+        return
+    channels = texts_once(episode, tuple(channel for channel in mobile.channels if channel != taken.channel))
+    choice = choose(person, channels, step.purpose, context.impersonal)
+    if not choice.channels:
+        return
+    job = _job(person, episode, number, context, choice.channels[0])
+    if job.due_ms > job.not_after_ms:
+        return
+    out.judged(person, episode, number, outcome="due", rules=(choice.said,), job_id=job.job_id)
+    send_off(person, job, out)
+
+
+def _job(person: Person, episode: Episode, number: int, context: Context, channel: Channel) -> Job:
     state, step = episode.steps[number], episode.journey.steps[number]
     lines = united(person)
     value, currency = value_of(lines, context.currency)
-    job = Job(
-        job_id=job_id(episode.episode_id, number + 1, episode.armed_by, step.channel),
+    return Job(
+        job_id=job_id(episode.episode_id, number + 1, episode.armed_by, channel),
         person_id=person.person_id,
         episode_id=episode.episode_id,
         step=number + 1,
-        channel=step.channel,
+        channel=channel,
         purpose=step.purpose,
         campaign=episode.campaign,
         campaign_version=episode.version,
@@ -103,18 +166,10 @@ def _emit(
         armed_ms=episode.armed_ms,
         planned_ms=state.planned_ms,
         due_ms=state.next_ms,
-        not_after_ms=not_after_ms(episode, number),
+        not_after_ms=text_until_ms(episode.armed_ms, channel, step.purpose, not_after_ms(episode, number)),
         priority=episode.journey.priority,
         incentive=step.incentive,
         lines=lines,
         value=value,
         currency=currency,
     )
-    state.job_id = job.job_id
-    person.sent[job.job_id] = state.planned_ms
-    person.outstanding[job.job_id] = Outstanding(job=job)
-    out.judged(person, episode, number, outcome="due", rules=tuple(rules), job_id=job.job_id)
-    out.due(person, episode, number, state.next_ms)
-    out.jobs.append(job)
-    if any(stop.at_ms > job.armed_ms for stop in person.stops.values()):
-        out.gate[person.person_id] = person
