@@ -5,18 +5,20 @@ Owns: a person's row with its courier, what comes in and what came out. Must not
 
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from msgspec import structs
 
-from postcart.domain.campaign import DEFAULT
-from postcart.domain.journey import orders, parcels, suppressions
+from postcart.domain.campaign import DEFAULT, Campaign, Journey, Mobile, Step
+from postcart.domain.journey import fold, orders, parcels, suppressions
 from postcart.domain.journey.errands import Courier
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Person
 from postcart.domain.journey.receipts import settle
 from postcart.domain.messages import ORDERS, PARCELS, Message, Messages, Occasion, default_message
 from postcart.domain.zones import resolver
+from postcart.events.consents import ConsentRecorded
 from postcart.events.decisions import Judged
 from postcart.events.jobs import Channel, DeliveryReport, Job, Receipt
 from postcart.events.milestones import (
@@ -34,7 +36,8 @@ from postcart.events.milestones import (
     milestone_id,
 )
 from postcart.events.shop import Consent, OrderEvents, ProfileUpdated
-from postcart.events.times import HOUR_MS, from_ms
+from postcart.events.signals import Abandonment, LineState, Tags, VisitEnded, VisitStarted
+from postcart.events.times import HOUR_MS, MINUTE_MS, from_ms
 
 MONDAY = 1_664_755_200_000
 """2022-10-03T00:00:00Z."""
@@ -109,6 +112,9 @@ def cleared(at_ms: int, status: Status | None = "in_transit", audiences: tuple[s
 def registration(at_ms: int, **fields: Any) -> Registered:
     """The order was packed."""
     return Registered(id="r1", parcel_id=PARCEL, at=from_ms(at_ms), **(KNOWN | fields))
+
+
+NINE = hours(9)
 
 
 class Round:
@@ -211,3 +217,52 @@ def told_of(jobs: list[Job]) -> list[tuple[str, str]]:
 def on(message: Message, **changes: Any) -> Message:
     """The message with other channels, for example."""
     return structs.replace(message, **changes)
+
+
+def campaign(*fallback: str, channel: str = "sms", mobile: Mobile | None = None) -> Campaign:
+    """Two steps, the first over that channel or another, after an hour; the second by email, after a day."""
+    steps = (
+        Step(after_ms=HOUR_MS, template="a", channel=channel, fallback=fallback),
+        Step(after_ms=24 * HOUR_MS, template="b"),
+    )
+    journey = Journey(name="standard", steps=steps)
+    return structs.replace(DEFAULT, journey=journey, quiet_hours=None, mobile=mobile)
+
+
+class Cart(Round):
+    """Somebody left a cart at nine on Monday, with consent for everything."""
+
+    def __init__(self, chosen: Campaign, *, device: str = "desktop", trigger: str = "inactivity") -> None:
+        given = tuple(Consent(channel=name, purpose="marketing", given=True) for name in ("email", "sms", "push"))
+        super().__init__(None, profile(consents=given))
+        self.context = structs.replace(self.context, campaign=chosen)
+        self.courier = type(self.courier)(self.person, self.context, self.out)
+        for channel in ("email", "sms"):
+            record = ConsentRecorded(person_id="p-1", channel=channel, purpose="marketing", given=True, at_ms=MONDAY)
+            self.person.consents[f"{record.channel}/{record.purpose}"] = record.given
+        line = LineState(variant_id="shirt", quantity=1, changed_ms=NINE - MINUTE_MS, unit_price=Decimal(10))
+        abandonment = Abandonment(
+            abandonment_id="3b0f8a51-7c33-5f0e-9d1c-2f5f7f0f6a09",
+            visitor_id="v",
+            person_id="p-1",
+            session_id="s",
+            trigger=trigger,  # type: ignore[arg-type]  # spelt out by the tests
+            abandoned_ms=NINE,
+            lines=(line,),
+            value=Decimal(10),
+            currency="USD",
+            tags=Tags(device=device),
+        )
+        known: dict[str, Any] = {"person_id": "p-1", "visitor_id": "v"}
+        end = VisitEnded(at_ms=NINE, end_id="e", trigger="exit", lines=(line,), abandonment=abandonment, **known)
+        self.take(VisitStarted(at_ms=NINE - 2 * MINUTE_MS, **known), end)
+
+    def take(self, *happenings: Any) -> None:
+        """Signals and orders, as they come."""
+        fold.arrive(self.person, list(happenings), self.out)
+
+    def at(self, clock_ms: int) -> list[Job]:
+        """Carts are decided up to then; returns what was emitted."""
+        before = len(self.jobs)
+        fold.advance(self.person, clock_ms, self.context, self.out)
+        return self.jobs[before:]

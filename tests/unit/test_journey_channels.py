@@ -1,23 +1,19 @@
 """Which channel a message takes, and when the next one has its turn: nobody gets it twice, nobody misses it."""
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from msgspec import structs
 
-from postcart.domain.campaign import DEFAULT, Campaign, Journey, Mobile, Step
-from postcart.domain.journey import fold
+from postcart.domain.campaign import Journey, Mobile, Step
 from postcart.domain.journey.channels import choose
 from postcart.domain.messages import default_message
-from postcart.events.consents import ConsentRecorded
 from postcart.events.jobs import Job
 from postcart.events.shop import Consent, OrderPlaced
-from postcart.events.signals import Abandonment, LineState, Tags, VisitEnded, VisitStarted
+from postcart.events.signals import VisitEnded, VisitStarted
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
-from rounds import MONDAY, Round, hours, messages, milestone, on, profile, refusing, told_of
+from rounds import NINE, Cart, Round, campaign, messages, milestone, on, profile, refusing, told_of
 
-NINE = hours(9)
 BOTH = tuple(Consent(channel=channel, purpose="marketing", given=True) for channel in ("email", "push"))
 
 
@@ -225,54 +221,6 @@ def test_fallback_can_be_switched_off() -> None:
 
 
 # -- carts ------------------------------------------------------------------------------------------------------------
-
-
-def campaign(*fallback: str, channel: str = "sms", mobile: Mobile | None = None) -> Campaign:
-    steps = (
-        Step(after_ms=HOUR_MS, template="a", channel=channel, fallback=fallback),
-        Step(after_ms=24 * HOUR_MS, template="b"),
-    )
-    journey = Journey(name="standard", steps=steps)
-    return structs.replace(DEFAULT, journey=journey, quiet_hours=None, mobile=mobile)
-
-
-class Cart(Round):
-    """Somebody left a cart at nine on Monday, with consent for everything."""
-
-    def __init__(self, chosen: Campaign, *, device: str = "desktop", trigger: str = "inactivity") -> None:
-        given = tuple(Consent(channel=name, purpose="marketing", given=True) for name in ("email", "sms", "push"))
-        super().__init__(None, profile(consents=given))
-        self.context = structs.replace(self.context, campaign=chosen)
-        self.courier = type(self.courier)(self.person, self.context, self.out)
-        for channel in ("email", "sms"):
-            record = ConsentRecorded(person_id="p-1", channel=channel, purpose="marketing", given=True, at_ms=MONDAY)
-            self.person.consents[f"{record.channel}/{record.purpose}"] = record.given
-        line = LineState(variant_id="shirt", quantity=1, changed_ms=NINE - MINUTE_MS, unit_price=Decimal(10))
-        abandonment = Abandonment(
-            abandonment_id="3b0f8a51-7c33-5f0e-9d1c-2f5f7f0f6a09",
-            visitor_id="v",
-            person_id="p-1",
-            session_id="s",
-            trigger=trigger,  # type: ignore[arg-type]  # spelt out by the tests
-            abandoned_ms=NINE,
-            lines=(line,),
-            value=Decimal(10),
-            currency="USD",
-            tags=Tags(device=device),
-        )
-        known: dict[str, Any] = {"person_id": "p-1", "visitor_id": "v"}
-        end = VisitEnded(at_ms=NINE, end_id="e", trigger="exit", lines=(line,), abandonment=abandonment, **known)
-        self.take(VisitStarted(at_ms=NINE - 2 * MINUTE_MS, **known), end)
-
-    def take(self, *happenings: Any) -> None:
-        """Signals and orders, as they come."""
-        fold.arrive(self.person, list(happenings), self.out)
-
-    def at(self, clock_ms: int) -> list[Job]:
-        """Carts are decided up to then; returns what was emitted."""
-        before = len(self.jobs)
-        fold.advance(self.person, clock_ms, self.context, self.out)
-        return self.jobs[before:]
 
 
 def test_a_reminder_falls_back_as_well() -> None:
