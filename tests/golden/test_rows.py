@@ -185,6 +185,8 @@ def test_bytes_of_every_released_version_are_read(file: Path) -> None:
     read = rows.load("key")
     made = {"detect.v1": visitor, "journey.v1": person, "journey.v2": recipient}[file.stem]()
     made.indexed_ms = read.indexed_ms
+    if file.stem == "journey.v1":
+        made.reserved = {}  # the first release counted none
     assert msgspec.to_builtins(read) == msgspec.to_builtins(made)
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.caps import Frequency
 from postcart.settings.messaging import PROVIDER_NAME, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
@@ -255,6 +256,7 @@ class Settings(Group):
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)
+    caps: Frequency = Field(default_factory=Frequency)
     log: Log = Field(default_factory=Log)
     read_model_url: ReadModelUrl | None = Field(
         None, description="where `worker project` writes and `why` reads: postgresql://... or sqlite:///FILE"

@@ -11,11 +11,13 @@ from postcart.adapters.business_days import business_days
 from postcart.content.campaigns import load_campaigns
 from postcart.content.message_file import load_messages
 from postcart.domain.campaign import DEFAULT, Campaign
+from postcart.domain.caps import Caps
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.domain.messages import SILENT, Messages
 from postcart.domain.zones import resolver
 from postcart.errors import ConfigurationError
+from postcart.events.times import HOUR_MS
 from postcart.settings import Settings
 from postcart.wiring.channels import impersonal
 
@@ -42,10 +44,17 @@ def decision_context(settings: Settings, campaign: Campaign) -> Context:
         campaign=campaign,
         zones=resolver(settings.shop.country),
         currency=settings.currency,
+        caps=caps(settings),
         messages=messages(settings),
         business_days=business_days,
         impersonal=impersonal(settings),
     )
+
+
+def caps(settings: Settings) -> Caps:
+    """How often marketing may go to a person."""
+    between_ms = {gap.channel: gap.hours * HOUR_MS for gap in settings.caps.between_h}
+    return Caps(between_ms=between_ms, day_most=settings.caps.day_most)
 
 
 def messages(settings: Settings) -> Messages:

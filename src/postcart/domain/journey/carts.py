@@ -7,6 +7,7 @@ Must not: judge a step (steps does), or choose a channel.
 from collections.abc import Sequence
 from typing import Final
 
+from postcart.domain.caps import Reserved
 from postcart.domain.journey.outcome import Decided
 from postcart.domain.journey.person import Episode, Outstanding, Person, StepState
 from postcart.events.jobs import Channel, Job, Purpose
@@ -30,9 +31,11 @@ def texts_once(episode: Episode | None, channels: Sequence[Channel]) -> tuple[Ch
     return tuple(channel for channel in channels if channel != "sms")
 
 
-def send_off(person: Person, job: Job, out: Decided) -> None:
-    """The job goes to its sender; it counts as sent until a receipt says otherwise."""
+def send_off(person: Person, job: Job, out: Decided, *, at_ms: int) -> None:
+    """The job goes to its sender at ``at_ms``; it counts as sent, also for the caps, until a receipt says otherwise."""
     person.sent[job.job_id] = job.planned_ms
+    if job.purpose == "marketing":
+        person.reserved[job.job_id] = Reserved(job.channel, at_ms)
     person.outstanding[job.job_id] = Outstanding(job=job)
     out.jobs.append(job)
     episode = person.episode

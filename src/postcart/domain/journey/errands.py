@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from postcart.domain.caps import allowed_ms
 from postcart.domain.journey import carts
 from postcart.domain.journey.channels import Choice, choose
 from postcart.domain.journey.outcome import Context, Decided
@@ -132,8 +133,14 @@ class Courier:
     def _choose(self, errand: Errand) -> Choice:
         job, rest = errand.job, errand.rest
         if job.step:
-            rest = carts.texts_once(self.person.episode, rest)
+            sent, caps, at_ms = self.person.reserved.values(), self.context.caps, self._cart_ms(job)
+            uncapped = (one for one in rest if allowed_ms(at_ms, one, sent, caps) == at_ms)
+            rest = carts.texts_once(self.person.episode, tuple(uncapped))
         return choose(self.person, rest, job.purpose, self.context.impersonal)
+
+    def _cart_ms(self, job: Job) -> int:
+        """When a cart's message would go out over another channel."""
+        return max(job.due_ms, self.out.shipping_ms)
 
     def _go(self, key: str) -> None:
         """Choose a channel, and emit unless something is in front."""
@@ -179,7 +186,7 @@ class Courier:
         leave_ms = self.context.messages.leave_ms
         errand.state = "out"
         errand.due_ms = max(job.due_ms, self.out.shipping_ms) + leave_ms if errand.rest and leave_ms else 0
-        carts.send_off(person, job, self.out)
+        carts.send_off(person, job, self.out, at_ms=self._cart_ms(job))
         self.out.told(person, job, outcome="due", rules=(said,))
         self.out.gate[person.person_id] = person
 

@@ -257,6 +257,8 @@ def _fade(person: Person, clock_ms: int) -> bool:
     horizon_ms = clock_ms - EPISODE_LIFE_MS
     if person.sent and min(person.sent.values()) <= horizon_ms:
         person.sent = {job: at_ms for job, at_ms in person.sent.items() if at_ms > horizon_ms}
+    if person.reserved:
+        person.reserved = {job: one for job, one in person.reserved.items() if one.at_ms > horizon_ms}
     if person.ordered_ms and person.ordered_ms <= horizon_ms:
         person.ordered_ms = 0
     if person.mailed:
@@ -271,6 +273,7 @@ def _fade(person: Person, clock_ms: int) -> bool:
         or person.episode
         or person.outstanding
         or person.sent
+        or person.reserved
         or person.mailed
         or person.ordered_ms
         or person.profile

@@ -11,6 +11,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from postcart.domain.campaign import Campaign
+from postcart.domain.caps import Caps
 from postcart.domain.journey.person import Episode, Person
 from postcart.domain.messages import SILENT, Messages
 from postcart.domain.track.rules import BusinessDays, Countries
@@ -45,6 +46,7 @@ class Context(Struct, frozen=True, kw_only=True):
         campaign: What a newly opened episode pins.
         zones: The recipient's zones: of the profile, else those of the country; all of them must allow.
         currency: Of lines that name none.
+        caps: How often marketing may go to a person.
         messages: What is told of orders and parcels.
         business_days: Moves a moment to a business day; by default every day is one.
         impersonal: Channels that need no contact point of the person.
@@ -53,6 +55,7 @@ class Context(Struct, frozen=True, kw_only=True):
     campaign: Campaign
     zones: Callable[[ProfileUpdated | None], tuple[tzinfo, ...]]
     currency: str = "USD"
+    caps: Caps = Caps()
     messages: Messages = SILENT
     business_days: BusinessDays = every_day
     impersonal: frozenset[str] = frozenset()

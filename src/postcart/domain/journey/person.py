@@ -6,6 +6,7 @@ Owns: the row's fields and its next deadline. Must not: decide anything from the
 from msgspec import Struct, field
 
 from postcart.domain.campaign import Journey, Mobile, QuietHours
+from postcart.domain.caps import Reserved
 from postcart.domain.journey import shipping
 from postcart.domain.journey.mailing import Mailing, forgotten_ms
 from postcart.events.jobs import Channel, DeliveryReport, Job, Stop
@@ -127,6 +128,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         ordered_ms: The latest order's time; 0 for none.
         known: Had an order or an episode before.
         sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
+        reserved: Marketing messages that count for the caps, by job id; given back if they did not go out.
         profile: The latest; its contact points are sealed before they come here.
         contact_ids: Opaque ids of contact points, by "profile's id/channel"; see ``contact_ids_of``.
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
@@ -148,6 +150,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     ordered_ms: int = 0
     known: bool = False
     sent: dict[str, int] = field(default_factory=dict)
+    reserved: dict[str, Reserved] = field(default_factory=dict)
     outstanding: dict[str, Outstanding] = field(default_factory=dict)
     profile: ProfileUpdated | None = None
     contact_ids: dict[str, str] = field(default_factory=dict)
@@ -195,7 +198,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
 
     def _fades_ms(self) -> int:
         """When what is only remembered for a while can be dropped."""
-        moments = list(self.sent.values())
+        moments = [*self.sent.values(), *(one.at_ms for one in self.reserved.values())]
         if self.ordered_ms:
             moments.append(self.ordered_ms)
         mailings = min(map(forgotten_ms, self.mailed.values()), default=FOR_EVER)

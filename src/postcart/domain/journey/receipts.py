@@ -27,6 +27,7 @@ def settle(person: Person, receipt: Receipt, out: Decided) -> bool:
     if receipt.outcome in {"accepted", "uncertain"}:
         return True
     person.sent.pop(receipt.job_id, None)
+    person.reserved.pop(receipt.job_id, None)
     episode = person.episode
     if receipt.channel == "sms" and episode is not None and episode.episode_id == receipt.episode_id:
         episode.texted = False

@@ -3,6 +3,7 @@
 Owns: quiet hours, expiry and consent of a step, and the job that it becomes. Must not: plan steps (episode does).
 """
 
+from postcart.domain.caps import allowed_ms
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey import reasons
 from postcart.domain.journey.carts import send_off, text_until_ms, texts_once
@@ -23,12 +24,8 @@ def judge(person: Person, episode: Episode, number: int, context: Context, out: 
     state = episode.steps[number]
     at_ms = state.next_ms
     not_after = not_after_ms(episode, number)
-    zones = context.zones(person.profile)
-    deferred_ms = defer(at_ms, zones, episode.quiet_hours)
-    said = [
-        reasons.quiet_hours(at_ms, deferred_ms, zones, episode.quiet_hours, person.profile),
-        reasons.not_after(deferred_ms, not_after),
-    ]
+    deferred_ms, said = _deferred(person, episode, number, at_ms, context)
+    said.append(reasons.not_after(deferred_ms, not_after))
     if deferred_ms > not_after:
         _cancel(person, episode, number, out, reason="not_after", rules=said)
     elif deferred_ms > at_ms:
@@ -38,6 +35,36 @@ def judge(person: Person, episode: Episode, number: int, context: Context, out: 
         _judge_person(person, episode, number, context, out, said=said)
     if not state.pending:
         close_if_used_up(person, out, at_ms=at_ms)
+
+
+def _deferred(
+    person: Person, episode: Episode, number: int, at_ms: int, context: Context
+) -> tuple[int, list[RuleSaid]]:
+    """The first moment from ``at_ms`` on that quiet hours, then caps, allow: both are asked until it moves no more."""
+    zones, channel = context.zones(person.profile), _likely_channel(person, episode, number, context)
+    is_capped = episode.journey.steps[number].purpose == "marketing"
+    sent = person.reserved.values() if is_capped else ()
+    moved_ms = at_ms
+    said: list[RuleSaid] = []
+    while True:
+        awake_ms = defer(moved_ms, zones, episode.quiet_hours)
+        free_ms = allowed_ms(awake_ms, channel, sent, context.caps)
+        if not said or awake_ms > moved_ms:
+            said.append(reasons.quiet_hours(moved_ms, awake_ms, zones, episode.quiet_hours, person.profile))
+        if is_capped and (len(said) == 1 or free_ms > awake_ms):
+            said.append(reasons.frequency(awake_ms, free_ms, channel, sent))
+        if free_ms == moved_ms:
+            return moved_ms, said
+        moved_ms = free_ms
+
+
+def _likely_channel(person: Person, episode: Episode, number: int, context: Context) -> Channel:
+    """Of several channels the one that would be taken now."""
+    step = episode.journey.steps[number]
+    if not step.fallback:
+        return step.channel
+    channels = texts_once(episode, (step.channel, *step.fallback))
+    return next(iter(choose(person, channels, step.purpose, context.impersonal).channels), step.channel)
 
 
 def _judge_person(
@@ -118,7 +145,7 @@ def _emit(
     state.job_id = job.job_id
     out.judged(person, episode, number, outcome="due", rules=tuple(rules), job_id=job.job_id)
     out.due(person, episode, number, state.next_ms)
-    send_off(person, job, out)
+    send_off(person, job, out, at_ms=job.due_ms)
     if channels[1:]:
         leave_ms = context.messages.leave_ms
         person.errands[f"{job.episode_id}/{job.job_id}"] = Errand(
@@ -137,7 +164,10 @@ def _besides(person: Person, episode: Episode, number: int, context: Context, ou
     mobile, step = episode.mobile, episode.journey.steps[number]
     if mobile is None or number + 1 not in mobile.steps:
         return
-    channels = texts_once(episode, tuple(channel for channel in mobile.channels if channel != taken.channel))
+    sent, caps = person.reserved.values(), context.caps
+    others = (channel for channel in mobile.channels if channel != taken.channel)
+    free = (channel for channel in others if allowed_ms(taken.due_ms, channel, sent, caps) == taken.due_ms)
+    channels = texts_once(episode, tuple(free))
     choice = choose(person, channels, step.purpose, context.impersonal)
     if not choice.channels:
         return
@@ -145,7 +175,7 @@ def _besides(person: Person, episode: Episode, number: int, context: Context, ou
     if job.due_ms > job.not_after_ms:
         return
     out.judged(person, episode, number, outcome="due", rules=(choice.said,), job_id=job.job_id)
-    send_off(person, job, out)
+    send_off(person, job, out, at_ms=job.due_ms)
 
 
 def _job(person: Person, episode: Episode, number: int, context: Context, channel: Channel) -> Job:
