@@ -192,7 +192,7 @@ class Round:
         before = len(self.jobs)
         while (due_ms := self.person.shipping_ms()) <= until_ms:
             self.out.shipping_ms = max(due_ms, self.out.shipping_ms)
-            orders.fire(self.courier, due_ms)
+            orders.fire(self.courier, due_ms, parcels_ms=due_ms)
             self.courier.fire(due_ms)
         self.out.shipping_ms = until_ms
         return self.jobs[before:]

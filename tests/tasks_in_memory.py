@@ -23,7 +23,7 @@ from postcart.events.decisions import Decision, DecisionRecord
 from postcart.events.jobs import Job, Receipt, ReceiptRecord
 from postcart.events.milestones import MilestoneRecord
 from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent, time_ms
-from postcart.events.signals import AnySignal
+from postcart.events.signals import AnySignal, TaskClock
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row, Task
 from postcart.processors.journey import JourneyConfig, JourneyTask
@@ -288,12 +288,13 @@ def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
             SIGNALS: RecordDecoder(AnySignal, stage="journey"),
             SHOP_ORDERS: ShopEventDecoder(SHOP_ORDERS, stage="journey"),
             SHOP_PROFILES: ShopEventDecoder(SHOP_PROFILES, stage="journey"),
-            MILESTONES: RecordDecoder(MilestoneRecord, stage="journey"),
+            MILESTONES: RecordDecoder(MilestoneRecord | TaskClock, stage="journey"),
             RECEIPTS: RecordDecoder(ReceiptRecord, stage="journey"),
         },
         sealer=NoSealer(),
         contact_id=lambda channel, point: f"{channel}:{point}",
         partitions=PARTITIONS,
+        track_tasks=1,
         disorder_ms=DISORDER_MS,
         exact_idle=exact_idle,
         progress_interval_ms=1 << 60,

@@ -13,6 +13,7 @@ from postcart.domain.zones import resolver
 from postcart.events.alerts import Alert
 from postcart.events.jobs import GatePerson, GateRecord, Job
 from postcart.events.shop import OrderPaid, OrderPlaced
+from postcart.events.signals import TaskClock
 from postcart.events.times import HOUR_MS, MINUTE_MS, SECOND_MS
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row
 from postcart.processors.journey import JourneyTask
@@ -135,6 +136,27 @@ def test_nothing_falls_due_before_everything_was_read() -> None:
         assert desk.wait(hours(25), unread=topic) == []
     desk.read(SHOP_ORDERS, OrderPaid(id="e-paid", time=hours(24), person_id="p-1", order_id="o-1"))
     assert desk.wait(hours(25)) == []
+
+
+def test_an_order_is_unpacked_only_if_track_says_so() -> None:
+    """While TRACK is behind, a parcel may be there that nobody has told of; meanwhile nothing is written."""
+    desk = Desk()
+    desk.read(SHOP_PROFILES, profile())
+    for job in desk.read(SHOP_ORDERS, placed(), OrderPaid(id="e-paid", time=hours(1), person_id="p-1", order_id="o-1")):
+        desk.read(RECEIPTS, accepted(job))
+    desk.wait(hours(2))
+    desk.crash()
+    rows = len(desk.changelog)
+    assert [desk.wait(hours(75)), desk.wait(hours(76))] == [[], []]
+    assert len(desk.changelog) == rows
+    desk.read(MILESTONES, TaskClock(task=0, clock_ms=hours(73) - 1))
+    assert desk.wait(hours(77)) == []
+    desk.crash()
+    assert desk.wait(hours(78)) == []
+    desk.read(MILESTONES, TaskClock(task=0, clock_ms=hours(73)))
+    desk.crash()
+    assert [job.journey for job in desk.wait(hours(79))] == ["unpacked"]
+    assert desk.wait(hours(80)) == []
 
 
 def test_employees_are_alerted() -> None:

@@ -30,7 +30,7 @@ from postcart.processors.outlines import waiting_persons
 from postcart.processors.rows import RowStore
 from postcart.processors.shipping_deadlines import ShippingDeadlines
 from postcart.processors.stage_metrics import StageMetrics
-from postcart.processors.task_clocks import TaskClocks
+from postcart.processors.task_clocks import TRACK_KEY, TaskClocks
 from postcart.processors.watermark import Watermark
 
 ROW_VERSION = 2
@@ -46,6 +46,7 @@ class JourneyConfig:
         contact_id: Opaque id of a channel's contact point.
         phone: The one form of a number, from how it was told and the country.
         partitions: Of DETECT: a task of it writes its clock to every signals partition.
+        track_tasks: Of TRACK: likewise, to every milestones partition.
         progress_interval_ms: How often, in real time, the gate is told how far orders were read.
     """
 
@@ -55,6 +56,7 @@ class JourneyConfig:
     sealer: ContactSealer
     contact_id: Callable[[str, str], str]
     partitions: int
+    track_tasks: int
     disorder_ms: int
     exact_idle: bool
     progress_interval_ms: int
@@ -80,6 +82,7 @@ class JourneyTask:
             (topics.orders, topics.profiles), disorder_ms=config.disorder_ms, exact_idle=config.exact_idle
         )
         self._clocks = TaskClocks(config.partitions)
+        self._parcel_clocks = TaskClocks(config.track_tasks, TRACK_KEY)
         self._gate = GateWriter(
             gate_topic=topics.gate,
             keys_topic=topics.keys,
@@ -102,7 +105,8 @@ class JourneyTask:
 
     def restore(self, rows: Sequence[Row]) -> None:
         """See Task."""
-        self._rows.restore([row for row in rows if not self._clocks.restore(row)])
+        clocks = (self._clocks, self._parcel_clocks)
+        self._rows.restore([row for row in rows if not any(clock.restore(row) for clock in clocks)])
 
     def restored(self) -> None:
         """See Task."""
@@ -118,7 +122,8 @@ class JourneyTask:
             if youngest:
                 self._watermark.saw(batch.topic, append_bound_ms(batch, youngest))
         out = Decided(shipping_ms=self._shipping_ms)
-        self._take_in(records, out)
+        clocks = self._parcel_clocks if batch.topic == config.topics.milestones else self._clocks
+        self._take_in(records, clocks, out)
         self._collect(out)
         config.metrics.processed(
             batch.topic,
@@ -156,12 +161,17 @@ class JourneyTask:
         if self._shipping_topics <= idle.keys():
             self._shipping_ms = max(self._shipping_ms, min(idle[topic].clock_ms for topic in self._shipping_topics))
         out = Decided(shipping_ms=self._shipping_ms)
-        for key in self._shipping.due(self._shipping_ms, _FIRE_LIMIT):
+        known_ms = self._parcel_clocks.clock_ms
+        parcels_ms = -1 if known_ms is None else min(self._shipping_ms, known_ms)
+        for key in list(self._shipping.due(self._shipping_ms, _FIRE_LIMIT)):
             person = self._rows.load(key)
             if person is None:
                 continue
+            if person.shipping_ms(parcels_ms) > self._shipping_ms:
+                self._shipping.saw(key, person)  # it waits for TRACK: there is nothing to write
+                continue
             courier = Courier(person, self._config.context, out)
-            orders.fire(courier, self._shipping_ms)
+            orders.fire(courier, self._shipping_ms, parcels_ms=parcels_ms)
             courier.fire(self._shipping_ms)
             self._save(key, person)
         self._collect(out)
@@ -190,7 +200,7 @@ class JourneyTask:
         """See Task."""
         outputs, self._outputs = self._outputs, []
         outputs += self._gate.drain()
-        rows = self._rows.take_changed() + self._clocks.take_changed()
+        rows = self._rows.take_changed() + self._clocks.take_changed() + self._parcel_clocks.take_changed()
         self._config.metrics.state(
             self._partition, rows=len(self._rows), size=self._rows.size_estimate, waiting=self._rows.waiting()
         )
@@ -205,12 +215,12 @@ class JourneyTask:
         cart, own = self._clocks.clock_ms, self._watermark.clock_ms
         return None if cart is None or own is None else min(cart, own)
 
-    def _take_in(self, records: Sequence[Any], out: Decided) -> None:
+    def _take_in(self, records: Sequence[Any], clocks: TaskClocks, out: Decided) -> None:
         """Group by person, touch each row once; receipts and hints count at once, happenings in their order."""
         groups: dict[str, list[Any]] = {}
         for record in records:
             if isinstance(record, TaskClock):
-                self._clocks.saw(record)
+                clocks.saw(record)
             else:
                 groups.setdefault(record.person_id, []).append(record)
         clock_ms = self._clock_ms()

@@ -68,13 +68,16 @@ def parcel_known(courier: Courier, news: MilestoneRecord) -> None:
         courier.supersede(news.order_id, ("unpacked",), at_ms=at_ms)
 
 
-def fire(courier: Courier, clock_ms: int) -> None:
-    """What did not happen up to ``clock_ms``, on the shipping clock: no payment, no parcel."""
+def fire(courier: Courier, clock_ms: int, *, parcels_ms: int) -> None:
+    """What did not happen up to ``clock_ms``, on the shipping clock: no payment, no parcel.
+
+    ``parcels_ms``: TRACK has told of all parcels up to then.
+    """
     for order_id, order in courier.person.orders.items():
         if order.unpaid_ms and order.unpaid_ms <= clock_ms:
             due_ms, order.unpaid_ms = order.unpaid_ms, 0
             _tell(courier, order_id, "unpaid", at_ms=due_ms)
-        if order.unpacked_ms and order.unpacked_ms <= clock_ms:
+        if order.unpacked_ms and order.unpacked_ms <= parcels_ms:
             due_ms, order.unpacked_ms = order.unpacked_ms, 0
             courier.out.alerts.append(_nobody_packs(courier.person, order, order_id, due_ms))
             _tell(courier, order_id, "unpacked", at_ms=due_ms)

@@ -186,10 +186,14 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
             moments += [step.next_ms for step in episode.steps if step.pending]
         return min(moments, default=FOR_EVER)
 
-    def shipping_ms(self) -> int:
-        """The same of orders, parcels and messages about them, by the shipping clock."""
+    def shipping_ms(self, parcels_ms: int | None = None) -> int:
+        """The same of orders, parcels and messages about them, by the shipping clock; see ``shipping.deadlines_ms``."""
+        if not (self.outstanding or self.orders or self.errands):
+            return FOR_EVER
         moments = [item.retry_ms for item in self.outstanding.values() if item.retry_ms and not item.is_cart]
-        return min((*moments, *shipping.deadlines_ms(self.orders, self.errands)), default=FOR_EVER)
+        return min(
+            (*moments, *shipping.deadlines_ms(self.orders, self.errands, parcels_ms=parcels_ms)), default=FOR_EVER
+        )
 
     def deadline_ms(self) -> int:
         """When the row must be looked at at the latest, by the clock of carts."""
