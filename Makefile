@@ -5,9 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-outage test-fast check format docs bench kafka requirements clean
+.PHONY: help install demo test test-fast check format docs bench kafka requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,14 +28,11 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## real shop events become mails, in about a minute (POSTCART_BROKER=kafka: on real Kafka)
 	$(BIN)/postcart demo
 
-test: $(STAMP) ## all tests but the outage trial; a real Kafka is started for them (or KAFKA_BOOTSTRAP)
-	$(PYTEST) -m "not outage"
-
-test-outage: $(STAMP) ## workers whose only broker goes away and comes back; known not to resume in every run
-	$(PYTEST) -m outage
+test: $(STAMP) ## all tests, side by side; each process of them starts a real Kafka (or takes KAFKA_BOOTSTRAP)
+	$(PYTEST) $(SIDE_BY_SIDE)
 
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
-	$(PYTEST) -m "not slow and not kafka and not browser"
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow and not kafka and not browser"
 
 CHECKS := "ruff format --check ." "ruff check ." "mypy" "lint-imports" "python -m postcart.cli.docs --check"
 

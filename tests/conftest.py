@@ -4,6 +4,7 @@ Owns: one real Kafka per test run, mock clusters, and names that tests don't sha
 that doesn't ask for one.
 """
 
+import contextlib
 import itertools
 import os
 import secrets
@@ -14,7 +15,7 @@ import hypothesis
 import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from postcart.adapters.local_kafka import default_cache, open_broker
+from postcart.adapters.local_kafka import LocalKafka, default_cache, open_broker
 from postcart.adapters.mock_broker import MockBroker
 from postcart.errors import BrokerUnavailable
 from postgres_server import Postgres, PostgresMissing, running_postgres
@@ -73,7 +74,7 @@ def _create_on_kafka(bootstrap: str) -> Create:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each test that asks for the real broker: no marker can be forgotten, ``-m "not kafka"`` is always right."""
     for item in items:
-        if "kafka" in getattr(item, "fixturenames", ()):
+        if {"kafka", "own_kafka"} & set(getattr(item, "fixturenames", ())):
             item.add_marker("kafka")
 
 
@@ -87,6 +88,24 @@ def kafka() -> Iterator[Cluster]:
         if ENVIRON.get("CI"):
             pytest.fail(f"CI runs nothing without a broker.\n{problem}", pytrace=False)
         pytest.skip(str(problem))
+
+
+@pytest.fixture
+def own_kafka() -> Callable[[int], contextlib.AbstractContextManager[tuple[LocalKafka, Cluster]]]:
+    """Gives brokers of the test's own, as many as it asks for: those that it kills. Skips where none is possible."""
+
+    @contextlib.contextmanager
+    def start(count: int) -> Iterator[tuple[LocalKafka, Cluster]]:
+        with contextlib.ExitStack() as stack:
+            try:
+                brokers = stack.enter_context(LocalKafka(default_cache(ENVIRON), brokers=count, start_timeout_s=300))
+            except BrokerUnavailable as problem:
+                if ENVIRON.get("CI"):
+                    pytest.fail(f"CI runs nothing without a broker.\n{problem}", pytrace=False)
+                pytest.skip(str(problem))
+            yield brokers, Cluster(brokers.bootstrap, _create_on_kafka(brokers.bootstrap), real=True)
+
+    return start
 
 
 @pytest.fixture

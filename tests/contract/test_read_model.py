@@ -10,6 +10,7 @@ import pytest
 
 from postcart.adapters.read_model import Move, ReadModel, open_read_model
 from postcart.adapters.read_model.sql import migrations
+from postcart.adapters.read_model.statements import FIND_COLUMNS
 from postcart.codecs.facts import ClaimMark, EndMark, Fact, JobMark, Mark
 from postcart.errors import ConfigurationError, ReadModelUnavailable
 from postcart.events.times import parse_iso
@@ -96,8 +97,8 @@ def test_a_position_that_moved_elsewhere_undoes_all(store: ReadModel) -> None:
 
 
 def test_everything_is_found_by_any_of_its_ids(store: ReadModel) -> None:
-    """Visitor, person, episode, abandonment, job, event, order; newest first, and no more than asked for."""
-    names = ("person_id", "visitor_id", "episode_id", "abandonment_id", "job_id", "event_id", "order_id")
+    """Of whatever they are; newest first, and no more than asked for."""
+    names = FIND_COLUMNS
     facts = [fact(number, **{name: f"a {name}"}) for number, name in enumerate(names)]
     store.apply([*facts, fact(9, person_id="x"), fact(10, visitor_id="x")], [], {}, now_ms=1)
     for one, name in zip(facts, names, strict=True):
@@ -105,8 +106,8 @@ def test_everything_is_found_by_any_of_its_ids(store: ReadModel) -> None:
     assert [one.position for one in store.named("x", most=5)] == [10, 9]
     assert [one.position for one in store.named("x", most=1)] == [10]
     assert store.named("unknown", most=5) == []
-    assert store.about_visitor("a visitor_id", most=5) == [facts[1]]
-    assert store.about_episode("a episode_id", most=5) == [facts[2]]
+    assert store.about_visitor("a visitor_id", most=5) == [facts[names.index("visitor_id")]]
+    assert store.about_episode("a episode_id", most=5) == [facts[names.index("episode_id")]]
 
 
 LIFE: dict[str, tuple[list[Mark], bool]] = {

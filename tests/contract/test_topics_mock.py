@@ -15,6 +15,11 @@ def test_a_mock_cluster_made_from_the_table_is_ready_for_workers() -> None:
         settings = plain.with_values({"bootstrap": broker.bootstrap})
         with pytest.raises(TopologyError, match="has no place to begin"):
             require_topics(settings, "detect")
-        assert commit_beginnings(settings) == ["postcart.detect", "postcart.track", "postcart.journey", "postcart.email"]
+        assert commit_beginnings(settings) == [
+            "postcart.detect",
+            "postcart.track",
+            "postcart.journey",
+            "postcart.email",
+        ]
         assert commit_beginnings(settings) == []
         assert check(settings) == []

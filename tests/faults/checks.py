@@ -22,6 +22,17 @@ def one_attempt_each(world: World) -> list[str]:
     return problems + ([f"mails were taken for refused addresses: {reached[:3]}"] if reached else [])
 
 
+def one_attempt_each_or_policy(world: World) -> list[str]:
+    """Refused jobs end, and only an address that does not exist is given up."""
+    rejected = {receipt.status for receipt in world.receipts() if receipt.outcome == "rejected"}
+    if not rejected:
+        return ["nothing was refused: the run proves nothing"]
+    gone = {r.person_id for r in world.receipts() if r.status == "550 5.1.1"}
+    given_up = {r.person_id for r in world.receipts() if r.reason == "suppressed_address"}
+    wrong = sorted(given_up - gone)
+    return [f"{len(wrong)} persons were given up for a policy: {wrong[:3]}"] if wrong else []
+
+
 def nobody_suppressed(world: World) -> list[str]:
     """Policy is no reason to give an address up: what was refused once is sent to again."""
     rejected = {receipt.person_id for receipt in world.receipts() if receipt.outcome == "rejected"}

@@ -8,19 +8,15 @@ import os
 import secrets
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 
-from faults.places import small_disk
-from faults.proxied import proxied_cluster
+from faults.brokers import broker_for
 from faults.results import is_known, keep, line_of
 from faults.rows import BY_NAME, ROWS
 from faults.run import Result, run
 from faults.scenario import Row
 from faults.table import write_table
-from faults.world import Broker
-from postcart.adapters.local_kafka import ExternalKafka, LocalKafka, default_cache
+from postcart.adapters.local_kafka import default_cache
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -42,24 +38,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _one(row: Row, seed: int, given: argparse.Namespace) -> Result:
-    with broker_for(row, given.bootstrap) as broker:
+    cache = default_cache(os.environ)  # noqa: TID251 -- the command line
+    with broker_for(row, given.bootstrap, cache) as broker:
         prefix = f"faults-{row.name}-{seed}-{secrets.token_hex(2)}."
         return run(row, seed=seed, events=given.events, broker=broker, prefix=prefix)
-
-
-@contextmanager
-def broker_for(row: Row, bootstrap: str | None) -> Iterator[Broker]:
-    """The shared broker, or a cluster of the row's own."""
-    if row.brokers == 0 and not row.disk_mb and bootstrap:
-        yield ExternalKafka(bootstrap)
-        return
-    cache: Path = default_cache(os.environ)  # noqa: TID251 -- the command line
-    if row.proxied:
-        with proxied_cluster(cache, row.brokers) as behind:
-            yield behind
-        return
-    with small_disk(row.disk_mb), LocalKafka(cache, brokers=max(1, row.brokers)) as cluster:
-        yield cluster
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:

@@ -26,4 +26,4 @@ def crash(world: World, _: Random) -> None:
         ],
     )
     world.shipping.add(KILLER)
-    world.letters_due["quarantined"] += 3
+    world.letters_due["crashed"] += 2  # a job that kills its sender ends uncertain, by its claim

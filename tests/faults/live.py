@@ -130,12 +130,11 @@ def _order(person: str, at_ms: int) -> Json:
 
 
 def reopen(world: World, _: Random) -> None:
-    """The mail server is polite again 15 s after the last order was appended."""
+    """The mail server is polite again 15 s after the last order, or opt-out, was appended."""
     last_ms = max(event["time"] for event in world.load.events)
     wait_for(lambda: world.feed.finished, lambda: "the feed does not end", seconds=300)
     world.pause((max(last_ms, wall_ms()) + PROMISED_MS - wall_ms()) / 1_000)
     world.notes["held_back"] = world.room.refused["451"]
-    world.notes["reopened_ms"] = wall_ms()
     world.room.manner = polite
 
 
@@ -150,14 +149,14 @@ def nobody_who_ordered(world: World) -> list[str]:
 
 
 def opt_out(world: World, random: Random) -> None:
-    """Half of those whose reminder is held back take their consent back; 15 s later the server is polite again."""
+    """Half of those whose reminder is held back, and who did not order, take their consent back."""
 
     def held_back() -> bool:
         world.look()
         return len(world.tails["jobs.email.marketing"].found) >= len(world.load.due)
 
     wait_for(held_back, lambda: "the reminders never became due", seconds=300)
-    people = sorted(set(world.load.due.values()))
+    people = sorted(set(world.load.due.values()) - late_buyers(world))
     chosen = random.sample(people, len(people) // 2)
     topic, now_ms = world.settings.topic("consents"), wall_ms()
     records = [
@@ -166,9 +165,6 @@ def opt_out(world: World, random: Random) -> None:
     ]
     write(world.client, [(topic, one.person_id.encode(), msgspec.json.encode(one)) for one in records])
     world.chosen = frozenset(chosen)
-    world.pause(PROMISED_MS / 1_000)
-    world.notes["held_back"] = world.room.refused["451"]
-    world.room.manner = polite
 
 
 def nobody_who_opted_out(world: World) -> list[str]:

@@ -3,49 +3,50 @@
 Owns: mounting and unmounting. Must not: know what is on it.
 """
 
-import errno
 import subprocess
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
 from faults.crew import wall_ms
 from faults.tail import wait_for
 from faults.world import World
+from postcart.adapters.local_kafka import LocalKafka
+from postcart.errors import BrokerUnavailable
 
 _CHUNK = 1024 * 1024
 _FULL_S = 15.0
 
 
-@contextmanager
-def small_disk(megabytes: int) -> Iterator[None]:
-    """Brokers that start in the block have their data on a disk of this size; 0: where they always have it.
+class SmallDiskKafka(LocalKafka):
+    """One broker whose data are on a disk of their own, of this size; that takes root."""
 
-    Raises:
-        OSError: It can't be mounted: that takes root.
-    """
-    if not megabytes:
-        yield
-        return
-    place = tempfile.mkdtemp(prefix="faults-disk-")
-    try:
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", place], check=True)  # noqa: S603, S607 -- no shell
-    except subprocess.CalledProcessError as error:
-        raise OSError(errno.EPERM, "a small disk can't be mounted here: that takes root") from error
-    former, tempfile.tempdir = tempfile.tempdir, place
-    try:
-        yield
-    finally:
-        tempfile.tempdir = former
-        subprocess.run(["umount", "-l", place], check=False)  # noqa: S603, S607 -- no shell
-        Path(place).rmdir()
+    def __init__(self, cache: Path, *, megabytes: int) -> None:
+        super().__init__(cache, start_timeout_s=300.0)
+        self._megabytes = megabytes
+        self.disk = Path()
+
+    def _format(self) -> None:
+        self.disk = self._folder / "data-0"
+        self.disk.mkdir()
+        size = f"size={self._megabytes}m"
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.disk], check=False)  # noqa: S603, S607 -- no shell
+        if done.returncode:
+            raise BrokerUnavailable("a small disk can't be mounted here: that takes root")
+        super()._format()
+
+    def stop(self) -> None:
+        """End everything. Idempotent."""
+        for number in tuple(self._processes):
+            self.kill(number)
+        if self.disk.is_mount():
+            subprocess.run(["umount", "-l", self.disk], check=False)  # noqa: S603, S607 -- no shell
+        super().stop()
 
 
 def fill_disk(world: World, _: Random) -> None:
     """The broker's disk is full for a while; then there is room, and the platform starts it again if it ended."""
-    ballast = world.broker._folder / "ballast"
+    ballast = world.broker.disk / "ballast"
     with ballast.open("wb", buffering=0) as file, suppress(OSError):
         while True:
             file.write(b"\0" * _CHUNK)

@@ -100,7 +100,7 @@ class ProxiedKafka(LocalKafka):
     """A cluster whose brokers advertise their proxies, to each other as well."""
 
     def __init__(self, cache: Path, *, brokers: int, proxies: Proxies) -> None:
-        super().__init__(cache, brokers=brokers)
+        super().__init__(cache, brokers=brokers, start_timeout_s=300.0)
         self.proxies = proxies
         self._doors: dict[int, int] = {}
 

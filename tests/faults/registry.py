@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from faults.crew import wall_ms
 from faults.feed import write
 from faults.load import Json, Load, expected_of, load_of
 from faults.poison import await_letters, command
@@ -29,6 +30,8 @@ _OLD, _NEW, _UNKNOWN = 100, 200, 300
 """Ids begin here, one for each subject."""
 _LATER_MS = 60 * 86_400_000
 _LATE_EVENTS = 12
+_FORGOTTEN_S = 35.0
+"""A worker asks again for an unknown id after 30 s."""
 
 
 class Registry:
@@ -159,6 +162,7 @@ def unknown_version(world: World, _: Random) -> None:
         records.append((world.settings.shop_topic(subject.removeprefix("shop.")), key, value))
     write(world.client, records)
     world.letters_due["schema_unknown"] += len(records)
+    world.notes["asked_ms"] = wall_ms()
 
 
 def learn_and_redrive(world: World, _: Random) -> None:
@@ -167,15 +171,20 @@ def learn_and_redrive(world: World, _: Random) -> None:
     await_letters(world)
     _SERVED[world.folder].learn()
     before = len(world.tails["dead"].found)
-    wait_for(lambda: _redriven(world), lambda: "the registry's news do not reach the workers", seconds=90)
-    world.look()
+    _redrive(world)
+    wait_for(lambda: _all_read(world), lambda: "what was redriven is not read")
     assert len(world.tails["dead"].found) == before, "a redriven event is a dead letter once more"
     last_ms = max(milliseconds(event["time"]) for event in world.load.events)
     world.feed.advance(last_ms + 10 * 86_400_000)
 
 
-def _redriven(world: World) -> bool:
-    """Redrive; whether it was time: workers remember for a while that an id is unknown."""
-    world.pause(35.0)
+def _redrive(world: World) -> None:
+    """Redrive, once workers have forgotten that the id was unknown to the registry."""
+    world.pause(max(0.0, _FORGOTTEN_S - (wall_ms() - world.notes.pop("asked_ms")) / 1_000))
     command(world, "dead", "redrive", "--reason", "schema_unknown", "--execute")
-    return True
+
+
+def _all_read(world: World) -> bool:
+    """Whether the groups have read everything; what can't be used is a dead letter then."""
+    world.look()
+    return all(lag == 0 for lag in world.lag().values())

@@ -4,11 +4,12 @@ Owns: putting these together and taking them down. Must not: hurt anything, or j
 """
 
 import json
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +19,7 @@ import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from faults.crew import Crew
+from faults.crew import Crew, Ended
 from faults.feed import Feed, LiveFeed, ReplayFeed
 from faults.judge import Evidence
 from faults.load import Load, arrivals, comparable
@@ -26,8 +27,9 @@ from faults.mailroom import Mailroom, open_mailroom, share_of
 from faults.scenario import Row
 from faults.shipping import Shipping
 from faults.tail import Group, Tail, wait_for
-from postcart.adapters.topics import all_topics, create, stage_group, stage_inputs, stages
+from postcart.adapters.topics import all_topics, create, stage_group, stage_inputs
 from postcart.codecs.dead_letters import DeadLetter, DeadRecord
+from postcart.errors import BrokerUnavailable
 from postcart.events.jobs import Claim, Job, Receipt, ReceiptRecord
 from postcart.events.signals import AnySignal, TaskClock
 from postcart.settings import Settings, load_settings
@@ -37,6 +39,9 @@ ROOT = Path(__file__).parents[2]
 POOL = 8
 """C: messages in flight per sender."""
 _START_S = 90.0
+_TRIES = 4
+_PATIENCE_S = 300.0
+"""No question to a coordinator may time out: librdkafka's admin client aborts the process when it is answered then."""
 _LIMITS = {"grace_s": 1.0, "first_probe_s": 0.5, "most_probe_s": 2.0}
 _SHARED_LINES = frozenset({"abandonment", "planned", "due", "cancelled"})
 """Decisions that the naive implementation makes, too; the others are reasons."""
@@ -105,6 +110,7 @@ class World:
     notes: dict[str, float] = field(default_factory=dict)
     chosen: frozenset[str] = frozenset()
     _eyes: threading.Lock = field(default_factory=threading.Lock)
+    _asked: dict[str, Group] = field(default_factory=dict)
     load: Load = field(init=False)
     feed: Feed = field(init=False)
     shipping: Shipping = field(init=False)
@@ -147,7 +153,9 @@ class World:
         self.shipping.start()
 
     def end(self) -> None:
-        """Stop feeding."""
+        """Stop feeding and asking."""
+        for group in self._asked.values():
+            group.close()
         if hasattr(self, "shipping"):
             self.shipping.stop()
             self.feed.stop()
@@ -179,16 +187,20 @@ class World:
 
     def lag(self, *, seconds: float = 20.0) -> dict[str, int | None]:
         """Of each group, in what it commits: what remains after a while of what is there now."""
-        gate, found = self.settings.topic("gate"), {}
-        for stage in stages(self.settings):
-            topics = [topic for topic in stage_inputs(self.settings, stage) if topic != gate]
-            group = Group(self.settings.bootstrap, stage_group(self.settings, stage), topics, self.settings.partitions)
-            found[stage] = group.drained(seconds=seconds)
-        return found
+        return {stage: group.drained(seconds=seconds) for stage, group in self._groups().items()}
+
+    def _groups(self) -> dict[str, Group]:
+        if not self._asked:
+            gate = self.settings.topic("gate")
+            for stage in self.row.crew:
+                topics = [topic for topic in stage_inputs(self.settings, stage) if topic != gate]
+                name = stage_group(self.settings, stage)
+                self._asked[stage] = Group(self.settings.bootstrap, name, topics, self.settings.partitions)
+        return self._asked
 
     def evidence(self, lag: dict[str, int | None]) -> Evidence:
         """Everything that the judge wants to know."""
-        letters = self.tails["dead"].found
+        letters = {letter.id: letter for letter in self.tails["dead"].found}  # read again, it is the same letter
         manner = self.room.manner
         ended = self.crew.ended
         return Evidence(
@@ -201,10 +213,10 @@ class World:
             claims=self.tails["claims.email"].found,
             taken=[(_job_of(mail.entry.message_id), mail.entry.recipient) for mail in tuple(self.room.sink.received)],
             lag=lag,
-            deaths=sum(1 for end in ended if end.kind == "email" and end.code != 0),
+            deaths=sum(1 for end in ended if end.kind == "email" and not _politely(end)),
             ambiguous=getattr(manner, "count", 0) + int(self.notes.get("ambiguous", 0)),
-            codes=Counter(end.code for end in ended if not (end.asked and end.code == 0)),
-            letters=Counter(letter.reason for letter in letters),
+            codes=Counter(end.code for end in ended if not _politely(end)),
+            letters=Counter(letter.reason for letter in letters.values()),
             letters_due=self.letters_due,
             apart=self.is_apart,
         )
@@ -212,6 +224,11 @@ class World:
     def is_apart(self, address: str) -> bool:
         """Whether decisions about whoever has this address depend on the server's answers."""
         return share_of(address, self.row.apart)
+
+
+def _politely(end: Ended) -> bool:
+    """Told to go, and gone; one that had not yet begun dies of the signal."""
+    return end.asked and end.code in {0, -signal.SIGTERM}
 
 
 def _job_of(message_id: str) -> str:
@@ -228,7 +245,7 @@ def open_world(row: Row, *, seed: int, broker: Broker, prefix: str, folder: Path
         if row.around is not None:
             variables |= stack.enter_context(row.around(folder))
         settings = load_settings(variables, None)
-        create(settings)
+        _create(settings)
         stack.callback(_forget, settings)
         told = {"limits": _LIMITS, **row.told}
         crew = Crew(folder, variables, told)
@@ -269,6 +286,15 @@ def _variables(row: Row, bootstrap: str, prefix: str, port: int) -> dict[str, st
     }
 
 
+def _create(settings: Settings) -> None:
+    """Create topics; a broker that has just begun on a busy machine may need more time than a command gives it."""
+    for _ in range(_TRIES - 1):
+        with suppress(BrokerUnavailable):
+            create(settings)
+            return
+    create(settings)
+
+
 def _forget(settings: Settings) -> None:
     """Delete a run's topics and groups, so that the broker stays small."""
     admin = AdminClient({"bootstrap.servers": settings.bootstrap, "log_level": 0})
@@ -290,7 +316,8 @@ def whole(world: World, *kinds: str) -> None:
 
     def joined() -> bool:
         try:
-            told = {name: asked.result(20) for name, asked in admin.describe_consumer_groups(list(groups)).items()}
+            asked = admin.describe_consumer_groups(list(groups), request_timeout=_PATIENCE_S)
+            told = {name: future.result(_PATIENCE_S) for name, future in asked.items()}
         except KafkaException:
             return False
         return all(len(told[name].members) == len(world.crew.names(kind)) for name, kind in groups.items())

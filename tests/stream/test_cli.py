@@ -92,7 +92,7 @@ def test_topics_from_missing_to_well(shell: Shell) -> None:
     assert f"topic {shell.own}signals is missing: `postcart topics create` makes it" in missing.stdout.splitlines()
     created = shell.json("topics", "create")
     assert f"{shell.own}signals" in created["created"]
-    assert created["groups"] == [f"{shell.own}{stage}" for stage in ("detect", "journey", "email")]
+    assert created["groups"] == [f"{shell.own}{stage}" for stage in ("detect", "track", "journey", "email")]
     assert shell.json("topics", "create")["created"] == []
     well = shell.run("topics", "check")
     assert (well.returncode, well.stdout, well.stderr) == (0, "", "all is well\n")

@@ -256,7 +256,7 @@ def test_missing_topics_are_named(kafka: Any) -> None:
     """All of them, and what to do; for the clock's too."""
     place = Place(kafka)
     place.topics = {subject: f"{name}-absent" for subject, name in place.topics.items()}
-    with pytest.raises(TopologyError, match=r"shop\.carts-absent, .*shop\.sessions-absent; .* postcart topics create"):
+    with pytest.raises(TopologyError, match=r"shop\.carts-absent, .*shop\.shipments-absent; .* postcart topics create"):
         place.run(history(1, seed=1))
     with pytest.raises(TopologyError, match="absent: there is no such topic"):
         last_told(place.client, f"{place.prefix}absent")

@@ -3,10 +3,7 @@
 Real Kafka, real processes, a real SMTP server whose ledger is the judge.
 """
 
-import importlib.util
 import signal
-import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,52 +12,12 @@ from typing import Any
 
 import pytest
 
-from postcart.adapters.local_kafka import LocalKafka, default_cache
 from postcart.adapters.mail_sink import MailSink, SinkOptions, running_sink
+from stream import sender_rig
+from stream.sender_judge import judge, people_with_jobs
 
 DAY_MS = 86_400_000
 POINTS = ("before_claim", "claimed", "accepted", "before_receipts")
-IN_FLIGHT = 8
-
-
-def _load_rig() -> Any:
-    if "sender_rig" in sys.modules:
-        return sys.modules["sender_rig"]
-    spec = importlib.util.spec_from_file_location("sender_rig", Path(__file__).with_name("sender_rig.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-sender_rig = _load_rig()
-
-
-def mails(sink: MailSink) -> Counter[str]:
-    """How often each job's mail was accepted."""
-    return Counter(mail.entry.message_id.strip("<>").split("@")[0] for mail in sink.received)
-
-
-def judge(rig: Any, sink: MailSink, jobs: list[Any], *, kills: int) -> None:
-    """Conservation: each job ended once, what the server took is what receipts say, less the uncertain."""
-    receipts = rig.await_receipts(len(jobs), seconds=120)
-    final = {r.job_id: r for r in receipts if r.outcome != "not_accepted"}
-    repeated = [j for j, n in Counter(r.job_id for r in receipts if r.outcome != "not_accepted").items() if n > 1]
-    assert not repeated, "two final receipts for a job"
-    assert final.keys() == {job.job_id for job in jobs}
-    taken = mails(sink)
-    accepted = {job_id for job_id, receipt in final.items() if receipt.outcome == "accepted"}
-    uncertain = {job_id for job_id, receipt in final.items() if receipt.outcome == "uncertain"}
-    carts = {job.job_id for job in jobs if job.purpose == "marketing"}
-    assert accepted | uncertain == final.keys()
-    assert accepted <= taken.keys(), "a receipt without a mail"
-    assert taken.keys() <= accepted | uncertain, "a mail without a receipt"
-    assert not [job_id for job_id, count in taken.items() if count > 1 and job_id in carts], "a cart mailed twice"
-    assert sum(count - 1 for count in taken.values()) <= IN_FLIGHT * kills
-    assert len(uncertain) <= IN_FLIGHT * kills
-    sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
 
 
 @dataclass
@@ -85,12 +42,6 @@ def at_each_point(kafka: Any, folder: Path) -> Iterator[list[Trial]]:
             rig.smtp_port = sink.port
             trials.append(Trial(point, rig, sink))
         yield trials
-
-
-def people_with_jobs(rig: Any, count: int) -> list[Any]:
-    people = [rig.person(f"p{n}") for n in range(count)]
-    carts = [rig.job(person, step) for step in (1, 2) for person in people]
-    return carts + [rig.job(person, 1, purpose="transactional") for person in people[: count // 4]]
 
 
 @pytest.mark.slow
@@ -167,35 +118,6 @@ def test_workers_come_and_go(kafka: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.outage
-def test_broker_goes_away(kafka: Any, tmp_path: Path) -> None:
-    """For longer than a transaction may take: it goes on by itself, and what was accepted meanwhile has its receipt."""
-    conftest = sys.modules[type(kafka).__module__]
-    with (
-        LocalKafka(default_cache(conftest.ENVIRON)) as broker,
-        running_sink(SinkOptions(delay_s=0.05), sender_rig.now_ms) as sink,
-        sender_rig.rig(
-            conftest.Cluster(broker.bootstrap, conftest._create_on_kafka(broker.bootstrap), real=True), tmp_path
-        ) as rig,
-    ):
-        rig.smtp_port = sink.port
-        jobs = people_with_jobs(rig, 200)
-        rig.emit(*jobs)
-        process = rig.start()
-        _await_mails(sink, 60)
-        broker.kill(0)
-        gone_ms = sender_rig.now_ms()
-        sender_rig.wait_for(lambda: sender_rig.now_ms() > gone_ms + 15_000, what="an outage of 15 s")
-        taken = len(sink.received)
-        broker.start(0)
-        _await_mails(sink, taken + 20, rig)
-        ended = process.poll()
-        # Only where the broker went between a commit and its answer, and no offset tells, it starts afresh.
-        assert ended is None or "it can't be told" in rig.log_of("one"), rig.log_of("one")
-        judge(rig, sink, jobs, kills=0 if ended is None else 1)
-
-
-@pytest.mark.slow
 def test_memory_is_bounded(kafka: Any, tmp_path: Path) -> None:
     """A server that is down and tens of thousands of jobs: the sender holds its bound of them, then sends all."""
     refusing = {"now": True}
@@ -220,15 +142,8 @@ def test_memory_is_bounded(kafka: Any, tmp_path: Path) -> None:
         _await_mails(sink, 300)
 
 
-def _await_mails(sink: MailSink, count: int, rig: Any = None) -> None:
-    """Wait for so many mails; of a rig, start a sender again that ended to be started again."""
-
-    def there() -> bool:
-        if rig is not None and rig.processes["one"].poll() == 75:
-            rig.start()
-        return len(sink.received) >= count
-
-    sender_rig.wait_for(there, what=f"{count} mails")
+def _await_mails(sink: MailSink, count: int) -> None:
+    sender_rig.wait_for(lambda: len(sink.received) >= count, what=f"{count} mails")
 
 
 def _memory_mb(pid: int) -> float:

@@ -68,7 +68,7 @@ def test_a_new_cluster_gets_all_topics_and_every_group_a_beginning(kafka: Any) -
     assert any("is missing" in problem for problem in check(settings))
     first = create(settings)
     assert set(first.created) == {topic.name for topic in all_topics(settings)}
-    assert first.groups == [stage_group(settings, stage) for stage in ("detect", "journey", "email")]
+    assert first.groups == [stage_group(settings, stage) for stage in ("detect", "track", "journey", "email")]
     assert check(settings) == []
     assert set(committed(settings, first.groups[0]).values()) == {0}
     second = create(settings)

@@ -135,10 +135,12 @@ class ProvidersMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.floats(0.0, 15.0))
     def time_goes_by(self, seconds: float) -> None:
+        """Nothing else happens."""
         self.now += seconds
 
     @rule(bound=st.none() | st.sampled_from([FIRST, SECOND, SPARE]))
     def choose(self, bound: str | None) -> None:
+        """A message is to go out; perhaps only by one provider."""
         self.number += 1
         before = {name: self.book.state(name) for name in self.book.names}
         some = self.book.allowance(self.now) > 0
@@ -160,6 +162,7 @@ class ProvidersMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.out)
     @rule(data=st.data(), answer=st.sampled_from(["works", "failed", "refused", "held", "given_up"]))
     def answer(self, data: st.DataObject, answer: str) -> None:
+        """A provider answers one of what is out."""
         name = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
         if answer == "works":
             self.book.works(name)
@@ -175,6 +178,7 @@ class ProvidersMachine(RuleBasedStateMachine):
 
     @invariant()
     def bounds_hold(self) -> None:
+        """Never more out than a provider takes."""
         flying = Counter(self.out)
         assert flying[FIRST] <= 3
         assert flying[SECOND] <= 4

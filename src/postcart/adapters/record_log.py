@@ -22,11 +22,14 @@ _POLL_S: Final = 0.05
 
 
 class LogRecord:
-    """A record to append; it lies on the partition of ``partition_key``, whatever its own key is."""
+    """A record to append; it lies on the partition of ``partition_key``, whatever its own key is.
+
+    A ``value`` of None is a tombstone.
+    """
 
     __slots__ = ("key", "partition_key", "topic", "value")
 
-    def __init__(self, topic: str, *, key: bytes, value: bytes, partition_key: bytes) -> None:
+    def __init__(self, topic: str, *, key: bytes, value: bytes | None, partition_key: bytes) -> None:
         self.topic, self.key, self.value, self.partition_key = topic, key, value, partition_key
 
 

@@ -23,11 +23,11 @@ def doctor(
     dns: Annotated[bool, typer.Option("--dns", help="Also compare DKIM, SPF and DMARC with the DNS.")] = False,
     output: OutputOption = "table",
 ) -> None:
-    """Check everything that can be wrong: settings, Kafka, topics, rights, clocks, mail server, keys, limits.
+    """Check everything that can be wrong, from settings to limits.
 
-    One line each: ok, warn (works, but will hurt) or fail, with what to do. Nothing is changed, and no message is sent;
-    a record is written to Kafka in a transaction that is aborted. Exit code 1 if something fails, 3 if a service can't
-    be reached.
+    Settings, Kafka, topics, rights, clocks, mail server, keys and limits; one line each: ok, warn (works, but will
+    hurt) or fail, with what to do. Nothing is changed, and no message is sent; a record is written to Kafka in a
+    transaction that is aborted. Exit code 1 if something fails, 3 if a service can't be reached.
     """
     from postcart.wiring.doctor import examine  # noqa: PLC0415
 

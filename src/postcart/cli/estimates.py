@@ -30,7 +30,7 @@ def evaluate(
     ] = 0.8,
     output: OutputOption = "table",
 ) -> None:
-    """Learn from the orders before a moment, judge the predictions of those after it.
+    """Learn from earlier orders, judge by later ones.
 
     Learned is only from deliveries before that moment and from what was known at the purchase. Told are the mean
     absolute error of the prediction, of the shop's own date and of the state's median, how many deliveries lie in the

@@ -85,6 +85,12 @@ def _head(story: "Story") -> Iterator[str]:
         yield _field("zone", f"{story.zone.name}, known from the {story.zone.known_from}{others}")
     for episode in story.episodes:
         yield from _episode(episode, story.zone)
+    for parcel in story.parcels:
+        yield _field(
+            "parcel", f"{parcel.parcel_id}; {parcel.carrier} {parcel.tracking_number}, order {parcel.order_id}"
+        )
+        expected = f"; expected {_both(parcel.expected_ms, story.zone)}" if parcel.expected_ms is not None else ""
+        yield _field("", parcel.says + (", delayed" if parcel.delay else "") + expected)
 
 
 def _episode(episode: "EpisodeState", zone: "Zone | None") -> Iterator[str]:

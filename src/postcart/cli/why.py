@@ -25,7 +25,7 @@ def why(
         str,
         typer.Argument(
             metavar="ID",
-            help="Of a visitor, person, episode, abandonment, job, order or event; or a Message-ID.",
+            help="Of a visitor, person, episode, abandonment, job, order, parcel, event; Message-ID, tracking number.",
         ),
     ],
     search_events: Annotated[
@@ -69,7 +69,7 @@ def why(
     if answer.story is None and trace is None:
         say(
             f"error: {identifier} is not in the read model, neither as the id of a visitor, person, episode, "
-            "abandonment, job, order or event, nor as a Message-ID"
+            "abandonment, job, order, parcel or event, nor as a Message-ID or a tracking number"
             + (f"; nor among the shop's events of the last {hours} h" if search_events else "")
         )
         if not search_events:
@@ -139,6 +139,7 @@ def _story(story: "Story") -> dict[str, Any]:
         "zone": None if zone is None else msgspec.to_builtins(zone),
         "job": None if story.job is None else _times(msgspec.to_builtins(story.job)),
         "episodes": _times(msgspec.to_builtins(story.episodes)),
+        "parcels": _times(msgspec.to_builtins(story.parcels)),
         "timeline": timeline,
     }
 

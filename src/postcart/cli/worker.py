@@ -73,6 +73,17 @@ def feedback() -> None:
 
 
 @app.command()
+def gateway() -> None:
+    """Answer over HTTP: what providers of text messages tell.
+
+    Answers of people and delivery reports in, by signed callbacks; receipts, consents and suppressions out.
+    """
+    from postcart.wiring.gateway import run_gateway  # noqa: PLC0415
+
+    _run(run_gateway)
+
+
+@app.command()
 def send(
     channel: Annotated[str, typer.Argument(help="One of POSTCART_CHANNELS, for example email.", show_default=False)],
 ) -> None:
@@ -82,6 +93,12 @@ def send(
     """
     from postcart.wiring.workers import run_send  # noqa: PLC0415
 
+    known = current_settings().channel_names
+    if channel not in known:
+        raise typer.BadParameter(
+            f"there is no channel {channel}, there are {', '.join(known)}; POSTCART_CHANNELS=…,{channel} adds it",
+            param_hint="CHANNEL",
+        )
     _run(lambda settings: run_send(settings, channel))
 
 

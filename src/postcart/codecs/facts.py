@@ -107,6 +107,8 @@ class Fact(Struct, frozen=True, gc=False):
     job_id: str | None = None
     event_id: str | None = None
     order_id: str | None = None
+    parcel_id: str | None = None
+    tracking_number: str | None = None
     step: int | None = None
     body: str = ""
 
@@ -200,9 +202,7 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
             body=_text(record),
         )
     if isinstance(record, ParcelDecision):
-        person, order = record.person_id, record.order_id
-        at_ms = to_ms(record.at)
-        return Fact(*place, appended_ms, kind, at_ms, person_id=person, order_id=order, body=_text(record))
+        return _parcel(place, appended_ms, record)
     at_ms = to_ms(record.at) if isinstance(record, StepDecision | Judged | EpisodeTold) else 0
     order_id = None
     if isinstance(record, EpisodeTold):
@@ -241,6 +241,25 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
         order_id=order_id,
         step=record.step,
         body=_text(record),
+    )
+
+
+def _parcel(place: tuple[str, int, int], appended_ms: int, record: ParcelDecision) -> Fact:
+    """What is in it, and what a carrier wrote (names and places are in it), is not kept."""
+    kept = structs.replace(record, lines=())
+    if isinstance(kept, Milestone):
+        kept = structs.replace(kept, text=None, place=None)
+    return Fact(
+        *place,
+        appended_ms,
+        _KINDS[type(record)],
+        to_ms(record.at),
+        person_id=record.person_id,
+        event_id=record.id,
+        order_id=record.order_id,
+        parcel_id=record.parcel_id,
+        tracking_number=record.tracking_number,
+        body=_text(kept),
     )
 
 

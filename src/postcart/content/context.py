@@ -43,7 +43,7 @@ def build_context(
             "purpose": job.purpose,
             "occasion": job.journey,
         },
-        "shop": _shop(shop),
+        "shop": shop_variables(shop),
         "recipient": {"name": one_line(recipient.name or "")},
         "cart": _cart(job, zone, shop) if job.order is None and job.parcel is None else None,
         "order": order_context(job.order, zone, shop) if job.order else None,
@@ -53,7 +53,8 @@ def build_context(
     }
 
 
-def _shop(shop: ShopIdentity) -> dict[str, Any]:
+def shop_variables(shop: ShopIdentity) -> dict[str, Any]:
+    """What every template can say of the shop."""
     return {
         "name": shop.name,
         "url": shop.base_url,

@@ -111,6 +111,14 @@ class TemplateSet:
         self._check_name(name, part.partition(".")[0])
         return self._part(name, part, {**context, "language": self.sandbox.admit(language)}).strip()
 
+    def shared(self, path: str, language: Language, context: Mapping[str, Any]) -> str:
+        """What layouts or partials hold at ``path``, by itself. Raises RenderError as ``render``."""
+        try:
+            template = self.sandbox.environment.get_template(path)
+            return template.render({**context, "language": self.sandbox.admit(language)})
+        except Exception as error:  # a template can raise whatever its expressions can
+            raise render_error(error, path, self.folder) from error
+
     def mjml(self, name: str, language: Language, context: Mapping[str, Any]) -> str:
         """The MJML of template ``name``, for the linter. Raises RenderError as ``render``."""
         return self._part(name, HTML, self._with_heads(name, language, context))

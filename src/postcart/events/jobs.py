@@ -171,6 +171,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
         name: Sealed like a contact point; None if unknown.
         stops: The latest stop of each reason; stops a cart job that was armed before it.
         cancelled: Stops of single jobs.
+        unconfirmed: What the profile agrees to, as "channel/purpose", that the contact point has still to confirm.
     """
 
     person_id: str
@@ -183,6 +184,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     consents: tuple[GateConsent, ...] = ()
     stops: tuple[Stop, ...] = ()
     cancelled: dict[str, Stop] = {}
+    unconfirmed: tuple[str, ...] = ()
 
 
 class GateProgress(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="progress"):

@@ -160,6 +160,11 @@ def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
         consents=tuple([_gate_consent(key, given=given) for key, given in sorted(consents.items())]),
         stops=tuple(person.stops.values()),
         cancelled=dict(person.cancelled),
+        unconfirmed=tuple(
+            f"{item.channel}/{item.purpose}"
+            for item in (profile.consents if profile else ())
+            if item.given and not counts(item.channel, item.purpose, given=True)
+        ),
     )
 
 

@@ -119,3 +119,10 @@ class Webhook(Group):
     ca_file: Path | None = Field(None, description="PEM file of an own authority; else the system's are trusted")
     connections: int = Field(16, ge=1, le=1000, description="most webhooks at a time")
     timeout_s: float = Field(15.0, gt=0, le=120, description="seconds for its answer; 15 to 30 is usual")
+
+
+class Gateway(Group):
+    """Where Postcart answers over HTTP (`postcart worker gateway`); a proxy in front of it speaks TLS."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="address to listen on; 0.0.0.0 in a container")
+    port: int = Field(8480, ge=0, le=65535, description="to listen on")

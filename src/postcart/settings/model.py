@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from postcart.settings.caps import Frequency
-from postcart.settings.messaging import PROVIDER_NAME, ProviderGroup, Sms, Webhook, check_names
+from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
     Band,
@@ -253,6 +253,7 @@ class Settings(Group):
     dkim: Dkim = Field(default_factory=Dkim)
     sms: Sms = Field(default_factory=Sms)
     webhook: Webhook = Field(default_factory=Webhook)
+    gateway: Gateway = Field(default_factory=Gateway)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)

@@ -13,15 +13,13 @@ from postcart.content.languages import Languages
 from postcart.content.sms import SmsRenderer
 from postcart.content.templates import TemplateSet
 from postcart.errors import ConfigurationError
+from postcart.gateway.sms_routes import STATUS
 from postcart.senders.config import SenderLimits
 from postcart.senders.sms import SmsAdapter
 from postcart.settings import Settings
 from postcart.settings.messaging import SmsProvider
 from postcart.wiring.channels import Channel, ChannelParts, provider_plan
 from postcart.wiring.email import shop_identity
-
-STATUS_PATH = "/sms/twilio/status"
-INCOMING_PATH = "/sms/twilio/incoming"
 
 
 def sms_parts(settings: Settings) -> ChannelParts:
@@ -65,7 +63,7 @@ def _provider(one: SmsProvider, callback_url: str | None) -> TwilioProvider:
         key=one.key or one.account,
         secret=one.secret.get_secret_value(),
         sender=one.sender,
-        callback_url=None if callback_url is None else f"{callback_url}{STATUS_PATH}",
+        callback_url=None if callback_url is None else f"{callback_url}{STATUS}",
     )
     options = HttpOptions(read_s=one.timeout_s, whole_s=2 * one.timeout_s, connections=one.connections)
     return TwilioProvider(account, HttpClient(options), now_ms=WallClock().real_ms)

@@ -26,6 +26,8 @@ _KINDS: tuple[tuple[str, Subject], ...] = (
     ("person_id", "person"),
     ("visitor_id", "visitor"),
     ("order_id", "order"),
+    ("parcel_id", "parcel"),
+    ("tracking_number", "parcel"),
     ("event_id", "event"),
 )
 
@@ -53,7 +55,7 @@ class Answer(NamedTuple):
 
 
 def ask(store: ReadModel, text: str) -> Answer:
-    """Everything about an id: of a visitor, person, episode, abandonment, job, order or event; or a Message-ID.
+    """Everything about an id of anything; a Message-ID; or a tracking number.
 
     Raises:
         ReadModelUnavailable: The database does not answer.

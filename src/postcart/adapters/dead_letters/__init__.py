@@ -5,6 +5,7 @@ Owns: reading that topic, redriving from it and writing what was mended. Must no
 
 from postcart.adapters.dead_letters.editing import settled, standing_of, write_revision, write_unmasked
 from postcart.adapters.dead_letters.index import DeadGroup, State
+from postcart.adapters.dead_letters.orders import RedriveOrder, RedriveReport
 from postcart.adapters.dead_letters.preparing import GONE, TOO_LATE
 from postcart.adapters.dead_letters.reading import (
     REVISION_HEADER,
@@ -18,7 +19,7 @@ from postcart.adapters.dead_letters.reading import (
     read_letters,
     read_runs,
 )
-from postcart.adapters.dead_letters.redriving import RedriveOrder, RedriveReport, redrive
+from postcart.adapters.dead_letters.redriving import redrive
 from postcart.adapters.dead_letters.standings import JobTopics
 
 __all__ = [

@@ -112,14 +112,15 @@ class LocalKafka:
             process.wait()
             self._tell_guard(f"-{process.pid}")
 
-    def start(self, number: int) -> None:
-        """Start broker ``number`` again on its old data and address, and wait until it answers.
+    def start(self, *numbers: int) -> None:
+        """Start these brokers again on their old data and addresses, all at once, and wait until all answer.
 
         Raises:
-            BrokerUnavailable: It did not come up.
+            BrokerUnavailable: One did not come up.
         """
-        if number not in self._processes:
-            self._launch(number)
+        for number in numbers:
+            if number not in self._processes:
+                self._launch(number)
         self.await_ready()
 
     def signal(self, number: int, what: signal.Signals) -> None:

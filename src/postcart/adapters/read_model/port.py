@@ -109,7 +109,7 @@ class ReadModel(Protocol):
         ...
 
     def named(self, name: str, *, most: int) -> list[Fact]:
-        """Facts in which ``name`` is any id: visitor, person, episode, abandonment, job, event, order. Newest first."""
+        """Facts in which ``name`` is the id of anything, or a tracking number. Newest first."""
         ...
 
     def about_person(self, person_id: str, *, most: int) -> list[Fact]:

@@ -4,6 +4,7 @@ Owns: the connection. Must not: hold SQL that PostgreSQL would say alike (statem
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from postcart.adapters.read_model import statements as sql
 from postcart.errors import ReadModelUnavailable
 
 _BUSY_S = 30.0
+_AGAIN_S = 0.01
 
 
 class SqliteSession:
@@ -36,10 +38,22 @@ class SqliteSession:
             )
         with self._translated():
             self._connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute(
-                "PRAGMA synchronous = NORMAL"
-            )  # with WAL: a crash loses no more than the last commits
+            self._write_ahead()
+            # With WAL: a crash loses no more than the last commits.
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _write_ahead(self) -> None:
+        """Switch to WAL. SQLite does not wait for another connection that does the same: it says locked at once."""
+        until = time.monotonic() + _BUSY_S
+        while True:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(_AGAIN_S)
+            else:
+                return
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """See Session."""

@@ -7,12 +7,12 @@ from typing import Final
 
 FACT_COLUMNS: Final = (
     "topic, partition, position, appended_ms, kind, at_ms, person_id, visitor_id, episode_id, abandonment_id, job_id, "
-    "event_id, order_id, step, body"
+    "event_id, order_id, parcel_id, tracking_number, step, body"
 )
 """In the order of ``Fact``'s fields."""
 
 ADD_FACT: Final = f"""
-INSERT INTO facts ({FACT_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+INSERT INTO facts ({FACT_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
 """  # noqa: S608 -- made of constants
 
@@ -75,7 +75,17 @@ WHERE topic = %s AND partition = %s AND (complete_ms IS NULL OR complete_ms < %s
 """
 STANDINGS: Final = "SELECT topic, partition, next, applied_ms, complete_ms FROM positions ORDER BY topic, partition"
 
-FIND_COLUMNS: Final = ("job_id", "episode_id", "person_id", "visitor_id", "abandonment_id", "event_id", "order_id")
+FIND_COLUMNS: Final = (
+    "job_id",
+    "episode_id",
+    "person_id",
+    "visitor_id",
+    "abandonment_id",
+    "event_id",
+    "order_id",
+    "parcel_id",
+    "tracking_number",
+)
 FIND: Final = {
     column: f"SELECT {FACT_COLUMNS} FROM facts WHERE {column} = %s ORDER BY appended_ms DESC, position DESC LIMIT %s"  # noqa: S608 -- made of constants
     for column in FIND_COLUMNS

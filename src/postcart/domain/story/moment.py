@@ -17,6 +17,7 @@ from postcart.events.decisions import (
     StepPlanned,
 )
 from postcart.events.jobs import Claim, DeliveryReport, Job, Receipt
+from postcart.events.milestones import ParcelDecision
 
 Record = (
     AbandonmentDecided
@@ -29,8 +30,11 @@ Record = (
     | Claim
     | Receipt
     | DeliveryReport
+    | ParcelDecision
 )
-Kind = Literal["left", "episode", "planned", "judged", "cancelled", "due", "gate", "claim", "attempt", "report"]
+Kind = Literal[
+    "left", "episode", "planned", "judged", "cancelled", "due", "gate", "claim", "attempt", "report", "parcel"
+]
 
 
 class Recorded(NamedTuple):
@@ -86,3 +90,5 @@ class Moment(Struct, kw_only=True, omit_defaults=True):
     outcome: str | None = None
     until_ms: int | None = None
     status: str | None = None
+    parcel_id: str | None = None
+    order_id: str | None = None

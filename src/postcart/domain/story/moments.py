@@ -8,9 +8,11 @@ from typing import Final
 
 from postcart.domain.story import telling
 from postcart.domain.story.moment import Kind, Moment, Planned, Recorded, Stopped
+from postcart.domain.story.parcels import parcel_moment
 from postcart.domain.story.words import because
 from postcart.events.decisions import AbandonmentDecided, EpisodeTold, Judged, StepCancelled, StepDue, StepPlanned
 from postcart.events.jobs import Claim, DeliveryReport, Job, Receipt
+from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone
 from postcart.events.times import to_ms
 
 _RANK: Final[dict[Kind, int]] = {"gate": 2, "claim": 3, "attempt": 4, "report": 5}
@@ -50,6 +52,8 @@ def _told(one: Recorded, before: Sequence[Moment]) -> Moment | None:
             return telling.judged(record, recorded_ms)
         case StepPlanned() | StepCancelled() | StepDue():
             return _step(record, recorded_ms, before)
+        case Milestone() | EstimateChanged() | Delay() | Cleared():
+            return parcel_moment(record, recorded_ms)
         case _:
             return None
 

@@ -4,19 +4,24 @@ Owns: the choice of what belongs to the id, and the sentences at the top. Must n
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from postcart.domain.story.moment import Moment, Recorded
 from postcart.domain.story.moments import in_order, moments_of
+from postcart.domain.story.parcels import ParcelState, parcels_of
 from postcart.domain.story.state import EpisodeState, StepState, episodes_of, job_state
 from postcart.domain.story.words import because, listed, reminders
 from postcart.events.decisions import AbandonmentDecided, EpisodeTold, Judged
 from postcart.events.jobs import Claim, Job, Receipt
+from postcart.events.milestones import ParcelDecision
 
-Subject = Literal["job", "episode", "abandonment", "person", "visitor", "order", "event"]
+Subject = Literal["job", "episode", "abandonment", "person", "visitor", "order", "parcel", "event"]
+
+
+_ARRIVED: Final = frozenset({"delivered", "returned", "expired"})
 
 
 class Zone(Struct, frozen=True, kw_only=True):
@@ -50,7 +55,8 @@ class Story(Struct, kw_only=True):
 
     Attributes:
         kind: What the id turned out to be.
-        state: One of the states of a step, ``nothing`` if there is nothing to send; ``says`` puts it in words.
+        state: One of the states of a step, of parcels alone the last status, ``nothing`` if there is nothing to send;
+            ``says`` puts it in words.
         job: Where it stands, if the id is a job's.
         moments: The timeline.
     """
@@ -65,6 +71,7 @@ class Story(Struct, kw_only=True):
     next: Next | None
     job: StepState | None
     episodes: list[EpisodeState]
+    parcels: list[ParcelState]
     moments: list[Moment]
 
 
@@ -72,10 +79,11 @@ def story_of(name: str, kind: Subject, records: Sequence[Recorded]) -> Story:
     """The story about the id ``name`` of ``kind``, from everything recorded about its persons and visitors."""
     records = in_order(records)
     wanted = episodes_named(name, kind, records)
-    own = [one for one in records if wanted is None or episode_of(one, records) in wanted]
+    own = [one for one in records if wanted is None or episode_of(one, records) in wanted or _parcel_named(name, one)]
     episodes = [one for one in episodes_of(own) if wanted is None or one.episode_id in wanted]
     job = job_state(name, own) if kind == "job" else None
-    state, says = _state(episodes, job)
+    parcels = parcels_of(own)
+    state, says = _state(episodes, job, parcels)
     return Story(
         id=name,
         kind=kind,
@@ -84,9 +92,10 @@ def story_of(name: str, kind: Subject, records: Sequence[Recorded]) -> Story:
         person_ids=_known(getattr(one.record, "person_id", None) for one in own),
         visitor_ids=_known(_visitor(one) for one in own),
         zone=_zone(own),
-        next=_next(episodes, job),
+        next=_next(episodes, job, parcels),
         job=job,
         episodes=episodes,
+        parcels=parcels,
         moments=moments_of(own),
     )
 
@@ -125,9 +134,25 @@ def episode_of(one: Recorded, records: Sequence[Recorded]) -> str | None:
     )
 
 
-def _state(episodes: Sequence[EpisodeState], job: StepState | None) -> tuple[str, str]:
+def _parcel_named(name: str, one: Recorded) -> bool:
+    """Whether the record is about the parcel, or a parcel of the order, that has this name."""
+    record = one.record
+    return isinstance(record, ParcelDecision) and name in {
+        record.id,
+        record.parcel_id,
+        record.order_id,
+        record.tracking_number,
+    }
+
+
+def _state(episodes: Sequence[EpisodeState], job: StepState | None, parcels: Sequence[ParcelState]) -> tuple[str, str]:
     if job is not None:
         return job.state, job.says
+    if parcels and not episodes:
+        told = "; ".join(
+            f"{one.carrier} {one.tracking_number} {one.says}" + (", delayed" if one.delay else "") for one in parcels
+        )
+        return parcels[-1].status or "pending", told
     if not episodes:
         return "nothing", "nothing is sent: nobody is known who could be written to"
     last = episodes[-1]
@@ -158,10 +183,14 @@ def _summary(episode: EpisodeState) -> str:
     return told if f"because {because(episode.reason)}" in told else f"{told}; {closed}"
 
 
-def _next(episodes: Sequence[EpisodeState], job: StepState | None) -> Next | None:
+def _next(episodes: Sequence[EpisodeState], job: StepState | None, parcels: Sequence[ParcelState]) -> Next | None:
     if job is not None and job.state in {"waits", "in_line", "sending"}:
         return Next(what=job.says, at_ms=job.next_ms)
     coming = [step for episode in episodes for step in episode.steps if step.state in {"waits", "in_line", "sending"}]
+    on_the_way = [one for one in parcels if one.expected_ms is not None and one.status not in _ARRIVED]
+    if not coming and on_the_way:
+        parcel = min(on_the_way, key=lambda one: one.expected_ms or 0)
+        return Next(what=f"parcel {parcel.tracking_number} is expected", at_ms=parcel.expected_ms)
     if not coming:
         return None
     first = min(coming, key=lambda step: (step.next_ms is not None, step.next_ms or 0))
@@ -175,9 +204,9 @@ def _zone(records: Sequence[Recorded]) -> Zone | None:
         record = one.record
         for said in record.rules if isinstance(record, Judged | EpisodeTold) else ():
             names = [name for name in said.inputs.get("zone", "").split(", ") if name]
-            if names:
-                source = said.inputs.get("zone_from", "unknown")
-                found = Zone(name=names[0], known_from=source, others=tuple(names[1:]))
+            source = said.inputs.get("zone_from")  # a sender's gate does not say
+            if names and (source or found is None):
+                found = Zone(name=names[0], known_from=source or "unknown", others=tuple(names[1:]))
     return found
 
 

@@ -14,6 +14,8 @@ CREATE TABLE facts (
     job_id text,
     event_id text,
     order_id text,
+    parcel_id text,
+    tracking_number text,
     step integer,
     body text NOT NULL,
     PRIMARY KEY (topic, partition, position, appended_ms)
@@ -25,6 +27,8 @@ CREATE INDEX facts_abandonment ON facts (abandonment_id) WHERE abandonment_id IS
 CREATE INDEX facts_job ON facts (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX facts_event ON facts (event_id) WHERE event_id IS NOT NULL;
 CREATE INDEX facts_order ON facts (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX facts_parcel ON facts (parcel_id) WHERE parcel_id IS NOT NULL;
+CREATE INDEX facts_tracking_number ON facts (tracking_number) WHERE tracking_number IS NOT NULL;
 
 -- Where each job stands: what its topics said last. They are read in no particular order, so each group of columns
 -- holds the latest word of one topic. Nothing in a job's id tells its month: old rows are deleted.

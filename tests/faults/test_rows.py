@@ -1,0 +1,54 @@
+"""The fault matrix, small: every row's fault in every run of the tests, several worlds side by side.
+
+Most of the time is waiting for dead members' sessions to end, so worlds overlap. ``make faults`` has them at length.
+"""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from conftest import Cluster
+from faults.brokers import broker_for
+from faults.run import Result, run
+from faults.scenario import Row
+from faults.small import SMALL
+from postcart.adapters.local_kafka import default_cache
+from postcart.errors import BrokerUnavailable
+
+EVENTS = 300
+SIDE_BY_SIDE = 3
+
+Runs = dict[str, "Future[Result]"]
+
+
+@pytest.fixture(scope="module")
+def runs(kafka: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    """All worlds, some at a time."""
+    folders = {row.name: tmp_path_factory.mktemp(row.name) for row in SMALL}
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as threads:
+        begun = {row.name: threads.submit(one, row, kafka, folders[row.name]) for row in SMALL}
+        yield begun
+        for future in begun.values():
+            future.cancel()
+
+
+def one(row: Row, kafka: Cluster, folder: Path) -> Result:
+    """One small run."""
+    cache = default_cache(os.environ)  # noqa: TID251 -- tests are an outermost shell
+    with broker_for(row, kafka.bootstrap, cache) as broker:
+        prefix = kafka.prefix(f"faults-{row.name}")
+        return run(row, seed=1, events=EVENTS, broker=broker, prefix=prefix, folder=folder, timed=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
+def test_promises_hold(row: Row, runs: Runs) -> None:
+    """Conservation, the ledger and the naive implementation agree, whatever was done."""
+    try:
+        result = runs[row.name].result()
+    except BrokerUnavailable as problem:
+        pytest.skip(str(problem))
+    assert result.good, str(result)

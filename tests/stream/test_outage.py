@@ -1,0 +1,108 @@
+"""Brokers that are killed under stages and senders: nothing is lost or done twice, and all go on by themselves."""
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postcart.adapters.mail_sink import MailSink, SinkOptions, running_sink
+from stream import outage, sender_rig
+from stream.sender_judge import judge, people_with_jobs
+
+_SESSION_S = 10  # group.consumer.session.timeout.ms of the test brokers; the transactions' time-out is the same
+
+
+@contextmanager
+def supervised(rig: Any) -> Iterator[Counter[int]]:
+    """A sender that is started again whenever it ends, as a platform would; yields its exit codes."""
+    exits: Counter[int] = Counter()
+    ending = threading.Event()
+    rig.start()
+
+    def watch() -> None:
+        while not ending.wait(0.1):
+            if (code := rig.processes["one"].poll()) is not None:
+                exits[code] += 1
+                rig.start()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield exits
+    finally:
+        ending.set()
+        thread.join()
+
+
+def stay_away(seconds: float) -> None:
+    """Let an outage last."""
+    back_ms = sender_rig.now_ms() + 1000 * seconds
+    sender_rig.wait_for(lambda: sender_rig.now_ms() > back_ms, what="the outage's end", seconds=2 * seconds + 60)
+
+
+def await_mails(sink: MailSink, count: int) -> None:
+    sender_rig.wait_for(lambda: len(sink.received) >= count, what=f"{count} mails", seconds=240)
+
+
+@pytest.mark.slow
+def test_the_only_broker_goes_away(own_kafka: Any, tmp_path: Path) -> None:
+    """Killed for longer than a session and a transaction may last: stages and senders wait, and go on."""
+    with (
+        own_kafka(1) as (brokers, cluster),
+        running_sink(SinkOptions(delay_s=0.05), sender_rig.now_ms) as sink,
+        sender_rig.rig(cluster, tmp_path) as rig,
+        outage.copying(
+            cluster.bootstrap, cluster.prefix("outage"), create=cluster.create, logs=tmp_path / "copying"
+        ) as copying,
+    ):
+        rig.smtp_port = sink.port
+        jobs = people_with_jobs(rig, 200)
+        rig.emit(*jobs)
+        with supervised(rig) as exits:
+            await_mails(sink, 60)
+            brokers.kill(0)
+            stay_away(_SESSION_S + 5)
+            brokers.start(0)
+            seconds = copying.await_more("after the broker came back")
+            verdict = copying.finish()
+            judge(rig, sink, jobs, kills=exits.total(), seconds=240)
+    sys.stdout.write(f"output again after {seconds:.1f} s; {verdict}; sender {dict(exits)}\n")
+    assert verdict.good, str(verdict)
+    assert set(verdict.exits) | set(exits) <= {75}
+
+
+@pytest.mark.slow
+def test_one_of_three_brokers_then_all(own_kafka: Any, tmp_path: Path) -> None:
+    """One is killed: they go on without it. All are killed: they wait."""
+    with (
+        own_kafka(3) as (brokers, cluster),
+        running_sink(SinkOptions(delay_s=0.05), sender_rig.now_ms) as sink,
+        sender_rig.rig(cluster, tmp_path) as rig,
+        outage.copying(
+            cluster.bootstrap, cluster.prefix("outage"), create=cluster.create, logs=tmp_path / "copying"
+        ) as copying,
+    ):
+        rig.smtp_port = sink.port
+        jobs = people_with_jobs(rig, 300)
+        rig.emit(*jobs)
+        with supervised(rig) as exits:
+            await_mails(sink, 60)
+            brokers.kill(0)
+            without = copying.await_more("while one broker is away")
+            await_mails(sink, len(sink.received) + 20)
+            brokers.start(0)
+            for number in range(3):
+                brokers.kill(number)
+            stay_away(_SESSION_S + 5)
+            brokers.start(0, 1, 2)
+            again = copying.await_more("after all brokers came back")
+            verdict = copying.finish()
+            judge(rig, sink, jobs, kills=exits.total(), seconds=240)
+    sys.stdout.write(f"without one {without:.1f} s, all back {again:.1f} s; {verdict}; sender {dict(exits)}\n")
+    assert verdict.good, str(verdict)
+    assert set(verdict.exits) | set(exits) <= {75}
