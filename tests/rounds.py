@@ -137,7 +137,7 @@ class Round:
         """The profile counts now."""
         self.person.profile = known
         points = {"email": known.email, "sms": known.phone}
-        self.person.contact_ids = {f"{known.id}/{name}": f"id of {point}" for name, point in points.items() if point}
+        self.person.contact_ids = {f"{known.id}/{name}": f"id-of-{point}" for name, point in points.items() if point}
         self.courier.profile_came()
 
     def hear(self, *records: MilestoneRecord | OrderEvents) -> list[Job]:
@@ -163,7 +163,7 @@ class Round:
             attempt=job.attempt,
             outcome=outcome,  # type: ignore[arg-type]  # spelt out by the tests
             at_ms=at_ms,
-            contact_id=f"id of {job.channel}",
+            contact_id=f"id-of-{job.channel}",
             **fields,
         )
         suppressions.receipt_came(self.person, receipt, self.out)

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import sys
+import textwrap
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,15 +13,20 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 sys.path.insert(0, str(Path(__file__).parent))
 from channel_rig import ROOT, ChannelRig, channel_rig, now_ms, wait_for, write_campaign
 
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.sms import SECRET, Answer, SmsSandbox, sign
+from postcart.adapters.sandbox.web_push import WebPushSandbox
 from postcart.adapters.sandbox.webhook import WebhookSandbox
 from postcart.adapters.web_server import WebServer
+from postcart.domain.journey.contacts import push_text
 from postcart.events.consents import ConsentRecorded
+from postcart.events.ids import contact_id
 from postcart.events.suppressions import Suppressed
 
 pytestmark = pytest.mark.kafka
@@ -221,52 +228,63 @@ def test_webhooks(kafka: Any, tmp_path: Path) -> None:
             assert (gone.status, gone.contact_id is not None) == ("410 5.1.6", True)
 
 
-LETTERS = '''
-"""A channel of a shop's own: letters, as files in a folder."""
+def test_push_to_browsers(kafka: Any, tmp_path: Path) -> None:
+    """Every browser gets it, what is over is named, and a person all of whose browsers are over is left alone."""
+    tls = certificate(tmp_path, now_ms=now_ms())
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "vapid.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    service = WebPushSandbox("", now_ms=now_ms, random=os.urandom)
+    with WebServer(service.app, tls=tls).running() as web:
+        service.base_url = f"https://localhost:{web.port}"
+        env = {
+            "POSTCART_CHANNELS": "email,push",
+            "POSTCART_WEB_PUSH__KEY_FILE": str(tmp_path / "vapid.pem"),
+            "POSTCART_WEB_PUSH__HOSTS": '["localhost"]',
+            "POSTCART_WEB_PUSH__CA_FILE": str(tls.certificate),
+        }
+        with channel_rig(kafka, tmp_path, **env) as rig:
+            rig.start("push", "worker", "send", "push")
+            texts = {name: push_text(service.subscribe(name)) for name in ("laptop", "phone", "old", "older")}
+            service.over = {"old", "older"}
+            ana = rig.person("ana", "push", texts["laptop"], texts["old"], texts["phone"])
+            bo = rig.person("bo", "push", texts["older"])
+            rig.emit(ana, "push")
+            rig.emit(bo, "push")
+            wait_for(lambda: sum(rig.outcomes().values()) == 2, what=lambda: rig.log_of("push"))
+            assert service.faults == []
+            assert {one.browser for one in service.pushed} == {"laptop", "phone"}
+            assert {one.said["title"] for one in service.pushed} == {"Your cart at Example Shop is waiting"}
+            by = {one.person_id: one for one in rig.receipts()}
+            ids = {name: contact_id(rig.identity_key, "push", text) for name, text in texts.items()}
+            assert (by[ana].outcome, by[ana].gone, by[ana].provider) == ("accepted", (ids["old"],), "web")
+            assert by[ana].contact_id in {ids["laptop"], ids["phone"]}
+            assert (by[bo].outcome, by[bo].gone, by[bo].contact_id) == ("rejected", (ids["older"],), ids["older"])
+            for name in ("old", "older"):
+                rig.suppress("push", ids[name])
 
-import os
-from pathlib import Path
+            def suppressed() -> bool:
+                rig.emit(bo, "push", step=2 + len(rig.receipts()))
+                return rig.outcomes()["suppressed"] > 0
 
-from postcart.content.context import Recipient, build_context
-from postcart.content.languages import Languages
-from postcart.content.templates import TemplateSet
-from postcart.senders.provider import Accepted
-from postcart.wiring.channels import Channel, ChannelParts
-from postcart.wiring.email import shop_identity
-
-
-class Letters:
-    channel, provider = "letter", "folder"
-
-    def __init__(self, settings):
-        self._templates, self._shop = TemplateSet(settings.templates_dir), shop_identity(settings)
-        self._languages = Languages(settings.locales_dir, settings.shop.locale)
-
-    def prepare(self, job, person, wrapped_key):
-        context = build_context(job, Recipient(""), self._shop, date_ms=job.due_ms, unsubscribe_url=None)
-        text = self._templates.part(job.template, "letter.txt.j2", self._languages.resolve(person.locale), context)
-        return job.job_id, text
-
-    async def send(self, message, provider):
-        (Path(os.environ["LETTERS"]) / message[0]).write_text(message[1])
-        return Accepted("written")
-
-    async def close(self):
-        pass
+            wait_for(suppressed, what="the sender to heed a suppression")
+            pushed = len(service.pushed)
+            rig.emit(ana, "push", step=99)
+            wait_for(lambda: len(service.pushed) == pushed + 2, what=lambda: rig.log_of("push"))
+            assert [one for one in rig.receipts() if one.person_id == ana][-1].gone == ()
+            assert "/push/" not in rig.log_of("push"), "an endpoint is told to nobody"
 
 
-def parts(settings):
-    return ChannelParts(Letters(settings))
-
-
-CHANNEL = Channel(name="letter", build=parts, providers=lambda _: ("folder",), personal=False)
-'''
+def letters(out: Path) -> str:
+    """The module that docs/channels.md shows, with another folder to write into."""
+    page = (ROOT / "docs" / "channels.md").read_text()
+    block = page.partition("   ```python\n")[2].partition("   ```\n")[0]
+    return textwrap.dedent(block).replace("/var/spool/letters", str(out))
 
 
 def test_a_channel_of_ones_own(kafka: Any, tmp_path: Path) -> None:
-    """One module, one template and one line of configuration: topics, group, lag, dead letters and worker follow."""
-    (tmp_path / "letters.py").write_text(LETTERS)
+    """As docs/channels.md says: one module, one template and one line; topics, group, lag and dead letters follow."""
     out, templates = tmp_path / "out", tmp_path / "templates" / "thanks"
+    (tmp_path / "letters.py").write_text(letters(out))
     out.mkdir()
     templates.mkdir(parents=True)
     (templates / "letter.txt.j2").write_text("Dear customer, {{ cart.pieces }} thing is here. {{ shop.name }}")
@@ -275,7 +293,6 @@ def test_a_channel_of_ones_own(kafka: Any, tmp_path: Path) -> None:
         "POSTCART_TEMPLATES_DIR": str(tmp_path / "templates"),
         "POSTCART_CAMPAIGNS_DIR": str(tmp_path / "campaigns"),
         "PYTHONPATH": f"{tmp_path}:{ROOT / 'src'}",
-        "LETTERS": str(out),
     }
     write_campaign(tmp_path, "steps: [{after: 1h, template: thanks, channel: letter}]")
     with channel_rig(kafka, tmp_path, **env) as rig:

@@ -7,9 +7,10 @@ from msgspec import structs
 
 from postcart.domain.campaign import Journey, Mobile, Step
 from postcart.domain.journey.channels import choose
+from postcart.domain.journey.mailing import Mailing
 from postcart.domain.messages import default_message
 from postcart.events.jobs import Job
-from postcart.events.shop import Consent, OrderPlaced
+from postcart.events.shop import Consent, OrderPlaced, PushSubscription
 from postcart.events.signals import VisitEnded, VisitStarted
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 from rounds import NINE, Cart, Round, campaign, messages, milestone, on, profile, refusing, told_of
@@ -37,7 +38,7 @@ def test_the_first_that_is_possible() -> None:
     round_ = over("sms", "email")
     round_.know(profile(2, phone=None))
     assert shipped(round_).channel == "email"
-    round_.person.suppressed["email:id of a@shop.example"] = "hard"
+    round_.person.suppressed["email:id-of-a@shop.example"] = "hard"
     assert choose(round_.person, ("sms", "email"), "transactional").reason == "suppressed_address"
     assert choose(round_.person, ("sms",), "transactional").reason == "no_contact"
     assert choose(round_.person, ("webhook", "email"), "transactional", {"webhook"}).channels == ("webhook",)
@@ -56,11 +57,25 @@ def test_the_persons_wish_goes_first() -> None:
 def test_a_complaint_stops_marketing_alone() -> None:
     """Parcels are still told."""
     round_ = over("email")
-    round_.person.suppressed["email:id of a@shop.example"] = "complaint"
+    round_.person.suppressed["email:id-of-a@shop.example"] = "complaint"
     assert choose(round_.person, ("email",), "marketing").reason == "no_consent"
     round_.know(profile(2, consents=BOTH))
     assert choose(round_.person, ("email",), "marketing").reason == "suppressed_address"
     assert choose(round_.person, ("email",), "transactional").channels == ("email",)
+
+
+def test_several_browsers_are_one_channel() -> None:
+    """It is possible while one of them is left, and silent if the last message to any of them failed."""
+    browsers = tuple(PushSubscription(kind="fcm", token=name) for name in ("one", "two"))
+    round_ = Round(None, profile(push=browsers))
+    person = round_.person
+    person.contact_ids[f"{person.profile.id}/push"] = "id-a id-b"  # type: ignore[union-attr]  # it was folded
+    person.suppressed["push:id-a"] = "hard"
+    assert choose(person, ("push", "email"), "transactional").channels == ("push", "email")
+    person.mailed["job"] = Mailing(contact_id="id-b", channel="push", at_ms=1, accepted=True, fate="failed")
+    assert choose(person, ("push", "email"), "transactional").channels == ("email", "push")
+    person.suppressed["push:id-b"] = "hard"
+    assert choose(person, ("push",), "transactional").reason == "suppressed_address"
 
 
 def test_a_profile_is_no_double_opt_in() -> None:
@@ -88,7 +103,7 @@ def test_an_address_that_bounced_comes_last() -> None:
     """A soft bounce suppresses nothing yet, but another channel is worth a try."""
     round_ = over("email", "sms")
     job = shipped(round_)
-    round_.person.contact_ids = {"profile/1/email": "id of email", "profile/1/sms": "id of sms"}
+    round_.person.contact_ids = {"profile/1/email": "id-of-email", "profile/1/sms": "id-of-sms"}
     round_.answer(job)
     round_.report(job, "soft", at_ms=NINE + HOUR_MS)
     assert choose(round_.person, ("email", "sms"), "transactional").channels == ("sms", "email")
@@ -269,12 +284,12 @@ def test_a_cart_gets_one_text_message_within_48_hours() -> None:
     )
     chosen = structs.replace(campaign(), journey=Journey(name="standard", steps=steps))
     cart = Cart(chosen)
-    cart.person.suppressed["email:id of a@shop.example"] = "soft"
+    cart.person.suppressed["email:id-of-a@shop.example"] = "soft"
     (first,) = cart.at(NINE + HOUR_MS)
     assert first.channel == "sms"
     assert cart.at(NINE + 24 * HOUR_MS) == []
     late = Cart(structs.replace(chosen, journey=Journey(name="standard", steps=steps[2:])))
-    late.person.suppressed["email:id of a@shop.example"] = "soft"
+    late.person.suppressed["email:id-of-a@shop.example"] = "soft"
     (only,) = late.at(NINE + 72 * HOUR_MS)
     assert only.not_after_ms == NINE + 48 * HOUR_MS, "the gate will end it"
 

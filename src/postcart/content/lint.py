@@ -18,6 +18,7 @@ from postcart.content.context import build_context
 from postcart.content.languages import Language, Languages
 from postcart.content.messages import problems as catalogue_problems
 from postcart.content.mjml import unknown_tags
+from postcart.content.push import BODY, TITLE, PushRenderer
 from postcart.content.sms import PART as SMS
 from postcart.content.sms import SmsRenderer
 from postcart.content.templates import HTML, Content, TemplateSet
@@ -67,6 +68,8 @@ def lint_templates(templates: Path, locales: Path) -> list[Problem]:
             found.update(_rendered(made, language, name))
         for name in made.of_channel("sms"):
             found.update(_text_messages(made, languages, language, name))
+        for name in made.of_channel("push"):
+            found.update(_push_messages(made, languages, language, name))
     return sorted(found)
 
 
@@ -138,6 +141,24 @@ def _text_messages(templates: TemplateSet, languages: Languages, language: Langu
             yield Problem(where, f"the text does not say STOP ({language.tag}, {case})")
         if job.purpose == "transactional" and "STOP" in sms.body:
             yield Problem(where, f"a transactional text offers to opt out ({language.tag}, {case})")
+
+
+def _push_messages(templates: TemplateSet, languages: Languages, language: Language, name: str) -> Iterator[Problem]:
+    """Push messages of usual shops and carts: shown whole."""
+    where = f"{templates.folder.name}/{name}"
+    renderer = PushRenderer(templates, sample.SHOP, languages=languages)
+    recipient = replace(sample.RECIPIENT, locale=language.tag)
+    for case, job in sample.sample_jobs(name).items():
+        try:
+            push = renderer.render(structs.replace(job, channel="push"), recipient, (), date_ms=sample.DATE_MS)
+        except RenderError as error:
+            yield _parted(str(error))
+            continue
+        for part, text in ((TITLE, push.title), (BODY, push.body)):
+            if text.endswith("…"):
+                yield Problem(f"{where}/{part}", f"too long, it would be cut ({language.tag}, {case})")
+            if _UNTRANSLATED.search(text):
+                yield Problem(f"{where}/{part}", f"the text shows a placeholder ({language.tag}, {case})")
 
 
 def _content_problems(content: Content, link: str | None) -> Iterator[str]:

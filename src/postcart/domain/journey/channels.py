@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Final, NamedTuple
 
 from postcart.domain.consent import counts
+from postcart.domain.journey.contacts import contact_points
 from postcart.domain.journey.mailing import Mailing
 from postcart.domain.journey.person import Person, contact_ids_of, known_profile
 from postcart.events.decisions import RuleSaid
@@ -79,9 +80,7 @@ def has_contact(profile: ProfileUpdated | None, channel: Channel, impersonal: Co
     """Whether there is an address to send to; ``impersonal`` channels need none of the person."""
     if channel in impersonal:
         return True
-    if profile is None:
-        return False
-    return bool({"email": profile.email, "sms": profile.phone}.get(channel))
+    return profile is not None and channel in contact_points(profile)
 
 
 def _lack(
@@ -97,24 +96,30 @@ def _lack(
         return "no_consent"
     if not has_contact(profile, channel, impersonal):
         return "no_contact"
-    suppressed = person.suppressed.get(f"{channel}:{_contact_id(person, profile, channel)}")
-    if suppressed is not None and (purpose == "marketing" or suppressed != "complaint"):
+    points = _points(person, profile, channel)
+    if points and all(_is_suppressed(person, channel, point, purpose) for point in points):
         return "suppressed_address"
     return None
+
+
+def _is_suppressed(person: Person, channel: Channel, point: str, purpose: Purpose) -> bool:
+    reason = person.suppressed.get(f"{channel}:{point}")
+    return reason is not None and (purpose == "marketing" or reason != "complaint")
 
 
 def _is_silent(person: Person, profile: ProfileUpdated | None, channel: Channel) -> bool:
     """Whether the last message over it did not arrive, as far as was reported, or was given up waiting for."""
     if channel in person.silent:
         return True
-    contact = _contact_id(person, profile, channel)
-    mine = [item for item in person.mailed.values() if item.channel == channel and item.contact_id == contact]
+    points = _points(person, profile, channel)
+    mine = [item for item in person.mailed.values() if item.channel == channel and item.contact_id in points]
     last = max(mine, key=_when, default=None)
     return last is not None and last.fate in _FAILING
 
 
-def _contact_id(person: Person, profile: ProfileUpdated | None, channel: Channel) -> str | None:
-    return contact_ids_of(person, profile).get(channel)
+def _points(person: Person, profile: ProfileUpdated | None, channel: Channel) -> list[str]:
+    """Ids of the channel's contact points: one, or several browsers and apps."""
+    return contact_ids_of(person, profile).get(channel, "").split()
 
 
 def _when(item: Mailing) -> int:
