@@ -12,7 +12,7 @@ from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from postcart.settings.caps import Frequency
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
-from postcart.settings.push import WebPush
+from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
     Band,
@@ -254,6 +254,8 @@ class Settings(Group):
     dkim: Dkim = Field(default_factory=Dkim)
     sms: Sms = Field(default_factory=Sms)
     web_push: WebPush = Field(default_factory=WebPush)
+    fcm: Fcm = Field(default_factory=Fcm)
+    apns: Apns = Field(default_factory=Apns)
     webhook: Webhook = Field(default_factory=Webhook)
     gateway: Gateway = Field(default_factory=Gateway)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
