@@ -1,8 +1,8 @@
 """Channels on real Kafka, started as operators do: several providers, answers of people, and a channel of one's own."""
 
 import asyncio
+import itertools
 import json
-import os
 import sys
 import textwrap
 from collections import Counter
@@ -13,21 +13,19 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 sys.path.insert(0, str(Path(__file__).parent))
 from channel_rig import ROOT, ChannelRig, channel_rig, now_ms, wait_for, write_campaign
 
+from postcart.adapters.sandbox import Arrival
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.sms import SECRET, Answer, SmsSandbox, sign
-from postcart.adapters.sandbox.web_push import WebPushSandbox
 from postcart.adapters.sandbox.webhook import WebhookSandbox
 from postcart.adapters.web_server import WebServer
-from postcart.domain.journey.contacts import push_text
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
 from postcart.events.suppressions import Suppressed
+from postcart.wiring.sandbox import running_sandbox
 
 pytestmark = pytest.mark.kafka
 
@@ -228,49 +226,44 @@ def test_webhooks(kafka: Any, tmp_path: Path) -> None:
             assert (gone.status, gone.contact_id is not None) == ("410 5.1.6", True)
 
 
-def test_push_to_browsers(kafka: Any, tmp_path: Path) -> None:
-    """Every browser gets it, what is over is named, and a person all of whose browsers are over is left alone."""
-    tls = certificate(tmp_path, now_ms=now_ms())
-    key = ec.generate_private_key(ec.SECP256R1())
-    (tmp_path / "vapid.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    service = WebPushSandbox("", now_ms=now_ms, random=os.urandom)
-    with WebServer(service.app, tls=tls).running() as web:
-        service.base_url = f"https://localhost:{web.port}"
-        env = {
-            "POSTCART_CHANNELS": "email,push",
-            "POSTCART_WEB_PUSH__KEY_FILE": str(tmp_path / "vapid.pem"),
-            "POSTCART_WEB_PUSH__HOSTS": '["localhost"]',
-            "POSTCART_WEB_PUSH__CA_FILE": str(tls.certificate),
-        }
-        with channel_rig(kafka, tmp_path, **env) as rig:
+def test_push(kafka: Any, tmp_path: Path) -> None:
+    """Every browser and app gets it, what is over is named; who has none left gets none; one service pauses alone."""
+    arrived: list[Arrival] = []
+    with running_sandbox(tmp_path / "sandbox", tell=arrived.append) as sandbox:
+        web, fcm, apns = (json.dumps(one) for one in sandbox.push)
+        old = web.replace("/push/laptop", "/push/old")
+        folders = {f"POSTCART_{name.upper()}_DIR": str(ROOT / name) for name in ("templates", "locales")}
+        broken = {"POSTCART_FCM__BASE_URL": "http://127.0.0.1:9", "POSTCART_FCM__TIMEOUT_S": "1"}
+        with channel_rig(kafka, tmp_path, **{**sandbox.settings, **folders, **broken}) as rig:
             rig.start("push", "worker", "send", "push")
-            texts = {name: push_text(service.subscribe(name)) for name in ("laptop", "phone", "old", "older")}
-            service.over = {"old", "older"}
-            ana = rig.person("ana", "push", texts["laptop"], texts["old"], texts["phone"])
-            bo = rig.person("bo", "push", texts["older"])
-            rig.emit(ana, "push")
-            rig.emit(bo, "push")
+            ids = {text: contact_id(rig.identity_key, "push", text) for text in (web, fcm, apns, old)}
+            ana = rig.person("ana", "push", web, old, apns)
+            bo = rig.person("bo", "push", old)
+            cy = rig.person("cy", "push", fcm)
+            for one in (cy, ana, bo):
+                rig.emit(one, "push")
             wait_for(lambda: sum(rig.outcomes().values()) == 2, what=lambda: rig.log_of("push"))
-            assert service.faults == []
-            assert {one.browser for one in service.pushed} == {"laptop", "phone"}
-            assert {one.said["title"] for one in service.pushed} == {"Your cart at Example Shop is waiting"}
             by = {one.person_id: one for one in rig.receipts()}
-            ids = {name: contact_id(rig.identity_key, "push", text) for name, text in texts.items()}
-            assert (by[ana].outcome, by[ana].gone, by[ana].provider) == ("accepted", (ids["old"],), "web")
-            assert by[ana].contact_id in {ids["laptop"], ids["phone"]}
-            assert (by[bo].outcome, by[bo].gone, by[bo].contact_id) == ("rejected", (ids["older"],), ids["older"])
-            for name in ("old", "older"):
-                rig.suppress("push", ids[name])
+            assert (by[ana].outcome, by[ana].gone) == ("accepted", (ids[old],))
+            assert (by[ana].contact_id, by[ana].provider) in {(ids[web], "web"), (ids[apns], "apns")}
+            assert (by[bo].outcome, by[bo].gone, by[bo].contact_id) == ("rejected", (ids[old],), ids[old])
+            assert cy not in by, "what a service that is down has to send waits for it"
+            taken = [one for one in arrived if one.accepted]
+            assert sorted(one.server for one in taken) == ["apns", "web push"]
+            assert {one.shown["title"] for one in taken} == {"Your cart at Example Shop is waiting"}
+
+            rig.suppress("push", ids[old])
+            steps = itertools.count(2)
 
             def suppressed() -> bool:
-                rig.emit(bo, "push", step=2 + len(rig.receipts()))
+                rig.emit(bo, "push", step=next(steps))
                 return rig.outcomes()["suppressed"] > 0
 
             wait_for(suppressed, what="the sender to heed a suppression")
-            pushed = len(service.pushed)
             rig.emit(ana, "push", step=99)
-            wait_for(lambda: len(service.pushed) == pushed + 2, what=lambda: rig.log_of("push"))
-            assert [one for one in rig.receipts() if one.person_id == ana][-1].gone == ()
+            wait_for(lambda: sum(one.accepted for one in arrived) == 4, what=lambda: rig.log_of("push"))
+            wait_for(lambda: rig.outcomes()["accepted"] == 2, what=lambda: rig.log_of("push"))
+            assert [one.gone for one in rig.receipts() if one.person_id == ana] == [(ids[old],), ()]
             assert "/push/" not in rig.log_of("push"), "an endpoint is told to nobody"
 
 

@@ -20,6 +20,7 @@ from postcart.cli import (
     preview,
     project,
     replay,
+    sandbox,
     simulate,
     topics,
     why,
@@ -39,6 +40,7 @@ _ORDER = (
     "simulate",
     "replay",
     "preview",
+    "sandbox",
     "bounces",
     "dead",
     "lag",
@@ -105,6 +107,7 @@ app.add_typer(estimates.app, name="estimates")
 app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(preview.preview)
+app.command()(sandbox.sandbox)
 app.command()(bounces.bounces)
 app.add_typer(dead.app, name="dead")
 app.command()(lag.lag)

@@ -5,7 +5,7 @@ Owns: their form and reading private keys. Must not: know a claim, a clock, or w
 
 import base64
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -18,8 +18,6 @@ from postcart.errors import ConfigurationError
 
 _HALF: Final = 32
 """Bytes of each of the two numbers of a signature on P-256."""
-
-K = TypeVar("K", ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)
 
 
 def base64url(raw: bytes) -> str:
@@ -38,9 +36,9 @@ def from_base64url(text: str) -> bytes:
 
 
 def es256(claims: Mapping[str, Any], key: ec.EllipticCurvePrivateKey, **header: str) -> str:
-    """A token signed on P-256; ``header`` adds fields such as ``kid``."""
+    """A token signed on P-256; ``header`` adds fields such as ``kid``. The same arguments give the same (RFC 6979)."""
     signed = _signed_text(claims, {"alg": "ES256", **header})
-    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256())))
+    r, s = decode_dss_signature(key.sign(signed.encode(), ec.ECDSA(SHA256(), deterministic_signing=True)))
     return f"{signed}.{base64url(r.to_bytes(_HALF) + s.to_bytes(_HALF))}"
 
 
@@ -71,32 +69,31 @@ def verified(token: str, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> t
         raise ValueError("the token's signature does not hold") from error
 
 
-def private_key(pem: bytes, kind: type[K], what: str) -> K:
-    """The private key of a PEM file.
-
-    Args:
-        pem: What is in it.
-        kind: Which kind it must be.
-        what: Where it comes from, for the message.
+def rsa_key(pem: bytes, what: str) -> rsa.RSAPrivateKey:
+    """The private key of a PEM file; ``what`` names it in messages.
 
     Raises:
         ConfigurationError: It is none, or of another kind.
     """
-    try:
-        found = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(f"{what}: no private key without password in PEM") from error
-    if not isinstance(found, kind):
-        raise ConfigurationError(f"{what}: a private key of another kind than {kind.__name__}")
+    found = _private_key(pem, what)
+    if not isinstance(found, rsa.RSAPrivateKey):
+        raise ConfigurationError(f"{what}: no key of RSA")
     return found
 
 
 def p256_key(pem: bytes, what: str) -> ec.EllipticCurvePrivateKey:
-    """A private key on P-256. Raises as ``private_key``."""
-    found = private_key(pem, ec.EllipticCurvePrivateKey, what)  # type: ignore[type-abstract]  # isinstance takes it
-    if not isinstance(found.curve, ec.SECP256R1):
-        raise ConfigurationError(f"{what}: a key on {found.curve.name}, it must be on P-256 (prime256v1)")
+    """A private key on P-256. Raises as ``rsa_key``."""
+    found = _private_key(pem, what)
+    if not isinstance(found, ec.EllipticCurvePrivateKey) or not isinstance(found.curve, ec.SECP256R1):
+        raise ConfigurationError(f"{what}: no key on P-256 (prime256v1)")
     return found
+
+
+def _private_key(pem: bytes, what: str) -> object:
+    try:
+        return load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise ConfigurationError(f"{what}: no private key without password in PEM") from error
 
 
 def _signed_text(claims: Mapping[str, Any], header: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from postcart.settings.messaging import ApiAddress
 from postcart.settings.values import Group
 
 
@@ -56,4 +57,27 @@ class WebPush(PushService):
             "*.notify.windows.com",
         ),
         description="push services that are gone to: JSON, or a list in a file",
+    )
+
+
+class Fcm(PushService):
+    """Push messages to apps over Firebase Cloud Messaging."""
+
+    credentials_file: Path | None = Field(
+        None, description="JSON file of a service account of the Firebase project, as its console gives it out"
+    )
+    base_url: ApiAddress = Field("https://fcm.googleapis.com", description="another one for trials")
+
+
+class Apns(PushService):
+    """Push messages to apps of Apple's devices."""
+
+    key_file: Path | None = Field(None, description="p8 file of an APNs key of your team")
+    key_id: str | None = Field(None, pattern=r"^[A-Z0-9]{10}$", description="its id")
+    team_id: str | None = Field(None, pattern=r"^[A-Z0-9]{10}$", description="your team's id")
+    topic: str | None = Field(
+        None, min_length=1, max_length=200, description="of subscriptions that name no app: its bundle id"
+    )
+    base_url: ApiAddress = Field(
+        "https://api.push.apple.com", description="https://api.sandbox.push.apple.com for apps under development"
     )
