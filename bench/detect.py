@@ -120,7 +120,9 @@ def _report(shape: Shape, standings: Mapping[str, Standing], contenders: list[Co
     verdict = "the same in all runs of all contenders" if agreed else "NOT the same: the figures mean nothing"
     about = f"{standings[POSTCART].records:,} records of {shape}; {first:,} abandonments, {verdict}."
     lines = [about, "", *standings_table(standings, against=POSTCART)]
-    name = f"detect-{'json' if shape.framing == 'json' else 'avro'}-{shape.keys}"
+    # Plain Faust takes minutes where the others take seconds: large inputs are run without it, and kept beside.
+    size = "" if FAUST in standings else "-large"
+    name = f"detect-{'json' if shape.framing == 'json' else 'avro'}-{shape.keys}{size}"
     keep(
         name,
         {"input": str(shape), "same_decisions": agreed, "contenders": standings_json(standings, contenders)},
