@@ -18,9 +18,7 @@ from bench.detect import POSTCART, STREAMS, own_settings
 from bench.peers import kafka_streams
 
 PARTITIONS = 4
-FLINK = (
-    "Flink's published figure for this query is 39,700 events/s and core (nexmark/nexmark, README; another machine)."
-)
+FLINK = "Flink's published figure for this query is 39,700 events/s and core, on another machine."
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
