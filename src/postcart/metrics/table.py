@@ -68,7 +68,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("watermark_timestamp_seconds", "gauge", ("stage", "partition"),
            "The stage's clock: event time up to which the partition has decided.", "stage"),
     Metric("deadlines_pending", "gauge", ("stage", "kind"),
-           "Rows that wait for a deadline: session_end, step, retry, or else only to be forgotten.", "stage"),
+           "Rows that wait for a deadline: session_end, step, retry, notice (of orders and parcels), "
+           "delay (of parcels), registration (of scans that have none), or else only to be forgotten.", "stage"),
     Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
            "Wall clock less the time of a session's end or a due step when it was decided; the disorder allowed is "
            "part of it.", "stage", DELAY),
