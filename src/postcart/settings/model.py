@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.alerts import Alerts
 from postcart.settings.caps import Frequency
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.push import Apns, Fcm, WebPush
@@ -257,6 +258,7 @@ class Settings(Group):
     fcm: Fcm = Field(default_factory=Fcm)
     apns: Apns = Field(default_factory=Apns)
     webhook: Webhook = Field(default_factory=Webhook)
+    alerts: Alerts = Field(default_factory=Alerts)
     gateway: Gateway = Field(default_factory=Gateway)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
