@@ -25,7 +25,7 @@ from postcart.adapters.vault import Vault
 from postcart.events.ids import contact_id
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job, ReceiptRecord
 from postcart.events.signals import LineState
-from postcart.events.suppressions import Suppressed, suppression_key
+from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 from postcart.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -131,9 +131,9 @@ class ChannelRig:
         """What opaque ids are made with."""
         return self._key
 
-    def suppress(self, channel: str, contact: str) -> None:
+    def suppress(self, channel: str, contact: str, *, reason: SuppressionReason = "hard") -> None:
         """Write a suppression."""
-        record = Suppressed(contact_id=contact, channel=channel, reason="hard", at_ms=now_ms())
+        record = Suppressed(contact_id=contact, channel=channel, reason=reason, at_ms=now_ms())
         self._producer.produce(self.settings.topic("suppressions"), _encode(record), suppression_key(channel, contact))
         self._producer.flush()
 

@@ -82,5 +82,5 @@ def _show(arrival: "Arrival", output: str) -> None:
     else:
         shown = "  ".join(f"{name}={value!r}" for name, value in arrival.shown.items())
         word = "taken" if arrival.accepted else f"refused: {'; '.join(arrival.faults)}"
-        sys.stdout.write(f"{arrival.server:<8}  {word}  {shown}\n")
+        sys.stdout.write(f"# {arrival.server:<8}  {word}  {shown}\n")  # a comment, as all of it may be sourced
     sys.stdout.flush()
