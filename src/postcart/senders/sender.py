@@ -189,7 +189,8 @@ class Sender:
             task.cancel()
         if self._state.failure.done():  # the process is to end at once: nothing that takes time, but for a last word
             with contextlib.suppress(TimeoutError):  # without which its partitions would wait for the session's end
-                await asyncio.wait_for(self._poller.ended(), _LAST_WORD_S)
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await self._poller.ended()
             return
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._gates.stop()
