@@ -16,6 +16,7 @@ from postcart.cli import (
     doctor,
     estimates,
     events,
+    feed,
     lag,
     preview,
     project,
@@ -44,6 +45,7 @@ _ORDER = (
     "lag",
     "why",
     "project",
+    "feed",
 )
 
 
@@ -110,4 +112,5 @@ app.add_typer(dead.app, name="dead")
 app.command()(lag.lag)
 app.command()(why.why)
 app.add_typer(project.app, name="project")
+app.add_typer(feed.app, name="feed")
 app.command()(demo.demo)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.feed import Feed
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
@@ -244,6 +245,7 @@ class Settings(Group):
     sms: Sms = Field(default_factory=Sms)
     webhook: Webhook = Field(default_factory=Webhook)
     gateway: Gateway = Field(default_factory=Gateway)
+    feed: Feed = Field(default_factory=Feed)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)

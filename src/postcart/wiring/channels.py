@@ -21,7 +21,12 @@ from postcart.senders.providers import ProviderPlan
 from postcart.settings import Settings
 from postcart.settings.messaging import ProviderGroup
 
-BUILT_IN: Final = {"email": "postcart.wiring.email", "sms": "postcart.wiring.sms", "webhook": "postcart.wiring.webhook"}
+BUILT_IN: Final = {
+    "email": "postcart.wiring.email",
+    "sms": "postcart.wiring.sms",
+    "inapp": "postcart.wiring.inapp",
+    "webhook": "postcart.wiring.webhook",
+}
 """Module of each channel that Postcart brings itself."""
 
 
@@ -51,6 +56,7 @@ class Channel:
         providers: Names of its providers by the settings: labels of metrics.
         needs: Settings whose defaults are not good enough where Kafka is not on this machine.
         personal: Whether messages go to contact points of persons.
+        keyed: Whether a message is sealed with the person's key, also where no contact point is opened with it.
     """
 
     name: str
@@ -58,6 +64,7 @@ class Channel:
     providers: Callable[[Settings], tuple[str, ...]]
     needs: tuple[str, ...] = field(default=())
     personal: bool = True
+    keyed: bool = False
 
 
 def provider_plan(group: ProviderGroup, name: str, in_flight: int) -> ProviderPlan:
