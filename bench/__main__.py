@@ -1,12 +1,30 @@
-"""``python -m bench``: all benches, figures on stdout and in bench/results."""
+"""``python -m bench [NAME …]``: one comparison, or all of them at a size that ends within a quarter of an hour."""
 
 import argparse
+import sys
+from types import ModuleType
 
 from bench import detect
 
+COMPARISONS: dict[str, ModuleType] = {"detect": detect}
+SHORT = (
+    ["detect", "--runs", "3"],
+    ["detect", "--runs", "3", "--framing", "wire"],
+)
+"""What ``make bench`` runs."""
+
+
+def main(arguments: list[str]) -> None:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    commands = parser.add_subparsers(dest="name", required=True)
+    for name, module in COMPARISONS.items():
+        about = (module.__doc__ or "").splitlines()[0]
+        module.arguments(commands.add_parser(name, help=about, description=module.__doc__))
+    for one in [arguments] if arguments else SHORT:
+        given = parser.parse_args(one)
+        COMPARISONS[given.name].main(given)
+
+
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--tiles", type=int, default=60, help="size of the input; 1,300 records each")
-    parser.add_argument("--runs", type=int, default=3, help="of each contender; the median counts")
-    arguments = parser.parse_args()
-    detect.main(arguments.tiles, arguments.runs)
+    main(sys.argv[1:])

@@ -1,179 +1,129 @@
-"""DETECT with all its semantics against a plain Faust app with a Table: records per CPU second, in one run.
+"""``python -m bench detect``: DETECT with all its semantics, exactly once, against plain Faust and Kafka Streams.
 
-Both read the same topics of the same broker and decide by the same rules; a check shows that they decided the same.
-Runs are interleaved; the median counts. CPU is that of the contender's process over all its threads, the broker's
-excluded, from the first record to the last commit, so without start-up.
+All read the same topics of the same broker and decide by the same rules; a check shows that they decided the same.
+Runs are interleaved, the median counts.
 """
 
-import json
-import os
-import platform
-import statistics
-import subprocess
+import argparse
 import sys
-from collections import Counter
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Mapping
 
-import msgspec
-from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
-
-from bench.dataset import fill
-from postcart.adapters.local_kafka import default_cache, open_broker
+from bench.common.cluster import Cluster, cluster
+from bench.common.dataset import Shape, fill
+from bench.common.measure import ROOT, Contender, Run, Standing, interleaved, same, told
+from bench.common.report import keep, standings_json, standings_table
+from bench.peers import kafka_streams
+from bench.peers.plain_faust_settings import SETTINGS as FAUST_SETTINGS
+from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.topics import create
-from postcart.settings import Settings, load_settings
 
-HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "detect.json"
 PARTITIONS = 4
-LONGEST_S = 1_800
-"""A contender that hangs ends the bench."""
-_ABANDONED = (b'"abandonment":{', b'{"type":"abandonment"')
+POSTCART, FAUST, STREAMS, STREAMS_ROCKSDB, LIMIT = (
+    "Postcart",
+    "plain Faust",
+    "Kafka Streams, in memory",
+    "Kafka Streams, RocksDB",
+    "librdkafka reading alone",
+)
+PEERS = {"faust": FAUST, "streams": STREAMS, "rocksdb": STREAMS_ROCKSDB, "read": LIMIT}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """One run of a contender. ``decided``: abandonment ids."""
-
-    cpu_s: float
-    wall_s: float
-    peak_bytes: int
-    decided: Counter[str]
-
-
-def main(tiles: int, runs: int) -> None:
-    """Fill a broker, let both run in turn, print and keep the figures."""
-    environment = dict(os.environ)
-    with open_broker(environment.get("KAFKA_BOOTSTRAP"), cache=default_cache(environment)) as broker:
-        shop = f"bench{os.getpid()}.shop."
-        first = _settings(broker.bootstrap, f"bench{os.getpid()}.0.", shop)
-        create(first)
-        records = fill(broker.bootstrap, f"{shop}sessions", f"{shop}carts", tiles=tiles, partitions=PARTITIONS)
-        print(f"{records:,} records in {PARTITIONS} partitions of two topics")
-        results: dict[str, list[Run]] = {"postcart": [], "plain faust": []}
-        for number in range(1, runs + 1):
-            settings = _settings(broker.bootstrap, f"bench{os.getpid()}.{number}.", shop)
-            create(settings)
-            results["postcart"].append(_postcart(settings, records))
-            results["plain faust"].append(_faust(settings, records, f"faust{number}"))
-            for name, found in results.items():
-                print(f"  run {number}: {name:12} {records / found[-1].cpu_s:10,.0f} records per CPU second")
-    _report(records, results)
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this comparison."""
+    parser.add_argument("--visitors", type=int, default=10_000, help="about six events each")
+    parser.add_argument("--keys", choices=("uniform", "bursty"), default="uniform")
+    parser.add_argument("--framing", choices=("json", "wire"), default="json", help="wire: Avro")
+    parser.add_argument("--runs", type=int, default=3, help="of each contender; the median counts")
+    parser.add_argument("--peers", default=",".join(PEERS), help="which, besides Postcart")
 
 
-def _settings(bootstrap: str, prefix: str, shop: str) -> Settings:
-    variables = {
-        "POSTCART_BOOTSTRAP": bootstrap,
-        "POSTCART_TOPIC_PREFIX": prefix,
-        "POSTCART_SHOP_PREFIX": shop,
-        "POSTCART_PARTITIONS": str(PARTITIONS),
-        "POSTCART_WORKER_NAME": "bench",
-    }
-    return load_settings(variables, None)
+def main(given: argparse.Namespace) -> None:
+    """Fill a broker, let all run in turn, print and keep the figures."""
+    shape = Shape(visitors=given.visitors, keys=given.keys, framing=given.framing)
+    with cluster(PARTITIONS) as broker:
+        shop = f"{broker.prefix}shop."
+        create(broker.settings("fill", shop))
+        records = fill(broker.bootstrap, shop, shape=shape, partitions=PARTITIONS)
+        print(f"{records:,} records of {shape}, in {PARTITIONS} partitions of two topics")
+        contenders = _contenders(broker, shop, records, {PEERS[name] for name in given.peers.split(",")})
+        standings = interleaved(contenders, records=records, runs=given.runs)
+    _report(shape, standings, contenders)
 
 
-def _postcart(settings: Settings, records: int) -> Run:
-    variables = {
-        "POSTCART_BOOTSTRAP": settings.bootstrap,
-        "POSTCART_TOPIC_PREFIX": settings.topic_prefix,
-        "POSTCART_SHOP_PREFIX": settings.shop_prefix,
-        "POSTCART_PARTITIONS": str(PARTITIONS),
-        "POSTCART_WORKER_NAME": "bench",
-    }
-    line = _run([str(HERE / "detect_postcart.py"), str(records)], variables)
-    topics = (settings.topic("signals"), settings.topic("decisions"))
-    return Run(**line, decided=_decided(settings.bootstrap, topics))
+def _contenders(broker: Cluster, shop: str, records: int, wanted: set[str]) -> list[Contender]:
+    each = [
+        Contender(name=POSTCART, run=lambda run: postcart(broker, run, shop, records), settings=_own_settings()),
+        Contender(name=FAUST, run=lambda run: _faust(broker, run, shop, records), settings=FAUST_SETTINGS),
+        Contender(
+            name=STREAMS,
+            run=lambda run: _streams(broker, run, shop, records, "memory"),
+            settings=kafka_streams.SETTINGS,
+        ),
+        Contender(
+            name=STREAMS_ROCKSDB,
+            run=lambda run: _streams(broker, run, shop, records, "rocksdb"),
+            settings=kafka_streams.SETTINGS,
+        ),
+        Contender(name=LIMIT, run=lambda _: _limit(broker, shop, records), settings={}),
+    ]
+    return [one for one in each if one.name == POSTCART or one.name in wanted]
 
 
-def _faust(settings: Settings, records: int, run: str) -> Run:
-    prefix = settings.shop_prefix.removesuffix("shop.")
-    variables = {"BENCH_BOOTSTRAP": settings.bootstrap, "BENCH_RUN": run}
-    outputs = [f"{prefix}{run}.signals", f"{prefix}{run}.decisions"]
-    admin = AdminClient({"bootstrap.servers": settings.bootstrap})
-    for made in admin.create_topics([NewTopic(name, PARTITIONS) for name in outputs]).values():
-        made.result()
-    line = _run([str(HERE / "peers" / "plain_faust.py"), prefix, str(PARTITIONS), str(records)], variables)
-    return Run(**line, decided=_decided(settings.bootstrap, tuple(outputs)))
+def _own_settings() -> Mapping[str, object]:
+    own = ClientSettings(bootstrap="")
+    return {"transaction": "1 s, 0.1 s with outputs", "compression": own.compression, "batch": own.batch_records}
 
 
-def _run(arguments: list[str], variables: dict[str, str]) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, **variables, "PYTHONPATH": str(HERE.parent)},
-        stdout=subprocess.PIPE,
-        check=False,
-        cwd=HERE,
-        timeout=LONGEST_S,
+def postcart(broker: Cluster, run: str, shop: str, records: int) -> Run:
+    """``postcart worker detect`` from the first batch to the commit of the last."""
+    settings = broker.settings(run, shop)
+    create(settings)
+    program = str(ROOT / "bench" / "contenders" / "postcart_detect.py")
+    figures = told([sys.executable, program, str(records)], broker.variables(run, shop))
+    decided = broker.abandonments([settings.topic("signals"), settings.topic("decisions")])
+    broker.delete(settings.topic_prefix)
+    return Run(**figures, decided=decided)  # type: ignore[arg-type]  # as its line says
+
+
+def _faust(broker: Cluster, run: str, shop: str, records: int) -> Run:
+    prefix = f"{broker.prefix}{run}."
+    outputs = [f"{prefix}signals", f"{prefix}decisions"]
+    broker.create(outputs)
+    program = str(ROOT / "bench" / "peers" / "plain_faust.py")
+    command = [sys.executable, program, broker.bootstrap, shop, prefix, str(broker.partitions), str(records)]
+    figures = told(command, {})
+    decided = broker.abandonments(outputs)
+    broker.delete(prefix)
+    return Run(**figures, decided=decided)  # type: ignore[arg-type]
+
+
+def _streams(broker: Cluster, run: str, shop: str, records: int, store: str) -> Run:
+    prefix = f"{broker.prefix}{run}."
+    outputs = [f"{prefix}signals", f"{prefix}decisions"]
+    broker.create(outputs)
+    figures = told(kafka_streams.command("Detect", broker.bootstrap, shop, prefix, str(records), store), {})
+    decided = broker.abandonments(outputs)
+    broker.delete(prefix)
+    return Run(**figures, decided=decided)  # type: ignore[arg-type]
+
+
+def _limit(broker: Cluster, shop: str, records: int) -> Run:
+    program = str(ROOT / "bench" / "contenders" / "librdkafka_read.py")
+    command = [sys.executable, program, broker.bootstrap, shop, str(broker.partitions), str(records)]
+    return Run(**told(command, {}))  # type: ignore[arg-type]
+
+
+def _report(shape: Shape, standings: Mapping[str, Standing], contenders: list[Contender]) -> None:
+    first = standings[POSTCART].runs[0].decided.total()
+    agreed = same(standings)
+    verdict = "the same in all runs of all contenders" if agreed else "NOT the same: the figures mean nothing"
+    about = f"{standings[POSTCART].records:,} records of {shape}; {first:,} abandonments, {verdict}."
+    lines = [about, "", *standings_table(standings, against=POSTCART)]
+    name = f"detect-{'json' if shape.framing == 'json' else 'avro'}-{shape.keys}"
+    keep(
+        name,
+        {"input": str(shape), "same_decisions": agreed, "contenders": standings_json(standings, contenders)},
+        lines,
     )
-    lines = [line for line in done.stdout.splitlines() if line.startswith(b'{"cpu_s"')]
-    if not lines:
-        raise SystemExit(f"{arguments[0]} ended with {done.returncode} and told no figures")
-    found: dict[str, float] = json.loads(lines[-1])
-    return found
-
-
-def _decided(bootstrap: str, topics: tuple[str, ...]) -> Counter[str]:
-    """Ids of all abandonments that a contender told, of known and of anonymous visitors."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "bench",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-        }
-    )
-    found: Counter[str] = Counter()
-    places = [TopicPartition(topic, number, 0) for topic in topics for number in range(PARTITIONS)]
-    consumer.assign(places)
-    left = len(places)
-    while left:
-        for message in consumer.consume(10_000, 5.0):
-            value = message.value()
-            if message.error() is not None:
-                left -= 1
-            elif value is not None and any(mark in value for mark in _ABANDONED):
-                record = msgspec.json.decode(value)
-                abandonment = record.get("abandonment") or record
-                found[abandonment["abandonment_id"]] += 1
-    consumer.close()
-    return found
-
-
-def _report(records: int, results: dict[str, list[Run]]) -> None:
-    decided = {name: runs[0].decided for name, runs in results.items()}
-    same = len({frozenset(run.decided.items()) for runs in results.values() for run in runs}) == 1
-    median = {name: statistics.median(run.cpu_s for run in runs) for name, runs in results.items()}
-    ratio = median["plain faust"] / median["postcart"]
-    print(f"\n{'':14}{'records/CPU s':>15}{'records/s':>12}{'peak MiB':>10}{'abandonments':>14}")
-    for name, runs in results.items():
-        wall = statistics.median(run.wall_s for run in runs)
-        peak = max(run.peak_bytes for run in runs) / 2**20
-        print(
-            f"{name:14}{records / median[name]:15,.0f}{records / wall:12,.0f}{peak:10,.0f}{decided[name].total():14,}"
-        )
-    print(f"\nthe same abandonments in all runs: {'yes' if same else 'NO'}")
-    print(f"Postcart decides {ratio:.1f} times as many records per CPU second as plain Faust")
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(
-        json.dumps(
-            {
-                "date": datetime.now(UTC).date().isoformat(),
-                "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-                "records": records,
-                "runs": {
-                    name: [{"cpu_s": run.cpu_s, "wall_s": run.wall_s, "peak_bytes": run.peak_bytes} for run in runs]
-                    for name, runs in results.items()
-                },
-                "records_per_cpu_s": {name: round(records / value) for name, value in median.items()},
-                "ratio": round(ratio, 1),
-                "same_decisions": same,
-            },
-            indent=2,
-        )
-        + "\n"
-    )
-    if not same:
+    if not agreed:
         raise SystemExit("the contenders decided differently: the ratio means nothing")

@@ -5,7 +5,8 @@ for its changelog, one row touched per record, signals sent without waiting for 
 once. The rules are Postcart's pure functions, so both decide the same. A table can only be changed while a record is
 processed, so deadlines are looked at then; the clock moves only with records anyway.
 
-Prints one JSON line as detect_postcart does.
+Arguments: bootstrap servers, prefix of the shop's topics, prefix of its own, partitions, records. Prints as
+common.measure says.
 """
 
 import heapq
@@ -21,28 +22,14 @@ import faust
 import msgspec
 from faust.serializers import codecs
 
+from bench.peers.plain_faust_settings import SETTINGS
+from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.domain.detect import fold
 from postcart.domain.detect.outcome import Detected
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import Visitor
 from postcart.events.shop import CartEvents, SessionEvents, time_ms
 from postcart.processors.watermark import Watermark
-
-SETTINGS = {
-    "broker_max_poll_records": 5_000,
-    "consumer_max_fetch_size": 8 * 1024 * 1024,
-    "producer_linger": 0.05,
-    "producer_max_batch_size": 256 * 1024,
-    "producer_acks": -1,
-    "stream_buffer_maxsize": 16_384,
-    "stream_wait_empty": False,
-    "table_cleanup_interval": 3600.0,
-    "broker_commit_interval": 1.0,
-    "broker_commit_every": 50_000,
-    "web_enabled": False,
-    "topic_disable_leader": True,
-}
-"""Tried upwards from the defaults until nothing got faster."""
 
 
 class RowCodec(codecs.Codec):
@@ -57,18 +44,23 @@ class RowCodec(codecs.Codec):
 
 codecs.register("row", RowCodec())
 RULES = Rules()
-PREFIX, PARTITIONS, RECORDS = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-SESSIONS, CARTS = f"{PREFIX}shop.sessions", f"{PREFIX}shop.carts"
-RUN = os.environ["BENCH_RUN"]
+BRACE = ord("{")
+BOOTSTRAP, SHOP, PREFIX = sys.argv[1:4]
+PARTITIONS, RECORDS = int(sys.argv[4]), int(sys.argv[5])
+SESSIONS, CARTS = f"{SHOP}sessions", f"{SHOP}carts"
 
-app = faust.App(f"{PREFIX}{RUN}", broker=f"kafka://{os.environ['BENCH_BOOTSTRAP']}", **SETTINGS)
+app = faust.App(f"{PREFIX}app", broker=f"kafka://{BOOTSTRAP}", **SETTINGS)
 events = app.topic(SESSIONS, CARTS, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-signals = app.topic(f"{PREFIX}{RUN}.signals", key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
-decisions = app.topic(f"{PREFIX}{RUN}.decisions", key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
+signals = app.topic(f"{PREFIX}signals", key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
+decisions = app.topic(f"{PREFIX}decisions", key_serializer="raw", value_serializer="raw", partitions=PARTITIONS)
 visitors = app.Table("visitors", partitions=PARTITIONS)
 # The table's own arguments for this don't reach its changelog.
 visitors.key_serializer, visitors.value_serializer = "raw", "row"
-decode = msgspec.json.Decoder(SessionEvents | CartEvents).decode
+decode_json = msgspec.json.Decoder(SessionEvents | CartEvents).decode
+decode_framed = {
+    SESSIONS: ShopEventDecoder("shop.sessions", stage="bench").decode,
+    CARTS: ShopEventDecoder("shop.carts", stage="bench").decode,
+}
 encode = msgspec.json.Encoder().encode
 
 
@@ -109,7 +101,8 @@ async def detect(stream: faust.StreamT) -> None:
             begun = time.process_time(), time.monotonic()
         message = record.message
         partition, key = partitions[message.partition], message.key
-        event = decode(record.value)
+        value = record.value
+        event = decode_json(value) if value[0] == BRACE else decode_framed[message.topic](key, value)
         partition.watermark.saw(message.topic, min(time_ms(event), int(message.timestamp * 1000)))
         clock_ms = partition.watermark.clock_ms
         visitor, out = visitors.get(key) or Visitor(visitor_id=event.visitor_id), Detected()

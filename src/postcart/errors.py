@@ -139,9 +139,13 @@ class DeliveryError(PostcartError):
     Args:
         message: What happened, without addresses.
         status: The provider's code, for example ``"550 5.1.1"``.
+
+    Attributes:
+        gone: Opaque ids of the contact points, of several, that the provider knows no more.
     """
 
     code = "delivery"
+    gone: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, status: str | None = None) -> None:
         super().__init__(message)

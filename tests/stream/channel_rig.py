@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from postcart.adapters.vault import Vault
 from postcart.events.ids import contact_id
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job, ReceiptRecord
 from postcart.events.signals import LineState
+from postcart.events.suppressions import Suppressed, suppression_key
 from postcart.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -79,21 +80,27 @@ class ChannelRig:
                 self._producer.produce(self.settings.topic("gate"), _encode(record), f"!progress:{number}", number)
             self._producer.poll(0)
 
-    def person(self, name: str, channel: str, point: str, *, given: bool = True, unconfirmed: bool = False) -> str:
+    def person(self, name: str, channel: str, *points: str, given: bool = True, unconfirmed: bool = False) -> str:
         """Write a person's gate record and key; returns the person id. Written again, the key stays."""
+        points = tuple(filter(None, points))
         person_id = str(uuid5(NAMESPACE_DNS, name))
         wrapped = self._wrapped.setdefault(person_id, self._vault.new_key())
         self._producer.produce(self.settings.topic("keys"), wrapped, person_id)
         record = GatePerson(
             person_id=person_id,
-            contacts={channel: self._vault.seal(wrapped, person_id, point)} if point else {},
-            contact_ids={channel: contact_id(self._key, channel, point)} if point else {},
+            contacts=self._joined(channel, (self._vault.seal(wrapped, person_id, point) for point in points)),
+            contact_ids=self._joined(channel, (contact_id(self._key, channel, point) for point in points)),
             time_zone=None,
             consents=(GateConsent(channel, "marketing", given),),
             unconfirmed=(f"{channel}/marketing",) if unconfirmed else (),
         )
         self._producer.produce(self.settings.topic("gate"), _encode(record), person_id)
         return person_id
+
+    @staticmethod
+    def _joined(channel: str, texts: Iterable[str]) -> dict[str, str]:
+        text = " ".join(texts)
+        return {channel: text} if text else {}
 
     def emit(self, person_id: str, channel: str, **changes: Any) -> Job:
         """Write a job that is due now."""
@@ -118,6 +125,17 @@ class ChannelRig:
         self._producer.produce(self.settings.topic(f"jobs.{channel}.{job.purpose}"), _encode(job), person_id)
         self._producer.flush()
         return job
+
+    @property
+    def identity_key(self) -> bytes:
+        """What opaque ids are made with."""
+        return self._key
+
+    def suppress(self, channel: str, contact: str) -> None:
+        """Write a suppression."""
+        record = Suppressed(contact_id=contact, channel=channel, reason="hard", at_ms=now_ms())
+        self._producer.produce(self.settings.topic("suppressions"), _encode(record), suppression_key(channel, contact))
+        self._producer.flush()
 
     def start(self, name: str, *command: str, **env: str) -> None:
         """Start ``postcart COMMAND``."""

@@ -1,8 +1,10 @@
 """Channels on real Kafka, started as operators do: several providers, answers of people, and a channel of one's own."""
 
 import asyncio
+import itertools
 import json
 import sys
+import textwrap
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,12 +17,15 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from channel_rig import ROOT, ChannelRig, channel_rig, now_ms, wait_for, write_campaign
 
+from postcart.adapters.sandbox import Arrival
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.sms import SECRET, Answer, SmsSandbox, sign
 from postcart.adapters.sandbox.webhook import WebhookSandbox
 from postcart.adapters.web_server import WebServer
 from postcart.events.consents import ConsentRecorded
+from postcart.events.ids import contact_id
 from postcart.events.suppressions import Suppressed
+from postcart.wiring.sandbox import running_sandbox
 
 pytestmark = pytest.mark.kafka
 
@@ -221,52 +226,58 @@ def test_webhooks(kafka: Any, tmp_path: Path) -> None:
             assert (gone.status, gone.contact_id is not None) == ("410 5.1.6", True)
 
 
-LETTERS = '''
-"""A channel of a shop's own: letters, as files in a folder."""
+def test_push(kafka: Any, tmp_path: Path) -> None:
+    """Every browser and app gets it, what is over is named; who has none left gets none; one service pauses alone."""
+    arrived: list[Arrival] = []
+    with running_sandbox(tmp_path / "sandbox", tell=arrived.append) as sandbox:
+        web, fcm, apns = (json.dumps(one) for one in sandbox.push)
+        old = web.replace("/push/laptop", "/push/old")
+        folders = {f"POSTCART_{name.upper()}_DIR": str(ROOT / name) for name in ("templates", "locales")}
+        broken = {"POSTCART_FCM__BASE_URL": "http://127.0.0.1:9", "POSTCART_FCM__TIMEOUT_S": "1"}
+        with channel_rig(kafka, tmp_path, **{**sandbox.settings, **folders, **broken}) as rig:
+            rig.start("push", "worker", "send", "push")
+            ids = {text: contact_id(rig.identity_key, "push", text) for text in (web, fcm, apns, old)}
+            ana = rig.person("ana", "push", web, old, apns)
+            bo = rig.person("bo", "push", old)
+            cy = rig.person("cy", "push", fcm)
+            for one in (cy, ana, bo):
+                rig.emit(one, "push")
+            wait_for(lambda: sum(rig.outcomes().values()) == 2, what=lambda: rig.log_of("push"))
+            by = {one.person_id: one for one in rig.receipts()}
+            assert (by[ana].outcome, by[ana].gone) == ("accepted", (ids[old],))
+            assert (by[ana].contact_id, by[ana].provider) in {(ids[web], "web"), (ids[apns], "apns")}
+            assert (by[bo].outcome, by[bo].gone, by[bo].contact_id) == ("rejected", (ids[old],), ids[old])
+            assert cy not in by, "what a service that is down has to send waits for it"
+            taken = [one for one in arrived if one.accepted]
+            assert sorted(one.server for one in taken) == ["apns", "web push"]
+            assert {one.shown["title"] for one in taken} == {"Your cart at Example Shop is waiting"}
 
-import os
-from pathlib import Path
+            rig.suppress("push", ids[old])
+            steps = itertools.count(2)
 
-from postcart.content.context import Recipient, build_context
-from postcart.content.languages import Languages
-from postcart.content.templates import TemplateSet
-from postcart.senders.provider import Accepted
-from postcart.wiring.channels import Channel, ChannelParts
-from postcart.wiring.email import shop_identity
+            def suppressed() -> bool:
+                rig.emit(bo, "push", step=next(steps))
+                return rig.outcomes()["suppressed"] > 0
 
-
-class Letters:
-    channel, provider = "letter", "folder"
-
-    def __init__(self, settings):
-        self._templates, self._shop = TemplateSet(settings.templates_dir), shop_identity(settings)
-        self._languages = Languages(settings.locales_dir, settings.shop.locale)
-
-    def prepare(self, job, person, wrapped_key):
-        context = build_context(job, Recipient(""), self._shop, date_ms=job.due_ms, unsubscribe_url=None)
-        text = self._templates.part(job.template, "letter.txt.j2", self._languages.resolve(person.locale), context)
-        return job.job_id, text
-
-    async def send(self, message, provider):
-        (Path(os.environ["LETTERS"]) / message[0]).write_text(message[1])
-        return Accepted("written")
-
-    async def close(self):
-        pass
+            wait_for(suppressed, what="the sender to heed a suppression")
+            rig.emit(ana, "push", step=99)
+            wait_for(lambda: sum(one.accepted for one in arrived) == 4, what=lambda: rig.log_of("push"))
+            wait_for(lambda: rig.outcomes()["accepted"] == 2, what=lambda: rig.log_of("push"))
+            assert [one.gone for one in rig.receipts() if one.person_id == ana] == [(ids[old],), ()]
+            assert "/push/" not in rig.log_of("push"), "an endpoint is told to nobody"
 
 
-def parts(settings):
-    return ChannelParts(Letters(settings))
-
-
-CHANNEL = Channel(name="letter", build=parts, providers=lambda _: ("folder",), personal=False)
-'''
+def letters(out: Path) -> str:
+    """The module that docs/channels.md shows, with another folder to write into."""
+    page = (ROOT / "docs" / "channels.md").read_text()
+    block = page.partition("   ```python\n")[2].partition("   ```\n")[0]
+    return textwrap.dedent(block).replace("/var/spool/letters", str(out))
 
 
 def test_a_channel_of_ones_own(kafka: Any, tmp_path: Path) -> None:
-    """One module, one template and one line of configuration: topics, group, lag, dead letters and worker follow."""
-    (tmp_path / "letters.py").write_text(LETTERS)
+    """As docs/channels.md says: one module, one template and one line; topics, group, lag and dead letters follow."""
     out, templates = tmp_path / "out", tmp_path / "templates" / "thanks"
+    (tmp_path / "letters.py").write_text(letters(out))
     out.mkdir()
     templates.mkdir(parents=True)
     (templates / "letter.txt.j2").write_text("Dear customer, {{ cart.pieces }} thing is here. {{ shop.name }}")
@@ -275,7 +286,6 @@ def test_a_channel_of_ones_own(kafka: Any, tmp_path: Path) -> None:
         "POSTCART_TEMPLATES_DIR": str(tmp_path / "templates"),
         "POSTCART_CAMPAIGNS_DIR": str(tmp_path / "campaigns"),
         "PYTHONPATH": f"{tmp_path}:{ROOT / 'src'}",
-        "LETTERS": str(out),
     }
     write_campaign(tmp_path, "steps: [{after: 1h, template: thanks, channel: letter}]")
     with channel_rig(kafka, tmp_path, **env) as rig:

@@ -33,6 +33,7 @@ from postcart.events.shop import (
     OrderPlaced,
     Product,
     ProfileUpdated,
+    PushSubscription,
     SessionStarted,
     VariantUpdated,
     time_ms,
@@ -75,6 +76,10 @@ def in_ms(event: Any) -> Any:
         for name in ("ordered_at", "ready_at", "promised_at", "estimated_at", "until")
         if getattr(event, name, None) is not None
     }
+    if isinstance(event, ProfileUpdated):
+        times["push"] = tuple(
+            one if one.since is None else msgspec.structs.replace(one, since=moment_ms(one.since)) for one in event.push
+        )
     return msgspec.structs.replace(event, time=time_ms(event), **times)
 
 
@@ -138,6 +143,19 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "source": st.sampled_from([None, "pushed", "polled"]),
     "country": st.none() | st.sampled_from(["DE", "US"]),
     "tags": st.lists(names, max_size=3).map(tuple),
+    "channels": st.lists(st.sampled_from(["email", "sms", "push"]), max_size=3).map(tuple),
+    "push": st.lists(
+        st.builds(
+            PushSubscription,
+            kind=st.sampled_from(["web", "fcm", "apns"]),
+            token=names,
+            p256dh=optional,
+            auth=optional,
+            app=optional,
+            since=st.none() | moments,
+        ),
+        max_size=3,
+    ).map(tuple),
     "consents": st.lists(
         st.builds(
             Consent,

@@ -21,6 +21,7 @@ from postcart.cli import (
     preview,
     project,
     replay,
+    sandbox,
     simulate,
     topics,
     why,
@@ -40,6 +41,7 @@ _ORDER = (
     "simulate",
     "replay",
     "preview",
+    "sandbox",
     "bounces",
     "dead",
     "lag",
@@ -107,6 +109,7 @@ app.add_typer(estimates.app, name="estimates")
 app.command()(simulate.simulate)
 app.command()(replay.replay)
 app.command()(preview.preview)
+app.command()(sandbox.sandbox)
 app.command()(bounces.bounces)
 app.add_typer(dead.app, name="dead")
 app.command()(lag.lag)

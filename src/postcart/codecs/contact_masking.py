@@ -13,7 +13,7 @@ from typing import Any, Final
 CONTACT_FIELDS: Final = frozenset(
     {
         "email", "e_mail", "mail", "phone", "mobile", "telephone", "name", "first_name", "last_name", "full_name",
-        "address", "street", "city", "zip", "postcode", "contact", "recipient",
+        "address", "street", "city", "zip", "postcode", "contact", "recipient", "push",
     }
 )  # fmt: skip
 """Fields whose texts are masked whole, in lower case; what is below them too."""

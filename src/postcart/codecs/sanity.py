@@ -22,6 +22,7 @@ from postcart.events.shop import (
     OrderPlaced,
     OrderRefunded,
     ProductViewed,
+    ProfileUpdated,
     ShopEvent,
     VariantUpdated,
 )
@@ -39,6 +40,7 @@ LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 _LATEST_MS: Final = to_ms(LATEST)
 _FIRST_YEAR: Final = 1970
 _LATEST_YEAR: Final = LATEST.year
+_LONGEST_CONTACT: Final = 1_000
 _MOST_DIGITS: Final = 24
 _MOST_PLACES: Final = 12
 
@@ -104,15 +106,30 @@ def _number(event: ShipmentEvent) -> str | None:
 
 
 def _moments(event: ShipmentEvent, *names: str) -> str | None:
-    for name in names:
-        moment = getattr(event, name)
-        if moment is None:
-            continue
-        if isinstance(moment, datetime) and moment.tzinfo is None:
-            return f"{name} has no zone; write it like 2022-10-01T00:15:00Z"
-        if not 0 <= moment_ms(moment) < _LATEST_MS:
-            return f"{name} is not in 1970 to 2199"
-    return _number(event)
+    problems = (_moment(getattr(event, name), name) for name in names)
+    return next(filter(None, problems), None) or _number(event)
+
+
+def _moment(moment: int | datetime | None, name: str) -> str | None:
+    if moment is None:
+        return None
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        return f"{name} has no zone; write it like 2022-10-01T00:15:00Z"
+    return None if 0 <= moment_ms(moment) < _LATEST_MS else f"{name} is not in 1970 to 2199"
+
+
+def _profile(event: ProfileUpdated) -> str | None:
+    """Contact points are kept sealed, which is longer, in the same fields."""
+    for name, text in (("email", event.email), ("phone", event.phone), ("name", event.name)):
+        if text is not None and len(text.encode()) > _LONGEST_CONTACT:
+            return f"{name} is longer than {_LONGEST_CONTACT} bytes"
+    for one in event.push:
+        if len(one.token.encode()) > _LONGEST_CONTACT:
+            return f"push.token is longer than {_LONGEST_CONTACT} bytes"
+        problem = _moment(one.since, "push.since")
+        if problem:
+            return problem
+    return None
 
 
 def _registered(event: ParcelRegistered) -> str | None:
@@ -131,5 +148,6 @@ _MONEY: Final[dict[type, Callable[[Any], str | None]]] = {
     ParcelRegistered: _registered,
     ParcelEstimate: lambda event: _moments(event, "estimated_at", "until"),
     ParcelStatus: _number,
+    ProfileUpdated: _profile,
 }
 _money_of: Final = _MONEY.get

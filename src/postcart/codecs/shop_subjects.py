@@ -15,6 +15,7 @@ from postcart.events.shop import (
     CartEvents,
     OrderEvents,
     ProfileUpdated,
+    PushSubscription,
     SessionEvents,
     ShopEvent,
     VariantUpdated,
@@ -117,6 +118,8 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
     value: dict[str, Any] = msgspec.to_builtins(event)
     value["time"] = time_ms(event)
     tag = value.pop("type")
+    if isinstance(event, ProfileUpdated):
+        value["push"] = [_subscription(one) for one in event.push]
     if SUBJECT_OF[type(event)] in _ONLY:
         return value
     if isinstance(event, ShipmentEvents):
@@ -128,6 +131,11 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
         }
     common["kind"] = (f"{_NAMESPACE}.{_RECORDS[tag]}", value)
     return common
+
+
+def _subscription(one: PushSubscription) -> dict[str, Any]:
+    value: dict[str, Any] = msgspec.to_builtins(one)
+    return value if one.since is None else {**value, "since": moment_ms(one.since)}
 
 
 def _record(name: str | None) -> str | None:

@@ -1,6 +1,6 @@
 """From a job to the body of a webhook.
 
-Owns: its fields, which receivers rely on: they are added to, never renamed (docs/webhooks.md). Must not: hold a contact
+Owns: its fields, which receivers rely on: they are added to, never renamed (docs/channels.md). Must not: hold a contact
 point, or send.
 """
 

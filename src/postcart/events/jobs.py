@@ -105,8 +105,10 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     """What senders need of a person (topic ``gate``, compacted, key: person_id).
 
     Attributes:
-        contacts: Contact point per channel, sealed for this person (see adapters.vault), base64 text.
+        contacts: Contact point per channel, sealed for this person (see adapters.vault), base64 text. Several of one
+            channel stand one after the other, with blanks between them.
         contact_ids: Per channel the opaque id of that contact point (events.ids.contact_id): what suppressions name.
+            Of several in the same order as these.
         name: Sealed like a contact point; None if unknown.
         stops: The latest stop of each reason; stops a cart job that was armed before it.
         cancelled: Stops of single jobs.
@@ -177,6 +179,7 @@ class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
 
     Attributes:
         contact_id: Of the contact point that was used, where one was.
+        gone: Of contact points, of several, that the provider knows no more.
         reason: Of ``suppressed``.
         not_before_ms: Of ``not_accepted``: when the provider may be asked again.
         status: The provider's code, ``detail`` its text without addresses.
@@ -195,6 +198,7 @@ class Receipt(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, t
     not_before_ms: int | None = None
     provider: str | None = None
     contact_id: str | None = None
+    gone: tuple[str, ...] = ()
     status: str | None = None
     detail: str | None = None
 

@@ -17,7 +17,9 @@ from postcart.events.event import Event as Event  # noqa: PLC0414 -- read as par
 from postcart.events.event import order_key as order_key  # noqa: PLC0414 -- the same
 from postcart.events.event import settle_time as settle_time  # noqa: PLC0414 -- the same
 from postcart.events.event import time_ms as time_ms  # noqa: PLC0414 -- the same
-from postcart.events.shipments import ShipmentEvents
+from postcart.events.shipments import Moment, ShipmentEvents
+
+ChannelName = Annotated[str, Meta(max_length=40)]
 
 
 class VisitorEvent(Event, frozen=True, gc=False, kw_only=True):
@@ -175,12 +177,33 @@ class Consent(Struct, frozen=True, gc=False, kw_only=True):
     given: bool
 
 
+class PushSubscription(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """One browser or app of a person that takes push messages.
+
+    Attributes:
+        kind: ``web`` (Web Push), ``fcm`` (Firebase Cloud Messaging) or ``apns`` (Apple).
+        token: The endpoint's URL of ``web``; the registration token; the device token in hexadecimal.
+        p256dh: The user agent's public key of ``web``, ``auth`` its secret: base64url, as ``toJSON()`` has them.
+        app: Topic of ``apns``, usually the app's bundle id; None: the configured one.
+        since: When it was made. A subscription that was given up and is made again is another one if this differs.
+    """
+
+    kind: Literal["web", "fcm", "apns"]
+    token: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    p256dh: Annotated[str, Meta(max_length=200)] | None = None
+    auth: Annotated[str, Meta(max_length=100)] | None = None
+    app: Annotated[str, Meta(max_length=200)] | None = None
+    since: Moment | None = None
+
+
 class ProfileUpdated(Event, frozen=True, gc=False, kw_only=True, tag="profile"):
     """All that the shop knows of a person now (shop.profiles, compacted). Key: person_id.
 
     Attributes:
         time_zone: IANA name; where unknown, the zones of ``country``, then of the shop's country.
         locale: BCP 47 tag, for example ``de-DE``.
+        channels: Where the person would rather be written to, the dearest first; empty: no preference.
+        push: All browsers and apps that take push messages now.
     """
 
     person_id: Id
@@ -192,6 +215,8 @@ class ProfileUpdated(Event, frozen=True, gc=False, kw_only=True, tag="profile"):
     country: Annotated[str, Meta(pattern="^[A-Z]{2}$")] | None = None
     tags: tuple[Text, ...] = ()
     consents: tuple[Consent, ...] = ()
+    channels: tuple[ChannelName, ...] = ()
+    push: Annotated[tuple[PushSubscription, ...], Meta(max_length=20)] = ()
 
 
 class VariantUpdated(Event, frozen=True, gc=False, kw_only=True, tag="variant"):

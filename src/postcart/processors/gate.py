@@ -10,9 +10,10 @@ import msgspec
 from msgspec import structs
 
 from postcart.domain.consent import counts
+from postcart.domain.journey.contacts import contact_points, push_text
 from postcart.domain.journey.person import Person, contact_ids_of
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress
-from postcart.events.shop import ProfileUpdated, time_ms
+from postcart.events.shop import ProfileUpdated, PushSubscription, time_ms
 from postcart.processors.engine.task import Output
 
 
@@ -86,7 +87,13 @@ class GateWriter:
         def seal(text: str | None) -> str | None:
             return self._sealer.seal(wrapped, person.person_id, text) if text else None
 
-        return structs.replace(profile, email=seal(profile.email), phone=seal(profile.phone), name=seal(profile.name))
+        push = tuple(
+            PushSubscription(kind=one.kind, token=self._sealer.seal(wrapped, person.person_id, push_text(one)))
+            for one in profile.push
+        )
+        return structs.replace(
+            profile, email=seal(profile.email), phone=seal(profile.phone), name=seal(profile.name), push=push
+        )
 
     def changed(self, person: Person) -> None:
         """The person's gate record is to be written."""
@@ -127,9 +134,9 @@ class GateWriter:
         waiting = {item.id for item in person.pending if isinstance(item, ProfileUpdated)}
         needed = self._sealed | waiting | ({person.profile.id} if person.profile else set())
         kept = {key: found for key, found in person.contact_ids.items() if key.rpartition("/")[0] in needed}
-        points = {"email": profile.email, "sms": profile.phone}
         new = {
-            f"{profile.id}/{channel}": self._contact_id(channel, point) for channel, point in points.items() if point
+            f"{profile.id}/{channel}": " ".join(self._contact_id(channel, point) for point in points)
+            for channel, points in contact_points(profile).items()
         }
         person.contact_ids = kept | new
 
@@ -147,10 +154,10 @@ def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
     if at_once:
         consents |= dict.fromkeys(_taken_back(person), False)
     consents |= person.consents
-    contacts = {"email": profile.email, "sms": profile.phone} if profile else {}
+    contacts = contact_points(profile) if profile else {}
     return GatePerson(
         person_id=person.person_id,
-        contacts={channel: sealed for channel, sealed in contacts.items() if sealed},
+        contacts={channel: " ".join(points) for channel, points in contacts.items()},
         contact_ids=contact_ids_of(person),
         name=profile.name if profile else None,
         locale=profile.locale if profile else None,

@@ -49,7 +49,13 @@ class Meaning(NamedTuple):
 
 def of_acceptance(accepted: Accepted) -> Meaning:
     """The provider took it."""
-    ending = Settle("accepted", status=accepted.status, detail=accepted.detail[:_DETAIL_MOST])
+    ending = Settle(
+        "accepted",
+        status=accepted.status,
+        detail=accepted.detail[:_DETAIL_MOST],
+        reached=accepted.contact_id,
+        gone=accepted.gone,
+    )
     return Meaning(ending, "accepted", "works")
 
 
@@ -76,6 +82,33 @@ def of_error(
         failing_s: For how long the channel's endpoint has taken nothing.
         retries: How the channel tries again.
     """
+    meaning = _of_error(
+        error,
+        job,
+        now_ms=now_ms,
+        resent=resent,
+        failures=failures,
+        deferred_s=deferred_s,
+        failing_s=failing_s,
+        retries=retries,
+    )
+    gone = error.gone if isinstance(error, DeliveryError) else ()
+    if gone and isinstance(meaning.ending, Settle | GiveBack):
+        return meaning._replace(ending=meaning.ending._replace(gone=gone))
+    return meaning
+
+
+def _of_error(
+    error: DeliveryError | RenderError,
+    job: Job,
+    *,
+    now_ms: int,
+    resent: bool,
+    failures: int,
+    deferred_s: float,
+    failing_s: float,
+    retries: Retries,
+) -> Meaning:
     detail = str(error)[:_DETAIL_MOST]
     if isinstance(error, RenderError):
         return Meaning(Settle("rejected", status="render", detail=detail, dead=detail), "render", None)

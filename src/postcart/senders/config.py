@@ -111,6 +111,11 @@ def no_zones(_: GatePerson, _key: bytes) -> tuple[str, ...]:
     return ()
 
 
+def all_able(_: GatePerson, _key: bytes) -> frozenset[str] | None:
+    """Every provider reaches everybody."""
+    return None
+
+
 def no_fault(_: FaultPoint) -> None:
     """Pass a fault point: what production does."""
 
@@ -136,6 +141,8 @@ class SenderConfig:
     """Kept up to date by the sender; whoever serves probes reads it."""
     zones: Callable[[GatePerson, bytes], tuple[str, ...]] = no_zones
     """From a person's record and wrapped key: IANA names of the zones in which its contact point may be."""
+    able: Callable[[GatePerson, bytes], frozenset[str] | None] = all_able
+    """From the same: which providers reach the person; None: all."""
     registry: SchemaSource | None = None
     """Resolves the schemas of the catalogue."""
     fault: Callable[[FaultPoint], None] = no_fault

@@ -132,7 +132,8 @@ class Cycle:
             at_ms = item.job.due_ms if now_ms is None else now_ms
             entry = self._entry(claim, end.ending, item.partition, at_ms=at_ms, real_ms=real_ms)
             if entry.receipt is not None and end.result is not None:  # something was tried, at this contact point
-                entry = entry._replace(receipt=structs.replace(entry.receipt, contact_id=item.contact_id))
+                used = (end.ending.reached if isinstance(end.ending, Settle) else None) or item.contact_id
+                entry = entry._replace(receipt=structs.replace(entry.receipt, contact_id=used))
             entries.append((end, entry))
         silent = self._unanswered(touched, real_ms=real_ms, at_ms=real_ms if now_ms is None else now_ms)
         return _Round(claims, entries, silent, dead, self._offsets(touched, hurry=bool(dead)))

@@ -9,6 +9,7 @@ from postcart.events.decisions import Judged
 from postcart.events.jobs import GatePerson, Job
 from postcart.events.times import from_ms
 from postcart.senders.config import SenderConfig
+from postcart.senders.contacts import without
 from postcart.senders.desk import Desk
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.freshness import Freshness, Lack
@@ -124,30 +125,38 @@ class Doorkeeper:
         item.person = person = desk.view.person(item.person_id)
         key = desk.view.wrapped_key(item.person_id)
         item.wrapped_key = key or b""
-        item.contact_id = self._contact_id(person)
+        left, suppressed = self._contact_points(person, until_ms)
+        item.contact_id = left[0] if len(left) == 1 else None
+        if person is not None and self._config.rules.personal:
+            item.person = person = without(person, self._config.adapter.channel, left)
+        item.able = self._able(item)
         known = Known(
             person,
             key is not None,
             freshness,
             covers,
-            self._suppressed(item.contact_id, until_ms),
+            suppressed,
             self._variants(item.job, until_ms),
             self._zones(item),
         )
         return judge(item.job, known, moment_ms=at_ms, rules=self._config.rules, is_replay=is_replay)
 
-    def _contact_id(self, person: GatePerson | None) -> str | None:
-        """Of the contact point that the message would go to."""
-        rules = self._config.rules
+    def _contact_points(self, person: GatePerson | None, until_ms: int | None) -> tuple[list[str], str | None]:
+        """Those that the message would go to, and why one is suppressed: of several, if all are."""
+        rules, channel = self._config.rules, self._config.adapter.channel
         if not rules.personal:
-            return rules.endpoint
-        return None if person is None else person.contact_ids.get(self._config.adapter.channel)
+            ids = [] if rules.endpoint is None else [rules.endpoint]
+        else:
+            ids = [] if person is None else person.contact_ids.get(channel, "").split()
+        suppressions = self._state.tables.suppressions
+        reasons = {one: suppressions.reason(channel, one, until_ms=until_ms) for one in ids}
+        left = [one for one in ids if reasons[one] is None]
+        return (left, None) if left or not ids else (ids, reasons[ids[0]])
 
-    def _suppressed(self, contact_id: str | None, until_ms: int | None) -> str | None:
-        if contact_id is None:
+    def _able(self, item: Item) -> frozenset[str] | None:
+        if item.person is None or not item.wrapped_key:
             return None
-        channel = self._config.adapter.channel
-        return self._state.tables.suppressions.reason(channel, contact_id, until_ms=until_ms)
+        return self._config.able(item.person, item.wrapped_key)
 
     def _zones(self, item: Item) -> tuple[str, ...]:
         if item.person is None or not item.wrapped_key or item.job.purpose != "marketing":

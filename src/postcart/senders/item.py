@@ -49,7 +49,9 @@ class Item:
     """As the gate saw it when it let the job pass."""
     wrapped_key: bytes = b""
     contact_id: str | None = None
-    """Opaque id of the contact point that the gate saw."""
+    """Opaque id of the contact point that the gate saw, where there is one and no more."""
+    able: frozenset[str] | None = None
+    """The providers that can reach this person; None: all."""
     message: Job | None = None
     """The job as the gate let it pass: with the prices of then. The job itself stays as JOURNEY made it."""
     judged: Judged | None = None
@@ -77,6 +79,10 @@ class Settle(NamedTuple):
     detail: str | None = None
     dead: str | None = None
     """Also a dead letter, with this text."""
+    reached: str | None = None
+    """Which contact point took it, of several."""
+    gone: tuple[str, ...] = ()
+    """Contact points that the provider knows no more, of several."""
 
 
 class GiveBack(NamedTuple):
@@ -85,6 +91,7 @@ class GiveBack(NamedTuple):
     not_before_ms: int
     status: str | None = None
     detail: str | None = None
+    gone: tuple[str, ...] = ()
 
 
 class Release(NamedTuple):

@@ -109,9 +109,17 @@ class Providers:
     def allowance(self, now_s: float) -> int:
         """How many more jobs may be claimed now."""
         probes = sum(one.probe_is_due(now_s) for one in self._standings.values())
-        return probes + sum(one.room(now_s) for one in self._present(now_s))
+        return probes + sum(one.room(now_s) for one in self._present(now_s, self._standings.values()))
 
-    def choose(self, key: str, now_s: float, *, bound: str | None = None, avoid: Collection[str] = ()) -> str | None:
+    def choose(
+        self,
+        key: str,
+        now_s: float,
+        *,
+        bound: str | None = None,
+        avoid: Collection[str] = (),
+        able: Collection[str] | None = None,
+    ) -> str | None:
         """Give a job to a provider; None: not now.
 
         What is chosen counts as in flight until ``finished``, and uses up a token.
@@ -121,8 +129,12 @@ class Providers:
             now_s: The time.
             bound: The one that may have the job already: no other is asked.
             avoid: Those that did not take this job; asked again only if no other works.
+            able: Those that can reach its recipient; None: all can.
         """
-        chosen = self._bound_to(bound, now_s) if bound is not None else self._free_choice(key, now_s, frozenset(avoid))
+        if bound is not None:
+            chosen = self._bound_to(bound, now_s)
+        else:
+            chosen = self._free_choice(key, now_s, frozenset(avoid), self._standing_of(able))
         if chosen is None:
             return None
         if chosen.bucket is not None:
@@ -158,20 +170,25 @@ class Providers:
         one = self._standings.get(name)
         return one if one is not None and one.room(now_s) > 0 else None
 
-    def _free_choice(self, key: str, now_s: float, avoid: frozenset[str]) -> _Standing | None:
-        due = [one for one in self._standings.values() if one.probe_is_due(now_s) and one.plan.name not in avoid]
+    def _standing_of(self, able: Collection[str] | None) -> list[_Standing]:
+        return [one for name, one in self._standings.items() if able is None or name in able]
+
+    def _free_choice(
+        self, key: str, now_s: float, avoid: frozenset[str], standings: Sequence[_Standing]
+    ) -> _Standing | None:
+        due = [one for one in standings if one.probe_is_due(now_s) and one.plan.name not in avoid]
         if due:
             return min(due, key=lambda one: (one.plan.order, one.plan.name))
-        present = self._present(now_s, avoid) or self._present(now_s)
+        present = self._present(now_s, standings, avoid) or self._present(now_s, standings)
         able = [one for one in present if one.room(now_s) > 0]
         if not able:
-            last = [one for one in self._standings.values() if one.probe_is_due(now_s)] if not present else []
+            last = [one for one in standings if one.probe_is_due(now_s)] if not present else []
             return min(last, key=lambda one: (one.plan.order, one.plan.name)) if last else None
         return min(able, key=lambda one: (_drawn(key, one.plan), one.plan.name))
 
-    def _present(self, now_s: float, avoid: Collection[str] = ()) -> list[_Standing]:
+    def _present(self, now_s: float, standings: Collection[_Standing], avoid: Collection[str] = ()) -> list[_Standing]:
         """Those of the lowest order of which any works."""
-        up = [one for one in self._standings.values() if one.is_up(now_s) and one.plan.name not in avoid]
+        up = [one for one in standings if one.is_up(now_s) and one.plan.name not in avoid]
         for order in self._orders:
             found = [one for one in up if one.plan.order == order]
             if found:

@@ -96,6 +96,7 @@ def entry_of(claim: Claim, ending: Ending, *, partition: int, stamp: Stamp) -> E
         reason=ending.reason if isinstance(ending, Settle) else None,
         not_before_ms=ending.not_before_ms if isinstance(ending, GiveBack) else None,
         provider=stamp.provider,
+        gone=ending.gone,
         status=ending.status,
         detail=ending.detail,
     )

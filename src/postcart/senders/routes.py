@@ -38,7 +38,7 @@ class Routes:
             said = f"{item.bound} may have it, and is not configured any more"
             self._state.end(Ended(item, Settle("uncertain", detail=said)))
             return False
-        item.provider = providers.choose(item.job.job_id, now_s, bound=item.bound, avoid=item.avoid)
+        item.provider = providers.choose(item.job.job_id, now_s, bound=item.bound, avoid=item.avoid, able=item.able)
         if item.provider is None:
             self._config.metrics.waiting("provider_busy")
             self._state.scheduler.put_back(item, now_s + _BUSY_S)

@@ -12,6 +12,7 @@ from pydantic import Field, HttpUrl, SecretStr, model_validator
 
 from postcart.settings.feed import Feed
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
+from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
     Band,
@@ -243,6 +244,9 @@ class Settings(Group):
     smtp: Smtp = Field(default_factory=Smtp)
     dkim: Dkim = Field(default_factory=Dkim)
     sms: Sms = Field(default_factory=Sms)
+    web_push: WebPush = Field(default_factory=WebPush)
+    fcm: Fcm = Field(default_factory=Fcm)
+    apns: Apns = Field(default_factory=Apns)
     webhook: Webhook = Field(default_factory=Webhook)
     gateway: Gateway = Field(default_factory=Gateway)
     feed: Feed = Field(default_factory=Feed)

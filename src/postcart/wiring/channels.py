@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from postcart.errors import ConfigurationError
 from postcart.events.jobs import GatePerson
 from postcart.senders.backoff import Retries
-from postcart.senders.config import SenderLimits, no_zones
+from postcart.senders.config import SenderLimits, all_able, no_zones
 from postcart.senders.provider import ChannelAdapter
 from postcart.senders.providers import ProviderPlan
 from postcart.settings import Settings
@@ -25,6 +25,7 @@ BUILT_IN: Final = {
     "email": "postcart.wiring.email",
     "sms": "postcart.wiring.sms",
     "inapp": "postcart.wiring.inapp",
+    "push": "postcart.wiring.push",
     "webhook": "postcart.wiring.webhook",
 }
 """Module of each channel that Postcart brings itself."""
@@ -36,6 +37,7 @@ class ChannelParts(NamedTuple):
     Attributes:
         endpoint: Opaque id of the one endpoint that all messages go to, of a channel that has one.
         zones: Where contact points may be; see ``SenderConfig``.
+        able: Which providers reach a person; see there.
     """
 
     adapter: ChannelAdapter[Any]
@@ -44,6 +46,7 @@ class ChannelParts(NamedTuple):
     retries: Retries = Retries()
     endpoint: str | None = None
     zones: Callable[[GatePerson, bytes], tuple[str, ...]] = no_zones
+    able: Callable[[GatePerson, bytes], frozenset[str] | None] = all_able
 
 
 @dataclass(frozen=True, kw_only=True)

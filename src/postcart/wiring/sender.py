@@ -60,6 +60,7 @@ def sender_config(settings: Settings, name: str, *, clock: Clock, metrics: Sende
         rules=rules,
         limits=parts.limits,
         zones=parts.zones,
+        able=parts.able,
         metrics=metrics,
         registry=registry_of(settings),
     )

@@ -18,6 +18,10 @@ class Accepted(NamedTuple):
     """The provider's code, for example ``250``."""
     detail: str = ""
     """Its text, without addresses."""
+    contact_id: str | None = None
+    """Opaque id of the contact point that was reached, where a recipient has several."""
+    gone: tuple[str, ...] = ()
+    """Opaque ids of those that a provider knows no more."""
 
 
 P_contra = TypeVar("P_contra", contravariant=True)

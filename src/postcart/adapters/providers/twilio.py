@@ -12,17 +12,11 @@ from urllib.parse import quote, urlencode
 
 from postcart.adapters.http import HttpAnswer, HttpClient
 from postcart.adapters.providers import Accepted
+from postcart.adapters.providers.http_status import by_status
 from postcart.adapters.providers.twilio_errors import REFUSALS
 from postcart.content.phones import redact_phones
 from postcart.content.sms import OutgoingSms
-from postcart.errors import (
-    ChannelUnavailable,
-    CredentialsRejected,
-    DeliveryError,
-    DeliveryUncertain,
-    ProviderBusy,
-    RecipientRejected,
-)
+from postcart.errors import CredentialsRejected, DeliveryError, ProviderBusy, RecipientRejected
 
 _CREATED: Final = (200, 201, 202)
 _FAILED_AT_ONCE: Final = frozenset({"failed", "undelivered"})
@@ -119,22 +113,7 @@ class TwilioProvider:
             return ProviderBusy(text, status=str(code or 429), retry_after_ms=answer.retry_after_ms(self._now_ms()))
         if known is not None or answer.status in {401, 403, 404}:
             return CredentialsRejected(f"{text}; check POSTCART_SMS__*", status=str(code or answer.status))
-        return _by_status(answer, text, code, self._now_ms())
-
-
-def _by_status(answer: HttpAnswer, text: str, code: int, now_ms: int) -> DeliveryError:
-    """Without a code that is known. A server that failed may have done it before; one that is closed has not."""
-    status = str(code or answer.status)
-    if answer.status == 503:  # noqa: PLR2004 -- HTTP's
-        asked_ms = answer.retry_after_ms(now_ms)
-        if asked_ms is not None:
-            return ProviderBusy(text, status=status, retry_after_ms=asked_ms)
-        return ChannelUnavailable(text, status=status)
-    if answer.status >= 500:  # noqa: PLR2004 -- the same
-        return DeliveryUncertain(text, status=status)
-    if 300 <= answer.status < 400:  # noqa: PLR2004 -- the same
-        return CredentialsRejected(f"{text}: redirects are not followed; check the base_url", status=status)
-    return RecipientRejected(text, status=status)
+        return by_status(answer, text, status=str(code or answer.status), now_ms=self._now_ms())
 
 
 def _status(code: int, enhanced: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from postcart.domain.consent import counts
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey import reasons
+from postcart.domain.journey.contacts import contact_points
 from postcart.domain.journey.episode import close_if_used_up
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context, Decided
@@ -93,9 +94,7 @@ def has_contact(profile: ProfileUpdated | None, channel: Channel, impersonal: Co
     """Whether there is an address to send to; ``impersonal`` channels need none of the person."""
     if channel in impersonal:
         return True
-    if profile is None:
-        return False
-    return bool({"email": profile.email, "sms": profile.phone}.get(channel))
+    return profile is not None and channel in contact_points(profile)
 
 
 def _cancel(

@@ -29,6 +29,9 @@ _SENDERS_FAULT = re.compile(r"(?<![\d.])5\.1\.[78]\b")
 
 def receipt_came(person: Person, receipt: Receipt, out: Decided) -> None:
     """Remember where a message went; suppress if the provider knows no such recipient. Idempotent."""
+    for gone in receipt.gone:
+        dead = Mailing(contact_id=gone, channel=receipt.channel, at_ms=receipt.at_ms, accepted=False, fate="failed")
+        _suppress(person, dead, "hard", receipt, out)
     if receipt.contact_id is None:
         return
     known = person.mailed.get(receipt.job_id)
