@@ -154,7 +154,7 @@ class FeedDesk:
             key = feed.key(person_id) if rows else None
             if rows and key is None:
                 return Changes([], unread(), since)  # the key is on its way, or destroyed and the items with it
-            return Changes(self._in_order(person_id, key, rows), unread() if rows else 0, stands)
+            return Changes(self._in_order(person_id, key, rows), unread(), stands)
 
         return await self.pool.ask(asked)
 
@@ -219,9 +219,9 @@ class FeedDesk:
     def _in_order(self, person_id: str, key: bytes | None, rows: Sequence[StoredItem]) -> list[Change]:
         """Several items may have changed at one position: who has the last of them has all."""
         found = []
-        for row, following in zip(rows, [*rows[1:], None], strict=True):
+        for index, row in enumerate(rows, 1):
             shown = self._opened(person_id, key, row)
-            is_last = following is None or following.changed > row.changed
+            is_last = index == len(rows) or rows[index].changed > row.changed
             if shown is not None:
                 found.append(Change(shown, row.changed + 1 if is_last else None))
         return found

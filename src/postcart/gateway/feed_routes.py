@@ -5,7 +5,6 @@ Owns: paths, parameters and the form of answers. Must not: know what is stored (
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
 from typing import Any, Final, get_args
 
 from starlette.exceptions import HTTPException
@@ -162,27 +161,18 @@ class FeedRoutes:
         if hub.streams_of(who.person_id) >= self._streams:
             wrong = f"this person has {self._streams} streams open"
             return problem(429, "streams", wrong, headers={"retry-after": "10"})
-        with ExitStack() as failing:
-            woken = failing.enter_context(hub.listening(who.person_id))
-            first = await self._desk.changes(who.person_id, since)
-            listening = failing.pop_all()
-
-        async def body() -> Any:
-            with listening:
-                async for part in stream(
-                    self._desk,
-                    hub,
-                    who.person_id,
-                    first,
-                    woken=woken,
-                    until_ms=who.expires_ms,
-                    now_ms=self._now_ms,
-                    heartbeat_s=self._heartbeat_s,
-                ):
-                    yield part
-
+        first = await self._desk.changes(who.person_id, since)
+        body = stream(
+            self._desk,
+            hub,
+            who.person_id,
+            first,
+            until_ms=who.expires_ms,
+            now_ms=self._now_ms,
+            heartbeat_s=self._heartbeat_s,
+        )
         headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
-        return StreamingResponse(body(), media_type="text/event-stream", headers=headers)
+        return StreamingResponse(body, media_type="text/event-stream", headers=headers)
 
 
 class _Wrong(Exception):  # noqa: N818 -- names what was found

@@ -30,7 +30,6 @@ async def stream(
     person_id: str,
     first: Changes,
     *,
-    woken: asyncio.Event,
     until_ms: int,
     now_ms: Callable[[], int],
     heartbeat_s: float,
@@ -38,11 +37,10 @@ async def stream(
     """The stream, from what ``first`` tells on.
 
     Args:
-        desk: Asked for changes, each time that ``woken`` is set, which ``hub`` does.
-        hub: Says when streams are to end.
+        desk: Asked for changes whenever ``hub`` says that there are some.
+        hub: Says also when streams are to end.
         person_id: Whose feed.
         first: What changed since the client was here last.
-        woken: From ``hub.listening``, since before ``first`` was read.
         until_ms: When the token expires: the client comes again with another one.
         now_ms: Real time.
         heartbeat_s: The longest silence.
@@ -50,23 +48,24 @@ async def stream(
     yield f"retry: {_AGAIN_MS}\n\n".encode()
     yield _event("ready", {"unread": first.unread}, None if first.changes or first.reset else first.next)
     found = first
-    while True:
-        for part in _told(found):
-            yield part
-        since = found.next
-        if hub.stopping or now_ms() >= until_ms:
-            return
-        try:
-            async with asyncio.timeout(heartbeat_s):
-                await woken.wait()
-        except TimeoutError:
-            yield _BEAT
-        woken.clear()
-        try:
-            found = await desk.changes(person_id, since)
-        except ReadModelUnavailable as error:
-            log.warning("stream_ended", detail=str(error))
-            return
+    with hub.listening(person_id) as woken:
+        woken.set()  # what came since ``first`` was read
+        while True:
+            for part in _told(found):
+                yield part
+            if hub.stopping or now_ms() >= until_ms:
+                return
+            try:
+                async with asyncio.timeout(heartbeat_s):
+                    await woken.wait()
+            except TimeoutError:
+                yield _BEAT
+            woken.clear()
+            try:
+                found = await desk.changes(person_id, found.next)
+            except ReadModelUnavailable as error:
+                log.warning("stream_ended", detail=str(error))
+                return
 
 
 def _told(found: Changes) -> list[bytes]:

@@ -1,6 +1,7 @@
-// Shows a person's in-app feed. The token stands in the address's fragment: #token=…
+// Shows a person's in-app feed. The token stands in the address's fragment: #token=…; with &open the list is open.
 const ROOT = "/v1/feed";
-const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+const fragment = new URLSearchParams(location.hash.slice(1));
+const token = fragment.get("token") ?? "";
 const $ = (id) => document.getElementById(id);
 const known = new Map(); // id -> item, of what is listed
 let view = "active", next = null, source = null;
@@ -143,4 +144,5 @@ for (const tab of document.querySelectorAll("[role=tab]"))
     load().catch(() => {});
   });
 addEventListener("hashchange", () => location.reload());
+if (fragment.has("open")) $("bell").click();
 load().then(live).catch(() => { $("live").textContent = "not live"; });
