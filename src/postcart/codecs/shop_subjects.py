@@ -122,8 +122,8 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
         value["push"] = [_subscription(one) for one in event.push]
     if SUBJECT_OF[type(event)] in _ONLY:
         return value
+    value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
     if isinstance(event, ShipmentEvents):
-        value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
         common = {key: value.pop(key) for key in _COMMON_OF_PARCELS & value.keys()}
     else:
         common = {
