@@ -37,6 +37,20 @@ def test_in_the_language_of_the_person(locale: str, language: str, label: str) -
     assert item.image_url is None or item.image_url.startswith("https://")
 
 
+@pytest.mark.parametrize("template", TemplateSet(ROOT / "templates").of_channel("inapp"))
+def test_every_message_fits(template: str) -> None:
+    """About carts, orders and parcels: with a button that leads somewhere."""
+    item = said(template)
+    assert item.label
+    assert (item.url or "").startswith("https://")
+
+
+def test_what_is_a_message_is_an_item() -> None:
+    """Every template of an email has its item."""
+    templates = TemplateSet(ROOT / "templates")
+    assert templates.of_channel("inapp") == templates.of_channel("email")
+
+
 def write(folder: Path, **parts: str) -> Path:
     (folder / "plain").mkdir(exist_ok=True)
     for name, text in ({"title": "T", "body": "B"} | parts).items():

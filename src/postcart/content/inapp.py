@@ -56,7 +56,8 @@ class InAppRenderer:
             raise RenderError(f"{job.template}/{TITLE if not title else BODY}: the text is empty")
         if link and web_url(link) is None:
             raise RenderError(f"{job.template}/{LINK}: {link!r} is no web address")
-        pictures = (line["picture_url"] for line in context["cart"]["lines"])
+        about = context["cart"] or context["parcel"] or context["order"]
+        pictures = (line["picture_url"] for line in about["lines"])
         return FeedContent(
             title=title,
             body=body,

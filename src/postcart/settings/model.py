@@ -10,11 +10,8 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
-<<<<<<< HEAD
-from postcart.settings.feed import Feed
-=======
 from postcart.settings.caps import Frequency
->>>>>>> main
+from postcart.settings.feed import Feed
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking

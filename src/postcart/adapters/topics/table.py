@@ -69,11 +69,8 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("gate"): _compacted(),
         **{name: _kept(30) for channel in settings.channel_names for name in _of_channel(settings, channel)},
         own("receipts"): _kept(30),
-<<<<<<< HEAD
         **({own("feed"): _kept(30)} if FEED_CHANNEL in settings.channel_names else {}),
-=======
         own("alerts"): _kept(30),
->>>>>>> main
         own("decisions"): _kept(30),
         # A destroyed key must be gone from the disk within a day, also if nothing is written after it.
         own("keys"): _compacted({"segment.ms": str(HOUR_MS), "max.compaction.lag.ms": str(DAY_MS)}),
