@@ -17,8 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def said(template: str, locale: str = "en", *, templates: Path = ROOT / "templates") -> FeedContent:
-    renderer = InAppRenderer(TemplateSet(templates), sample.SHOP, languages=Languages(ROOT / "locales"))
-    job = structs.replace(sample.sample_job(template), channel="inapp")
+    made = TemplateSet(templates)
+    renderer = InAppRenderer(made, sample.SHOP, languages=Languages(ROOT / "locales"))
+    job = structs.replace(sample.usual_job(template, made.about(template)), channel="inapp")
     return renderer.render(job, replace(sample.RECIPIENT, locale=locale), date_ms=sample.DATE_MS)
 
 

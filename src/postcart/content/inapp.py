@@ -57,7 +57,7 @@ class InAppRenderer:
         if link and web_url(link) is None:
             raise RenderError(f"{job.template}/{LINK}: {link!r} is no web address")
         about = context["cart"] or context["parcel"] or context["order"]
-        pictures = (line["picture_url"] for line in about["lines"])
+        pictures = (line.get("picture_url") for line in about["lines"])  # a parcel has none
         return FeedContent(
             title=title,
             body=body,

@@ -150,7 +150,7 @@ def _feed_items(templates: TemplateSet, languages: Languages, language: Language
     """Items of the in-app feed: within their bounds, with nothing left to fill in."""
     where = f"{templates.folder.name}/{name}/inapp.*.j2"
     renderer = InAppRenderer(templates, sample.SHOP, languages=languages)
-    for case, job in sample.sample_jobs(name).items():
+    for case, job in _cases(templates, name).items():
         recipient = replace(sample.RECIPIENT, locale=language.tag)
         try:
             item = renderer.render(structs.replace(job, channel="inapp"), recipient, date_ms=sample.DATE_MS)
