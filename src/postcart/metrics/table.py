@@ -12,7 +12,7 @@ from typing import Literal
 PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["worker", "stage", "sender", "journey", "feedback", "lag exporter", "gateway", "read model"]
+Source = Literal["worker", "stage", "sender", "journey", "feedback", "alerts", "lag exporter", "gateway", "read model"]
 """What sets it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -100,6 +100,8 @@ METRICS: tuple[Metric, ...] = (
            "Opens and clicks, by person or machine; of the in-app feed what persons did: seen, read, unread, archived"
            " or unarchived.", "gateway"),
     Metric("feed_streams", "gauge", (), "Open streams of the in-app feed.", "gateway"),
+    Metric("alert_messages_total", "counter", ("destination", "kind", "outcome"),
+           "Attempts at messages to employees: told, refused (dropped), or failed (tried again).", "alerts"),
     Metric("dead_letters_total", "counter", ("topic", "reason"), "Records set aside, by topic of origin.", "worker"),
     Metric("dead_letters_pending", "gauge", ("topic", "reason"), "Dead letters not redriven.", "lag exporter"),
     Metric("webhooks_received_total", "counter", ("source", "result"), "Webhooks.", "gateway"),
