@@ -26,19 +26,10 @@ ORDER = {
     "paid": ("Your order {order} at Example Shop", "Refund for your order {order}"),
     "unpaid": ("Your order {order} at Example Shop", "Your order {order} is waiting for your payment"),
     "unpacked": ("Your order {order} at Example Shop", "Your order {order} is delayed"),
-    "early": ("Your order {order} at Example Shop",),
 }
 """What each kind of order comes to, in this order."""
-PARCEL = {
-    "paid": ("Your order {order} is on its way", "Your parcel is out for delivery", "Your parcel was delivered"),
-    "early": ("Your parcel was delivered",),
-}
-"""What its parcel comes to, in this order; TRACK and what the shop says of orders do not wait for each other."""
-SCANS = {
-    "paid": (("info_received", 6), ("picked_up", 20), ("in_transit", 30), ("out_for_delivery", 50), ("delivered", 56)),
-    "early": (("info_received", 6), ("delivered", 20), ("picked_up", 30), ("out_for_delivery", 50)),
-}
-"""With the hours after the order: one parcel is delivered before it is shipped."""
+PARCEL = ("Your order {order} is on its way", "Your parcel is out for delivery", "Your parcel was delivered")
+"""What each parcel comes to, in this order; TRACK and what the shop says of orders do not wait for each other."""
 
 
 def kind_of(number: int) -> str:
@@ -47,7 +38,7 @@ def kind_of(number: int) -> str:
 
 def wanted(number: int) -> tuple[list[str], list[str]]:
     """What is told of one person's order and of its parcel."""
-    parcel = PARCEL.get(kind_of(number), ())
+    parcel = PARCEL if kind_of(number) == "paid" else ()
     of_order, of_parcel = (
         [text.format(order=f"o{number}") for text in texts] for texts in (ORDER[kind_of(number)], parcel)
     )
@@ -55,7 +46,7 @@ def wanted(number: int) -> tuple[list[str], list[str]]:
 
 
 def story(number: int) -> Iterator[ShopEvent]:
-    """One person's order: paid and delivered, never paid, paid and never packed, or delivered early."""
+    """One person's order: paid and delivered, never paid, or paid and never packed."""
     person, order, at_ms = f"person-{number}", f"o{number}", MONDAY + number * 7 * MINUTE_MS
     who = {"person_id": person, "order_id": order}
     yield ProfileUpdated(id=f"{order}-p", time=at_ms - HOUR_MS, person_id=person, email=f"{person}@shop.example")
@@ -67,11 +58,11 @@ def story(number: int) -> Iterator[ShopEvent]:
         return
     parcel: dict[str, Any] = {"carrier": "dhl", "tracking_number": f"JD {number}"}
     yield ParcelRegistered(id=f"{order}-r", time=at_ms + 5 * HOUR_MS, **parcel, **who)
-    for code, hour in SCANS[kind_of(number)]:
+    steps = (("info_received", 6), ("picked_up", 20), ("in_transit", 30), ("out_for_delivery", 50), ("delivered", 56))
+    for code, hour in steps:
         time = at_ms + hour * HOUR_MS
         yield ParcelStatus(id=f"{order}-{code}", time=time, code=code, vocabulary="postcart", **parcel)
-    if kind_of(number) == "paid":
-        yield OrderRefunded(id=f"{order}-refund", time=at_ms + 80 * HOUR_MS, **who)
+    yield OrderRefunded(id=f"{order}-refund", time=at_ms + 80 * HOUR_MS, **who)
 
 
 def arrivals(*, seed: int) -> list[ShopEvent]:
