@@ -53,7 +53,7 @@ format: $(STAMP) ## write the code as the formatter wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure; prints every figure that the README shows
+bench: $(STAMP) ## measure side by side, in a quarter of an hour; writes docs/performance.md
 	$(BIN)/python -m bench
 
 kafka: $(STAMP) ## run a real Kafka in the foreground; Ctrl-C stops it

@@ -4,12 +4,24 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import detect
+from bench import detect, live, nexmark, restore, scale, sender
 
-COMPARISONS: dict[str, ModuleType] = {"detect": detect}
+COMPARISONS: dict[str, ModuleType] = {
+    "detect": detect,
+    "live": live,
+    "nexmark": nexmark,
+    "restore": restore,
+    "scale": scale,
+    "sender": sender,
+}
 SHORT = (
-    ["detect", "--runs", "3"],
-    ["detect", "--runs", "3", "--framing", "wire"],
+    ["detect", "--visitors", "4000", "--runs", "3"],
+    ["detect", "--visitors", "4000", "--runs", "3", "--framing", "wire"],
+    ["nexmark"],
+    ["sender"],
+    ["restore"],
+    ["live", "--seconds", "8"],
+    ["scale", "--visitors", "3000"],
 )
 """What ``make bench`` runs."""
 

@@ -52,7 +52,7 @@ def main(given: argparse.Namespace) -> None:
 
 def _contenders(broker: Cluster, shop: str, records: int, wanted: set[str]) -> list[Contender]:
     each = [
-        Contender(name=POSTCART, run=lambda run: postcart(broker, run, shop, records), settings=_own_settings()),
+        Contender(name=POSTCART, run=lambda run: postcart(broker, run, shop, records), settings=own_settings()),
         Contender(name=FAUST, run=lambda run: _faust(broker, run, shop, records), settings=FAUST_SETTINGS),
         Contender(
             name=STREAMS,
@@ -69,7 +69,8 @@ def _contenders(broker: Cluster, shop: str, records: int, wanted: set[str]) -> l
     return [one for one in each if one.name == POSTCART or one.name in wanted]
 
 
-def _own_settings() -> Mapping[str, object]:
+def own_settings() -> Mapping[str, object]:
+    """What a Postcart worker runs with, as far as the others have the like."""
     own = ClientSettings(bootstrap="")
     return {"transaction": "1 s, 0.1 s with outputs", "compression": own.compression, "batch": own.batch_records}
 

@@ -139,6 +139,7 @@ CAMPAIGNS = (
         peaks=((date(2026, 3, 28), date(2026, 4, 30)), (date(2022, 10, 1), date(2022, 10, 1))),
         peak_offsets=(3_600, 43_200),
     ),
+    Campaign(offsets=(600, 1_200, 2_400, 7_200, 90_000), cool_off_days=0, apart=1, daily=3),
 )
 """Journeys of different lengths, so that merged ones differ; offsets that meet the end of an episode's life."""
 

@@ -14,6 +14,7 @@ import msgspec
 from oracle import Campaign, decide
 from oracle.basics import milliseconds
 from postcart.domain import campaign as product
+from postcart.domain.caps import Caps
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.domain.simulation import simulate
@@ -50,7 +51,8 @@ def context(campaign: Campaign) -> Context:
         high_value=high_value,
         peak=peak,
     )
-    return Context(campaign=translated, zones=resolver(None))
+    caps = Caps(between_ms={campaign.channel: campaign.apart * 3_600_000}, day_most=campaign.daily)
+    return Context(campaign=translated, zones=resolver(None), caps=caps)
 
 
 def simulated(events: Iterable[Json], campaign: Campaign) -> Counter[str]:

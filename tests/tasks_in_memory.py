@@ -20,12 +20,14 @@ from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.events.decisions import Decision, DecisionRecord
-from postcart.events.jobs import Job, Receipt
+from postcart.events.jobs import Job, Receipt, ReceiptRecord
+from postcart.events.milestones import MilestoneRecord
 from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent, time_ms
-from postcart.events.signals import AnySignal
+from postcart.events.signals import AnySignal, TaskClock
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row, Task
-from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
+from postcart.processors.journey import JourneyConfig, JourneyTask
+from postcart.processors.journey_outputs import JourneyTopics
 from postcart.processors.stage_metrics import NoStageMetrics, StageMetrics
 from side_by_side import comparable
 
@@ -36,6 +38,7 @@ SHOP_CARTS: Final = "shop.carts"
 SHOP_ORDERS: Final = "shop.orders"
 SHOP_PROFILES: Final = "shop.profiles"
 SIGNALS, RECEIPTS, DECISIONS, JOBS, DEAD = "signals", "receipts", "decisions", "jobs", "dead"
+MILESTONES: Final = "milestones"
 FAR_FUTURE_MS = 1 << 42
 """As append time: records are never younger than the broker's clock."""
 
@@ -125,7 +128,7 @@ class Pipeline:
             Worker(lambda n=n: DetectTask(detect, n), (SHOP_SESSIONS, SHOP_CARTS), n)  # type: ignore[misc]
             for n in range(PARTITIONS)
         ]
-        topics = (SIGNALS, SHOP_ORDERS, SHOP_PROFILES, RECEIPTS)
+        topics = (SIGNALS, SHOP_ORDERS, SHOP_PROFILES, MILESTONES, RECEIPTS)
         self.journey = [
             Worker(lambda n=n: JourneyTask(journey, n), topics, n)  # type: ignore[misc]
             for n in range(PARTITIONS)
@@ -270,7 +273,9 @@ def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
             signals=SIGNALS,
             orders=SHOP_ORDERS,
             profiles=SHOP_PROFILES,
+            milestones=MILESTONES,
             receipts=RECEIPTS,
+            alerts="alerts",
             consents="consents",
             suppressions="suppressions",
             decisions=DECISIONS,
@@ -283,11 +288,13 @@ def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
             SIGNALS: RecordDecoder(AnySignal, stage="journey"),
             SHOP_ORDERS: ShopEventDecoder(SHOP_ORDERS, stage="journey"),
             SHOP_PROFILES: ShopEventDecoder(SHOP_PROFILES, stage="journey"),
-            RECEIPTS: RecordDecoder(Receipt, stage="journey"),
+            MILESTONES: RecordDecoder(MilestoneRecord | TaskClock, stage="journey"),
+            RECEIPTS: RecordDecoder(ReceiptRecord, stage="journey"),
         },
         sealer=NoSealer(),
         contact_id=lambda channel, point: f"{channel}:{point}",
         partitions=PARTITIONS,
+        track_tasks=1,
         disorder_ms=DISORDER_MS,
         exact_idle=exact_idle,
         progress_interval_ms=1 << 60,

@@ -5,7 +5,7 @@ Owns: starting it, making and deleting topics, reading back what contenders deci
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import msgspec
@@ -27,9 +27,9 @@ class Cluster:
         self.prefix = f"bench{os.getpid()}."
         self._admin = AdminClient({"bootstrap.servers": bootstrap})
 
-    def create(self, names: Iterable[str]) -> None:
+    def create(self, names: Iterable[str], config: Mapping[str, str] | None = None) -> None:
         """Make topics."""
-        new = [NewTopic(name, self.partitions, replication_factor=1) for name in names]
+        new = [NewTopic(name, self.partitions, replication_factor=1, config=dict(config or {})) for name in names]
         for made in self._admin.create_topics(new).values():
             made.result(60)
 
@@ -55,8 +55,8 @@ class Cluster:
         """The same, read."""
         return load_settings(self.variables(run, shop, **more), None)
 
-    def abandonments(self, topics: Iterable[str]) -> Counter[str]:
-        """All abandonments that a contender told, of known and of anonymous visitors: id, trigger, moment, person."""
+    def values(self, topics: Iterable[str]) -> Iterator[bytes]:
+        """All values that were committed to these topics."""
         consumer = Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -66,7 +66,6 @@ class Cluster:
                 "enable.auto.commit": False,
             }
         )
-        found: Counter[str] = Counter()
         places = [TopicPartition(topic, number, 0) for topic in topics for number in range(self.partitions)]
         consumer.assign(places)
         left = len(places)
@@ -75,12 +74,19 @@ class Cluster:
                 value = message.value()
                 if message.error() is not None:
                     left -= 1
-                elif value is not None and any(mark in value for mark in _ABANDONED):
-                    record = msgspec.json.decode(value)
-                    one = record.get("abandonment") or record
-                    lines = [(line["variant_id"], line["quantity"]) for line in one["lines"]]
-                    found[f"{one['abandonment_id']} {one['trigger']} {one['person_id']} {lines}"] += 1
+                elif value is not None:
+                    yield value
         consumer.close()
+
+    def abandonments(self, topics: Iterable[str]) -> Counter[str]:
+        """All abandonments that a contender told, of known and of anonymous visitors: id, trigger, person, lines."""
+        found: Counter[str] = Counter()
+        for value in self.values(topics):
+            if any(mark in value for mark in _ABANDONED):
+                record = msgspec.json.decode(value)
+                one = record.get("abandonment") or record
+                lines = [(line["variant_id"], line["quantity"]) for line in one["lines"]]
+                found[f"{one['abandonment_id']} {one['trigger']} {one['person_id']} {lines}"] += 1
         return found
 
 

@@ -31,6 +31,8 @@ class Campaign:
         high_value_from: United lines worth this much or more at opening take ``high_value_offsets``; None: never.
         peaks: First and last day (UTC) of each peak season, in which an opening takes ``peak_offsets``.
         currency: Of lines that name none.
+        apart: Hours between two messages of the campaign's channel to one person; exactly so many is enough.
+        daily: Messages to one person within 24 hours, at most.
         bands: Upper bounds (excluded) of the value bands below the highest.
     """
 
@@ -47,6 +49,8 @@ class Campaign:
     bands: tuple[tuple[str, Decimal], ...] = (("low", Decimal(50)), ("medium", Decimal(200)))
     top_band: str = "high"
     currency: str = "USD"
+    apart: int = 16
+    daily: int = 7
 
     def is_peak(self, day: date) -> bool:
         """Whether a peak season names the day."""

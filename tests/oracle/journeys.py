@@ -18,7 +18,7 @@ from oracle.basics import (
     iso,
     value_and_currency,
 )
-from oracle.campaign import COLLAPSED_INTO, DAY, FORGET_AFTER, LAST_STEP_LIFE, ORDER_KEPT, Campaign
+from oracle.campaign import COLLAPSED_INTO, DAY, FORGET_AFTER, HOUR, LAST_STEP_LIFE, ORDER_KEPT, Campaign
 from oracle.quiet import after_quiet_hours
 
 
@@ -63,6 +63,7 @@ class Journey:
         self.profile: Json = {}
         self.ordered: int | None = None
         self.sent: int | None = None
+        self.dues: list[int] = []
         self.known_before = False
 
     def run(self) -> None:
@@ -248,7 +249,7 @@ class Journey:
 
     def look_at(self, step: Step) -> None:
         """A step's planned time, or the end of its deferral, has come."""
-        allowed = after_quiet_hours(step.at, self.profile.get("time_zone"), self.campaign)
+        allowed = self.allowed(step.at)
         if allowed > step.not_after:
             self.finish(step, step.at, "not_after")
         elif allowed > step.at:
@@ -259,6 +260,26 @@ class Journey:
             self.finish(step, step.at, "no_contact")
         else:
             self.finish(step, step.at, None)
+
+    def allowed(self, at: int) -> int:
+        """The first moment outside quiet hours at which one more message is not one too many."""
+        while True:
+            later = after_quiet_hours(at, self.profile.get("time_zone"), self.campaign)
+            while self.too_many(later):
+                later = min(due + wait for due in self.dues for wait in self.waits() if due + wait > later)
+            if later == at:
+                return at
+            at = later
+
+    def waits(self) -> tuple[int, int]:
+        """How long a message counts: for the next one, and for the number of a day."""
+        return self.campaign.apart * HOUR, DAY
+
+    def too_many(self, at: int) -> bool:
+        """Whether a message at that moment would be too soon after another, or one more than a day may have."""
+        apart, day = self.waits()
+        too_soon = any(at - apart < due <= at for due in self.dues)
+        return too_soon or sum(at - day < due <= at for due in self.dues) >= self.campaign.daily
 
     def consent(self) -> bool:
         """Whether the latest profile gives consent for the campaign's channel and purpose."""
@@ -274,6 +295,7 @@ class Journey:
         if reason is None:
             self.episode.sent.add(step.number)
             self.sent = max(self.sent or 0, step.planned)
+            self.dues.append(at)
             self.tell("due", self.episode, step.number, at)
         else:
             self.tell("cancelled", self.episode, step.number, at, reason)

@@ -13,9 +13,10 @@ from lane_histories import FIXTURE
 from postcart.codecs.olist import read_olist
 from postcart.codecs.olist_events import olist_events
 from postcart.domain.simulation import simulate_all
-from postcart.events.milestones import ParcelDecision
+from postcart.events.milestones import MilestoneRecord, ParcelDecision, Registered
 from postcart.events.shipments import ParcelRegistered, ParcelStatus, ShipmentEvents
 from postcart.events.shop import ShopEvent, time_ms
+from postcart.events.signals import TaskClock
 from postcart.events.times import DAY_MS, MINUTE_MS
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
 from postcart.wiring.tracking import tracking
@@ -59,8 +60,17 @@ def wanted_of(shop: Shop, events: Sequence[ShopEvent]) -> Counter[bytes]:
 
 
 def told(shop: Shop) -> Counter[bytes]:
-    """Everything on the topic so far."""
-    return Counter(shop.read("milestones"))
+    """All decisions on the topic so far; that there is a parcel is told once, and before anything of it is."""
+    found, registered = Counter[bytes](), Counter[str]()
+    for value in shop.read("milestones"):
+        record = msgspec.json.decode(value, type=MilestoneRecord | TaskClock)
+        if isinstance(record, Registered):
+            registered[record.parcel_id] += 1
+        elif not isinstance(record, TaskClock):
+            assert registered[record.parcel_id] == 1
+            found[value] += 1
+    assert set(registered.values()) <= {1}
+    return found
 
 
 @pytest.mark.slow

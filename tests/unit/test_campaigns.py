@@ -9,17 +9,18 @@ import msgspec
 import pytest
 
 from postcart.content.campaigns import load_campaign, load_campaigns
-from postcart.domain.campaign import DEFAULT
+from postcart.domain.campaign import DEFAULT, Mobile
 from postcart.errors import ConfigurationError
-from postcart.events.jobs import Incentive
+from postcart.events.jobs import CHANNELS, Incentive
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "campaigns"
 ROOT_KEYS = (
-    "it must hold keys of its own: name, steps, quiet_hours, cool_off, last_step_until, priority, high_value, peak"
+    "it must hold keys of its own: "
+    "name, steps, quiet_hours, cool_off, last_step_until, priority, high_value, peak, mobile"
 )
-STEP_KEYS = "it must hold keys of its own: after, template, channel, purpose, incentive"
+STEP_KEYS = "it must hold keys of its own: after, template, channel, purpose, incentive, fallback"
 MINIMAL = "name: mine\nsteps:\n  - {after: 1h, template: cart-reminder}\n"
 
 
@@ -39,10 +40,10 @@ def write(tmp_path: Path, text: str, name: str = "c.yaml") -> Path:
     return path
 
 
-def problems(path: Path, templates: Path | None = None) -> list[str]:
+def problems(path: Path, templates: Path | None = None, *, channels: tuple[str, ...] = CHANNELS) -> list[str]:
     """What is told about the file, without its name."""
     with pytest.raises(ConfigurationError) as caught:
-        load_campaign(path, templates)
+        load_campaign(path, templates, channels=channels)
     return [problem.removeprefix(f"{path}:") for problem in caught.value.problems]
 
 
@@ -63,15 +64,45 @@ def test_the_shipped_campaign_uses_shipped_templates() -> None:
 
 
 def test_the_commented_out_parts_of_the_shipped_campaign_are_right(tmp_path: Path) -> None:
-    """Who removes the comment signs gets a campaign with a high-value and a peak journey."""
+    """Who removes the comment signs gets a campaign with a high-value and a peak journey, and more for mobile ones."""
     lines = (SHIPPED / "cart-reminder.yaml").read_text(encoding="utf-8").splitlines()
-    examples = [line.removeprefix("# ") for line in lines if line.startswith(("# high_value:", "# peak:", "#   "))]
+    examples = [
+        line.removeprefix("# ") for line in lines if line.startswith(("# high_value:", "# peak:", "# mobile:", "#   "))
+    ]
     text = "\n".join([line for line in lines if not line.startswith("#")] + examples)
     campaign = load_campaign(write(tmp_path, text))
     assert campaign.high_value is not None
     assert campaign.high_value.threshold == {"USD": Decimal(500), "EUR": Decimal(450)}
     assert campaign.peak is not None
     assert campaign.peak.seasons == ((date(2026, 11, 23), date(2026, 11, 30)),)
+    assert campaign.mobile == Mobile(channels=("push", "sms"), steps=(1,))
+
+
+def test_several_channels(tmp_path: Path) -> None:
+    """Each must be there, with the template's part for it; named once."""
+    templates = Path(__file__).parents[2] / "templates"
+    text = """name: mine
+steps:
+  - after: 1h
+    template: cart-reminder
+    channel: sms
+    fallback: [email]
+  - {after: 24h, template: cart-reminder-2}
+mobile:
+  channels: [sms]
+"""
+    path = write(tmp_path, text)
+    campaign = load_campaign(path, templates, channels=("email", "sms"))
+    assert campaign.journey.steps[0].fallback == ("email",)
+    assert campaign.mobile == Mobile(channels=("sms",))
+    assert "6: steps[1].fallback[1] is 'post'; known are email, sms" in "\n".join(
+        problems(write(tmp_path, text.replace("[email]", "[post]")), channels=("email", "sms"))
+    )
+    found = problems(write(tmp_path, text + "  steps: [2]\n"), templates, channels=("email", "sms"))
+    assert len(found) == 1
+    assert found[0].startswith("7: there is no template 'cart-reminder-2' for sms; did you mean 'cart-reminder'?")
+    (twice,) = problems(write(tmp_path, text.replace("[email]", "[sms]")))
+    assert "a channel is named twice in channel and fallback" in twice
 
 
 def test_everything_that_a_file_can_say(tmp_path: Path) -> None:
@@ -152,12 +183,13 @@ peak:
 """,
     )
     known = "known are cart-reminder, cart-reminder-2"
-    keys = "known are name, steps, quiet_hours, cool_off, last_step_until, priority, high_value, peak"
+    steps = "known are after, template, channel, purpose, incentive, fallback"
+    keys = "known are name, steps, quiet_hours, cool_off, last_step_until, priority, high_value, peak, mobile"
     assert problems(path, templates) == [
         "1: name is 'Cart Reminder'; use lower-case letters, digits and '-' only",
         f"2: unknown key 'stepz'; did you mean 'steps'? ({keys})",
         f"5: there is no template 'cart-remindr'; did you mean 'cart-reminder'? ({known})",
-        "6: unknown key 'chanel'; did you mean 'channel'? (known are after, template, channel, purpose, incentive)",
+        f"6: unknown key 'chanel'; did you mean 'channel'? ({steps})",
         "7: steps[2].after: '1 hour' is no duration; write for example 30m, 1h, 24h or 3d",
         "9: step 3 is after 1h, not later than 24h before it; put the steps in order",
         "10: steps[3].template is 5; it must be a text: put it in quotes",

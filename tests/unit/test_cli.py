@@ -202,7 +202,7 @@ def test_a_broken_campaign_is_one_message(history: Path, tmp_path: Path) -> None
         f"  {campaign}:3: steps[1].after: 'soon' is no duration; write for example 30m, 1h, 24h or 3d",
         (
             f"  {campaign}:3: unknown key 'tempo'; did you mean 'template'? "
-            "(known are after, template, channel, purpose, incentive)"
+            "(known are after, template, channel, purpose, incentive, fallback)"
         ),
         "See docs/errors.md#configuration; --debug shows where it happened.",
     ]

@@ -42,7 +42,7 @@ def test_a_step_in_the_night_is_deferred_then_due() -> None:
     }
     assert due.outcome == "due"
     assert due.job_id
-    assert [said.rule for said in due.rules] == ["quiet_hours", "not_after", "consent", "contact"]
+    assert [said.rule for said in due.rules] == ["quiet_hours", "frequency", "not_after", "consent", "contact"]
     assert rules(due)["consent"] == (
         "pass",
         {

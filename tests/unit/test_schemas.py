@@ -49,7 +49,9 @@ def test_a_released_file_may_not_change(folder: Path) -> None:
     assert [problem.split(": ")[1] for problem in problems_of(folder)] == [
         "was released and has changed; undo that, and add a next version beside it"
     ]
-    assert release(folder) == [f"postcart.{name}/v1.json" for name in ("decisions", "jobs", "milestones", "receipts")]
+    assert release(folder) == [
+        f"postcart.{name}/v1.json" for name in ("alerts", "decisions", "jobs", "milestones", "receipts")
+    ]
     assert len(problems_of(folder)) == 1
     path.unlink()
     assert any("was released and is gone" in problem for problem in problems_of(folder))
@@ -57,15 +59,15 @@ def test_a_released_file_may_not_change(folder: Path) -> None:
 
 def test_a_next_version(folder: Path) -> None:
     """With a default it is fine once it is listed; without one it names the field."""
-    first = json.loads((folder / "shop.orders" / "v1.avsc").read_bytes())
-    path = folder / "shop.orders" / "v2.avsc"
+    first = json.loads((folder / "shop.sessions" / "v1.avsc").read_bytes())
+    path = folder / "shop.sessions" / "v2.avsc"
     first["fields"].append(field("channel", "string", default="web"))
     path.write_text(json.dumps(first))
     (problem,) = problems_of(folder)
     assert "is not in released.sha256" in problem
-    assert "shop.orders/v2.avsc" in release(folder)
+    assert "shop.sessions/v2.avsc" in release(folder)
     assert problems_of(folder) == []
-    assert [schema.version for schema in released_schemas("shop.orders", folder=folder)] == [2, 1]
+    assert [schema.version for schema in released_schemas("shop.sessions", folder=folder)] == [2, 1]
     del first["fields"][-1]["default"]
     path.write_text(json.dumps(first))
     assert any("v2.avsc: does not read v1: channel: is new and has no default" in one for one in problems_of(folder))
@@ -73,13 +75,13 @@ def test_a_next_version(folder: Path) -> None:
 
 def test_transitive(folder: Path) -> None:
     """A third version is held against the first too, not only against the second."""
-    first = json.loads((folder / "shop.orders" / "v1.avsc").read_bytes())
+    first = json.loads((folder / "shop.sessions" / "v1.avsc").read_bytes())
     second = json.loads(json.dumps(first))
     second["fields"].append(field("channel", "string", default="web"))
     third = json.loads(json.dumps(first))
     third["fields"].append(field("channel", "string"))
     for number, definition in ((2, second), (3, third)):
-        (folder / "shop.orders" / f"v{number}.avsc").write_text(json.dumps(definition))
+        (folder / "shop.sessions" / f"v{number}.avsc").write_text(json.dumps(definition))
     assert [one.split("/")[-1] for one in problems_of(folder) if "does not read" in one] == [
         "v3.avsc: does not read v1: channel: is new and has no default"
     ]
@@ -88,7 +90,7 @@ def test_transitive(folder: Path) -> None:
 def test_gaps_nonsense_and_drift(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Missing numbers, unreadable files, records that no longer fit: all at once, exit 1."""
     shutil.copy(folder / "shop.carts" / "v1.avsc", folder / "shop.carts" / "v3.avsc")
-    (folder / "shop.orders" / "v2.avsc").write_text('{"type": "nonsense"}')
+    (folder / "shop.sessions" / "v2.avsc").write_text('{"type": "nonsense"}')
     (folder / "postcart.jobs" / "v1.json").write_text("{}")
     assert main([], folder) == 1
     printed = capsys.readouterr().out
@@ -102,8 +104,8 @@ def test_gaps_nonsense_and_drift(folder: Path, capsys: pytest.CaptureFixture[str
     assert main(["--write"], folder) == 0
     assert (folder / "postcart.jobs" / "v2.json").exists()
     assert main(["--elsewhere"], folder) == 2
-    with pytest.raises(ConfigurationError, match=r"orders.v2\.avsc: no Avro schema"):
-        released_schemas("shop.orders", folder=folder)
+    with pytest.raises(ConfigurationError, match=r"sessions.v2\.avsc: no Avro schema"):
+        released_schemas("shop.sessions", folder=folder)
     with pytest.raises(ConfigurationError, match="no file v1"):
         released_schemas("shop.unheard", folder=folder)
 

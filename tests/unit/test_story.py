@@ -170,7 +170,7 @@ def test_the_timeline_of_a_cart_that_was_bought_after_the_first_reminder() -> No
     ]
     armed, judged, gated, attempt, closed = story.moments[2:]
     assert [planned.step for planned in armed.planned] == [1, 2, 3]
-    assert [said.rule for said in judged.rules] == ["quiet_hours", "not_after", "consent", "contact"]
+    assert [said.rule for said in judged.rules] == ["quiet_hours", "frequency", "not_after", "consent", "contact"]
     assert judged.details[0] == f"job {due.job_id}"
     assert [said.rule for said in gated.rules] == ["stops"]
     assert attempt.details == ["smtp said: 250 2.0.0 queued"]

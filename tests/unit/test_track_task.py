@@ -26,8 +26,9 @@ from postcart.domain.track.outcome import Context
 from postcart.domain.track.parcel import ParcelEvent, Scan, scan_of
 from postcart.domain.track.rules import Rules
 from postcart.events.event import time_ms
-from postcart.events.milestones import ParcelDecision
+from postcart.events.milestones import MilestoneRecord, ParcelDecision, Registered
 from postcart.events.shipments import ParcelStatus, ShipmentEvents
+from postcart.events.signals import TaskClock
 from postcart.events.times import DAY_MS, MINUTE_MS
 from postcart.processors.engine.task import Output
 from postcart.processors.stage_metrics import NoStageMetrics
@@ -105,6 +106,8 @@ class Pipeline:
             decisions_topic=DECISIONS,
             dead_topic=DEAD,
             tasks=TASKS,
+            milestone_partitions=1,
+            clock_interval_ms=1,
             disorder_ms=DISORDER_MS,
             exact_idle=replay,
             metrics=NoStageMetrics(),
@@ -115,6 +118,8 @@ class Pipeline:
         self.decided: Counter[bytes] = Counter()
         self.dead: list[DeadLetter] = []
         self.order: dict[str, list[ParcelDecision]] = {}
+        self.registered: Counter[str] = Counter()
+        self.clocks: dict[int, int] = {}
         self.workers = [Worker(lambda n=n: TrackTask(config, n), (SHIPMENTS, LANES), n) for n in range(TASKS)]  # type: ignore[misc]
 
     def run(self, arrivals: Sequence[tuple[int, ShipmentEvents]]) -> None:
@@ -174,9 +179,17 @@ class Pipeline:
             if output.topic == LANES:
                 self.append(LANES, output.key, value, output.partition)
             elif output.topic == MILESTONES:
-                self.told[value] += 1
-                record = msgspec.json.decode(value, type=ParcelDecision)
+                record = msgspec.json.decode(value, type=MilestoneRecord | TaskClock)
+                if isinstance(record, TaskClock):
+                    assert record.clock_ms >= self.clocks.get(record.task, -1)
+                    self.clocks[record.task] = record.clock_ms
+                    continue
                 assert output.key == record.person_id.encode()
+                if isinstance(record, Registered):
+                    self.registered[record.parcel_id] += 1
+                    continue
+                assert self.registered[record.parcel_id], "who reads of a parcel has read that there is one"
+                self.told[value] += 1
                 self.order.setdefault(record.parcel_id, []).append(record)
             elif output.topic == DECISIONS:
                 self.decided[value] += 1

@@ -22,7 +22,7 @@ TRIAL_DEFAULTS = ("identity_key", "master_key", "unsubscribe.token_secret", "uns
 
 @app.command()
 def check(output: OutputOption = "table") -> None:
-    """Check settings, campaigns, templates and keys.
+    """Check settings, campaigns, messages, templates and keys.
 
     All problems are told at once; exit code 1 if there are any. Notes (trial defaults still in use) are no problems.
     Kafka and the mail server are not asked: see `postcart topics check`.
@@ -35,7 +35,7 @@ def check(output: OutputOption = "table") -> None:
         problems += error.problems
     else:
         notes = [f"{name} is not set: its default is for trials only" for name in _trial_defaults(settings)]
-        for part in (_check_campaigns, _check_templates, _check_carriers, _check_keys):
+        for part in (_check_campaigns, _check_messages, _check_templates, _check_carriers, _check_keys):
             problems += _problems(part, settings)
     if output == "json":
         print_json({"problems": problems, "notes": notes})
@@ -83,6 +83,12 @@ def _check_campaigns(settings: Any) -> None:
     from postcart.wiring.rules import active_campaign  # noqa: PLC0415
 
     active_campaign(settings)
+
+
+def _check_messages(settings: Any) -> None:
+    from postcart.wiring.rules import messages  # noqa: PLC0415
+
+    messages(settings)
 
 
 def _check_templates(settings: Any) -> list[str]:

@@ -77,12 +77,14 @@ def _write_page(settings: "Settings", template: str, locale: str) -> Path:
 
     shop = shop_identity(settings)
     languages = Languages(settings.locales_dir, shop.locale)
-    renderer = preview_renderer(TemplateSet(settings.templates_dir), languages, shop)
+    templates = TemplateSet(settings.templates_dir)
+    renderer = preview_renderer(templates, languages, shop)
+    job = sample.usual_job(template, templates.about(template))
     shown = languages.resolve(locale).tag
     mails = []
     for tag in (locale, *(tag for tag in languages.tags if tag != shown)):
         recipient = replace(sample.RECIPIENT, locale=tag)
-        mail = renderer.render(sample.sample_job(template), recipient, date_ms=sample.DATE_MS)
+        mail = renderer.render(job, recipient, date_ms=sample.DATE_MS)
         mails.append(({"language": tag, "subject": mail.subject}, mail.data))
     folder = Path(tempfile.mkdtemp(prefix=f"postcart-{template}-"))
     return write_gallery(mails, folder, title=f"{template}, with made-up data")

@@ -7,12 +7,13 @@ a registry itself.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from fastavro.schema import SchemaParseException, UnknownType, fingerprint, parse_schema, to_parsing_canonical_form
 
+from postcart.codecs.avro_reader import Reader, compiled, reference
 from postcart.errors import ConfigurationError
 
 RELEASED: Final = Path(__file__).parent / "schemas"
@@ -30,12 +31,18 @@ class AvroSchema:
         rabin: Its CRC-64-AVRO, 8 bytes as they stand in a single-object header.
         version: The number in the file's name; 0 for one that a registry told.
         record: Name of the record that it describes, if it is one.
+        read: Reads a value that begins at a place in some bytes; see ``avro_reader``.
     """
 
     parsed: Any
     rabin: bytes
     version: int = 0
     record: str | None = None
+    read: Reader = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Put the reader together."""
+        object.__setattr__(self, "read", compiled(self.parsed) or reference(self.parsed))
 
 
 class SchemaSource(Protocol):

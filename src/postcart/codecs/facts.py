@@ -204,6 +204,7 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
     if isinstance(record, ParcelDecision):
         return _parcel(place, appended_ms, record)
     at_ms = to_ms(record.at) if isinstance(record, StepDecision | Judged | EpisodeTold) else 0
+    order_id = None
     if isinstance(record, EpisodeTold):
         by = record.by
         return Fact(
@@ -221,7 +222,9 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
         )
     if isinstance(record, Job):
         # What a mail shows is not kept; what it is worth is.
-        record, at_ms = structs.replace(record, lines=(), incentive=None), record.due_ms
+        about = record.order or record.parcel
+        order_id = about.order_id if about else None
+        record, at_ms = structs.replace(record, lines=(), incentive=None, order=None, parcel=None), record.due_ms
     elif isinstance(record, Claim | Receipt | DeliveryReport):
         at_ms = record.at_ms
     if isinstance(record, DeliveryReport):
@@ -235,6 +238,7 @@ def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> 
         person_id=record.person_id,
         episode_id=record.episode_id,
         job_id=None if isinstance(record, StepDecision) else record.job_id,
+        order_id=order_id,
         step=record.step,
         body=_text(record),
     )

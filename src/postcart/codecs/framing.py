@@ -79,16 +79,14 @@ class AvroFraming:
         )
 
     def _take(self, payload: bytes, header: int, schema: AvroSchema) -> Any:
-        stream = io.BytesIO(payload)
-        stream.seek(header)
         try:
-            value = fastavro.schemaless_reader(
-                stream, schema.parsed, None, return_record_name=True, return_record_name_override=True
-            )
-        except Exception as error:  # fastavro raises whatever the damaged bytes lead it into
+            value, end = schema.read(payload, header)
+        except Exception as error:  # readers raise whatever the damaged bytes lead them into
             raise UnreadableRecord("decode", f"not the bytes of the schema: {error!r}"[:300]) from error
-        if stream.tell() != len(payload):
-            raise UnreadableRecord("decode", f"{len(payload) - stream.tell()} bytes are left over")
+        if end > len(payload):
+            raise UnreadableRecord("decode", f"not the bytes of the schema: {end - len(payload)} are missing")
+        if end != len(payload):
+            raise UnreadableRecord("decode", f"{len(payload) - end} bytes are left over")
         try:
             return self._accept(value, schema.record)
         except ValueError as error:  # msgspec's validation errors are ValueErrors

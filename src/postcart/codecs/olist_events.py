@@ -92,13 +92,15 @@ def _order_events(order: OlistOrder, person_id: str, number: int) -> Iterator[Sh
         id=_id(order, "placed"),
         time=from_ms(order.purchased_ms),
         sequence=number,
-        **who,
+        person_id=person_id,
+        order_id=order.order_id,
         lines=tuple(
             CartLine(variant_id=product, quantity=count, unit_price=price, currency=CURRENCY)
             for (product, price), count in quantities.items()
         ),
         total=sum((item.price + item.freight for item in order.items), Decimal(0)) if order.items else None,
         currency=CURRENCY,
+        promised_at=None if order.estimated_ms is None else from_ms(order.estimated_ms),
     )
     if order.approved_ms is not None:
         yield OrderPaid(id=_id(order, "paid"), time=from_ms(order.approved_ms), sequence=number, **who)

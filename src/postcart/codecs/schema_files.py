@@ -18,16 +18,18 @@ import msgspec
 from postcart.codecs.avro_schemas import RELEASED, avro_schema, released_files
 from postcart.codecs.compatibility import incompatibilities
 from postcart.codecs.shop_subjects import SUBJECTS
+from postcart.events.alerts import Alert
 from postcart.events.decisions import DecisionRecord
 from postcart.events.jobs import Job, ReceiptRecord
-from postcart.events.milestones import ParcelDecision
+from postcart.events.milestones import MilestoneRecord
 
 HASHES: Final = "released.sha256"
 GENERATED: Final[Mapping[str, Any]] = {
     "postcart.jobs": Job,
     "postcart.receipts": ReceiptRecord,
     "postcart.decisions": DecisionRecord,
-    "postcart.milestones": ParcelDecision,
+    "postcart.milestones": MilestoneRecord,
+    "postcart.alerts": Alert,
 }
 """Records that others may want to read: their JSON Schemas come from the structs."""
 _COMMAND: Final = "python -m postcart.codecs.schema_files"

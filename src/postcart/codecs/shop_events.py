@@ -15,7 +15,7 @@ from confluent_kafka import Message
 
 from postcart.codecs.avro_schemas import AvroSchema, SchemaSource, released_schemas
 from postcart.codecs.dead_letters import MOST_BYTES, DeadLetter, dead_letter
-from postcart.codecs.framing import AvroFraming, single_object, wire_format
+from postcart.codecs.framing import SINGLE_OBJECT_MAGIC, WIRE_MAGIC, AvroFraming, single_object, wire_format
 from postcart.codecs.refusal import UNREADABLE, unreadable
 from postcart.codecs.sanity import LONGEST_SENTINEL, is_sentinel, problem_of
 from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS, Subject, from_avro, key_of, to_avro
@@ -26,6 +26,7 @@ MOST_VALUE_BYTES: Final = 1_000_000
 """Above this a record is ``oversized``, whatever it says."""
 
 _BRACE: Final = ord("{")
+_OPENS: Final = frozenset({_BRACE, WIRE_MAGIC, SINGLE_OBJECT_MAGIC[0]})
 _BLANKS: Final = b" \t\r\n"
 
 
@@ -82,13 +83,13 @@ class ShopEventDecoder:
         events: list[Any] = []
         letters: list[DeadLetter] = []
         append, decode_json, key_field, most = events.append, self._decode_json, self._key_field, self._most_bytes
-        brace, problem_in, longest = _BRACE, problem_of, LONGEST_SENTINEL
+        brace, opens, read_avro, problem_in, longest = _BRACE, _OPENS, self._avro.read, problem_of, LONGEST_SENTINEL
         for message in messages:
             # The loop is the hottest code of the product: what is rare is behind a call or an exception.
             value, key = message.value(), message.key()
             try:
-                if value and value[0] == brace and len(value) <= most:
-                    event = decode_json(value)
+                if value and len(value) <= most and value[0] in opens:
+                    event = decode_json(value) if value[0] == brace else read_avro(value)
                     name = getattr(event, key_field)
                     if (
                         key == name.encode()

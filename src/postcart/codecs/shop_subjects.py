@@ -3,6 +3,7 @@
 Owns: the table of the shop's subjects, and the way between an event and its Avro value. Must not: know bytes.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, cast
@@ -105,9 +106,8 @@ def from_avro(subject: Subject, value: Any, name: str | None = None) -> ShopEven
     if type(kind) is tuple:
         name, detail = kind
         value.update(detail)
-    structs = _STRUCTS[subject]
     # Of one struct msgspec remembers the fields; a union it would take apart again for every record.
-    struct = structs.get(value.pop("type", None) or _record(name) or "") or _ONLY.get(subject)
+    struct = _STRUCTS[subject].get(value.pop("type", None) or _record(name) or "") or _ONLY.get(subject)
     if struct is None:
         raise ValueError(f"{name or 'a record without a kind'} is no event of {subject}")
     return cast("ShopEvent", msgspec.convert(value, struct))
@@ -122,8 +122,8 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
         value["push"] = [_subscription(one) for one in event.push]
     if SUBJECT_OF[type(event)] in _ONLY:
         return value
+    value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
     if isinstance(event, ShipmentEvents):
-        value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
         common = {key: value.pop(key) for key in _COMMON_OF_PARCELS & value.keys()}
     else:
         common = {
@@ -138,5 +138,6 @@ def _subscription(one: PushSubscription) -> dict[str, Any]:
     return value if one.since is None else {**value, "since": moment_ms(one.since)}
 
 
+@functools.lru_cache(1024)
 def _record(name: str | None) -> str | None:
     return name.rsplit(".", 1)[-1].replace("_", "").lower() if name else None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from postcart.domain.campaign import Campaign, HighValue, Journey, Peak, QuietHours, Step
+from postcart.domain.campaign import Campaign, HighValue, Journey, Mobile, Peak, QuietHours, Step
 from postcart.events.jobs import Incentive, Purpose
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
@@ -130,6 +130,13 @@ class StepFile(Part):
     channel: str = "email"
     purpose: Purpose = "marketing"
     incentive: IncentiveFile | None = None
+    fallback: Annotated[tuple[str, ...], Field(max_length=4)] = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        if len({self.channel, *self.fallback}) != len(self.fallback) + 1:
+            raise ValueError("a channel is named twice in channel and fallback; name each once")
+        return self
 
     def build(self) -> Step:
         """The domain's step."""
@@ -139,6 +146,7 @@ class StepFile(Part):
             channel=self.channel,
             purpose=self.purpose,
             incentive=self.incentive.build() if self.incentive else None,
+            fallback=self.fallback,
         )
 
 
@@ -198,6 +206,17 @@ class PeakFile(Part):
         )
 
 
+class MobileFile(Part):
+    """One more channel for carts left by a mobile session that ended abruptly."""
+
+    channels: Annotated[tuple[str, ...], Field(min_length=1, max_length=4)]
+    steps: Annotated[tuple[Annotated[int, Field(ge=1, le=20)], ...], Field(min_length=1)] = (1,)
+
+    def build(self) -> Mobile:
+        """The domain's rule."""
+        return Mobile(channels=self.channels, steps=self.steps)
+
+
 class CampaignFile(Part):
     """A campaign file."""
 
@@ -211,6 +230,7 @@ class CampaignFile(Part):
     priority: Annotated[int, Field(ge=0, le=100)] = 0
     high_value: HighValueFile | None = None
     peak: PeakFile | None = None
+    mobile: MobileFile | None = None
 
     def build(self, version: str) -> Campaign:
         """The domain's campaign."""
@@ -224,6 +244,7 @@ class CampaignFile(Part):
             last_step_ms=self.last_step_until,
             high_value=self.high_value.build() if self.high_value else None,
             peak=self.peak.build() if self.peak else None,
+            mobile=self.mobile.build() if self.mobile else None,
         )
 
 
@@ -242,6 +263,7 @@ def known_keys(path: tuple[Any, ...]) -> tuple[str, ...]:
         ("high_value",): HighValueFile,
         ("high_value", "steps"): StepFile,
         ("high_value", "steps", "incentive"): IncentiveFile,
+        ("mobile",): MobileFile,
         ("peak",): PeakFile,
         ("peak", "seasons"): SeasonFile,
         ("peak", "steps"): StepFile,

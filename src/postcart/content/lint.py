@@ -23,12 +23,16 @@ from postcart.content.sms import PART as SMS
 from postcart.content.sms import SmsRenderer
 from postcart.content.templates import HTML, Content, TemplateSet
 from postcart.errors import ConfigurationError, RenderError
+from postcart.events.jobs import Job
 
 _LONGEST_SUBJECT = 78
 """Characters; longer ones are cut off in mailboxes, and folded in headers."""
 
 _CLIPPED_BYTES = 102_000
 """Gmail cuts a mail's HTML there, and with it the opt-out link."""
+
+_PROMOTIONS = frozenset({"incentive", "unsubscribe_url", "cart"})
+"""What only messages that need consent may speak of."""
 
 _UNTRANSLATED = re.compile(r"%\(\w+\)s|\{\{|\{%")
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
@@ -56,6 +60,8 @@ def lint_templates(templates: Path, locales: Path) -> list[Problem]:
         return sorted(_parted(problem) for problem in error.problems)
     found = {_parted(problem) for problem in catalogue_problems(templates, locales)}
     found.update(_unknown_tags(made))
+    for name in made.names:
+        found.update(_promotions(made, name))
     for tag in languages.tags:
         language = languages.resolve(tag)
         for name in made.of_channel("email"):
@@ -74,12 +80,31 @@ def _unknown_tags(templates: TemplateSet) -> Iterator[Problem]:
                 yield Problem(f"{templates.folder.name}/{path}:{line}", f"<{tag}> is no MJML tag")
 
 
+def _cases(templates: TemplateSet, name: str) -> dict[str, Job]:
+    """What the template has to render: each reason of an exception only if it tells them apart."""
+    cases = sample.sample_jobs(name, templates.about(name))
+    if any("parcel.reason" in templates.sources[path] for path in templates.files(name)):
+        return cases
+    told = [case for case, job in cases.items() if job.parcel and job.parcel.status == "exception"]
+    return {case: job for case, job in cases.items() if case not in told[1:]}
+
+
+def _promotions(templates: TemplateSet, name: str) -> Iterator[Problem]:
+    """A message about an order or a parcel advertises nothing: a promotion would make it an advertisement by law."""
+    if not templates.about(name) & {"order", "parcel"}:
+        return
+    mentioned = templates.mentions(name)
+    for variable in sorted(_PROMOTIONS & mentioned.keys()):
+        what = f"'{variable}' has no place in a message about an order or a parcel; it goes out without consent"
+        yield Problem(f"{templates.folder.name}/{mentioned[variable]}", f"{what} (template {name})")
+
+
 def _rendered(templates: TemplateSet, language: Language, name: str) -> Iterator[Problem]:
     where = f"{templates.folder.name}/{name}"
-    recipients = (sample.RECIPIENT, replace(sample.RECIPIENT, name=None, time_zone=None))
-    for case, job in sample.sample_jobs(name).items():
+    nobody = replace(sample.RECIPIENT, name=None, time_zone=None)
+    for number, (case, job) in enumerate(_cases(templates, name).items()):
         link = "https://shop.example/u/token" if job.purpose == "marketing" else None
-        for recipient in recipients:
+        for recipient in (sample.RECIPIENT, nobody)[: 1 if number else 2]:
             context = build_context(
                 job,
                 recipient,
@@ -103,7 +128,7 @@ def _text_messages(templates: TemplateSet, languages: Languages, language: Langu
     """Text messages of usual shops and carts: within their bound, with the way out."""
     where = f"{templates.folder.name}/{name}/{SMS}"
     renderer = SmsRenderer(templates, sample.SHOP, languages=languages)
-    for case, job in sample.sample_jobs(name).items():
+    for case, job in _cases(templates, name).items():
         recipient = replace(sample.RECIPIENT, address=sample.PHONE, locale=language.tag)
         try:
             sms = renderer.render(structs.replace(job, channel="sms"), recipient, date_ms=sample.DATE_MS)

@@ -47,15 +47,16 @@ def render_preview(
         templates: The folder of templates.
         locales: The folder of catalogues.
         shop: Who sends.
-        job: What to say; a sample cart if None.
+        job: What to say; a sample if None.
 
     Raises:
         ConfigurationError: The folders are not as they must be.
         RenderError: The template fails, with file, line and the names that there are.
     """
-    renderer = preview_renderer(TemplateSet(templates), Languages(locales, shop.locale), shop)
+    read = TemplateSet(templates)
+    renderer = preview_renderer(read, Languages(locales, shop.locale), shop)
     shown = replace(sample.RECIPIENT, locale=locale)
-    wanted = job or sample.sample_job(template)
+    wanted = job or sample.usual_job(template, read.about(template))
     content = renderer.content(wanted, shown, date_ms=sample.DATE_MS)
     mail = message_from_bytes(renderer.render(wanted, shown, date_ms=sample.DATE_MS).data, policy=SMTP)
     return Rendered(
@@ -83,4 +84,5 @@ def preview_message(template: str, locale: str, *, templates: TemplateSet, langu
     """The whole mail of a preview, for a gallery or a test send. Raises as ``render_preview``."""
     recipient = Recipient(sample.RECIPIENT.address, sample.RECIPIENT.name, locale, sample.RECIPIENT.time_zone)
     renderer = preview_renderer(templates, languages)
-    return renderer.render(sample.sample_job(template), recipient, date_ms=sample.DATE_MS)
+    job = sample.usual_job(template, templates.about(template))
+    return renderer.render(job, recipient, date_ms=sample.DATE_MS)

@@ -6,7 +6,8 @@ Owns: the samples of preview, lint and the marketers' page. Must not: be used fo
 from decimal import Decimal
 from typing import Any
 
-from postcart.content.context import Recipient, ShopIdentity
+from postcart.content import parcel_samples
+from postcart.content.identity import Recipient, ShopIdentity
 from postcart.events.jobs import Incentive, Job
 from postcart.events.shop import Product
 from postcart.events.signals import LineState
@@ -25,6 +26,8 @@ SHOP = ShopIdentity(
     country="DE",
     base_url="https://lumen-leaf.example/",
     cart_url="https://lumen-leaf.example/cart",
+    orders_url="https://lumen-leaf.example/orders/{order}",
+    tracking_url="https://lumen-leaf.example/track/{carrier}/{number}",
     currency="EUR",
 )
 
@@ -93,8 +96,24 @@ def sample_job(template: str, **changes: Any) -> Job:
     return Job(**(fields | changes))
 
 
-def sample_jobs(template: str) -> dict[str, Job]:
-    """The cases that every template must render, by name."""
+def sample_jobs(template: str, about: frozenset[str] = frozenset({"cart"})) -> dict[str, Job]:
+    """The cases that every template must render, by name. ``about``: what it speaks of (TemplateSet.about)."""
+    cases: dict[str, Job] = {}
+    if "order" in about:
+        cases |= parcel_samples.order_jobs(sample_job(template))
+    if "parcel" in about:
+        cases |= parcel_samples.parcel_jobs(sample_job(template))
+    return cases or _cart_jobs(template)
+
+
+def usual_job(template: str, about: frozenset[str]) -> Job:
+    """The case that shows most, for previews."""
+    if about & {"order", "parcel"}:
+        return next(reversed(sample_jobs(template, about).values()))
+    return sample_job(template)
+
+
+def _cart_jobs(template: str) -> dict[str, Job]:
     many = tuple(_line(str(number), 1, "9.99", Product(title=f"Item {number}")) for number in range(23))
     return {
         "three lines": sample_job(template),

@@ -15,7 +15,17 @@ from postcart.errors import RenderError
 
 _QUOTED = re.compile(r"""'[^']*'|"[^"]*\"""")
 
-CONTEXT_NAMES = ("cart", "incentive", "language", "message", "recipient", "shop", "unsubscribe_url")
+CONTEXT_NAMES = (
+    "cart",
+    "incentive",
+    "language",
+    "message",
+    "order",
+    "parcel",
+    "recipient",
+    "shop",
+    "unsubscribe_url",
+)
 """The top-level variables that every template has; ``context`` fills exactly these."""
 
 

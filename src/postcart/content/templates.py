@@ -26,7 +26,7 @@ from typing import Any
 
 from html2text import HTML2Text
 from jinja2 import Environment, TemplateSyntaxError, nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
 
 from postcart.content.languages import Language
 from postcart.content.mjml import to_html
@@ -122,6 +122,33 @@ class TemplateSet:
     def mjml(self, name: str, language: Language, context: Mapping[str, Any]) -> str:
         """The MJML of template ``name``, for the linter. Raises RenderError as ``render``."""
         return self._part(name, HTML, self._with_heads(name, language, context))
+
+    def about(self, name: str) -> frozenset[str]:
+        """What the template speaks of: ``cart``, ``order`` or ``parcel``, or two of them."""
+        own = (source for path, source in self.sources.items() if path.split("/")[0] == name)
+        found = frozenset({"cart", "order", "parcel"}) & frozenset().union(*map(self._variables, own))
+        return found or frozenset({"cart"})
+
+    def files(self, name: str) -> set[str]:
+        """Paths of the template's own files and of all that they extend or include."""
+        waiting = [path for path in self.sources if path.split("/")[0] == name]
+        found: set[str] = set()
+        while waiting:
+            path = waiting.pop()
+            if path not in found and path in self.sources:
+                found.add(path)
+                waiting += [other for other in find_referenced_templates(self._parsed(self.sources[path])) if other]
+        return found
+
+    def mentions(self, name: str) -> dict[str, str]:
+        """Each variable that one of these files uses, with such a file."""
+        return {variable: path for path in sorted(self.files(name)) for variable in self._variables(self.sources[path])}
+
+    def _variables(self, source: str) -> set[str]:
+        return find_undeclared_variables(self._parsed(source))
+
+    def _parsed(self, source: str) -> nodes.Template:
+        return self.sandbox.environment.parse(source)
 
     def _with_heads(self, name: str, language: Language, context: Mapping[str, Any]) -> dict[str, Any]:
         self._check_name(name)

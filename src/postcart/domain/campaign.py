@@ -13,13 +13,19 @@ from postcart.events.times import DAY_MS, HOUR_MS, from_ms
 
 
 class Step(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
-    """One message of a sequence, ``after_ms`` after the episode was armed."""
+    """One message of a sequence, ``after_ms`` after the episode was armed.
+
+    Attributes:
+        fallback: Channels besides ``channel``: which of all is taken, the person's preference and what is possible say;
+            the others have their turn if that one fails.
+    """
 
     after_ms: int
     template: str
     channel: Channel = "email"
     purpose: Purpose = "marketing"
     incentive: Incentive | None = None
+    fallback: tuple[Channel, ...] = ()
 
 
 class Journey(Struct, frozen=True, gc=False, kw_only=True):
@@ -51,6 +57,18 @@ class Peak(Struct, frozen=True, gc=False, kw_only=True):
     journey: Journey
 
 
+class Mobile(Struct, frozen=True, gc=False, kw_only=True):
+    """Carts left by a mobile session that ended abruptly (page exit, inactivity): over one more channel besides.
+
+    Attributes:
+        channels: One of these, by preference and possibility.
+        steps: Numbers (from 1) of the steps that go there, too.
+    """
+
+    channels: tuple[Channel, ...]
+    steps: tuple[int, ...] = (1,)
+
+
 class Campaign(Struct, frozen=True, gc=False, kw_only=True):
     """A cart campaign. ``version`` is a digest of its text: another text is another version.
 
@@ -68,6 +86,7 @@ class Campaign(Struct, frozen=True, gc=False, kw_only=True):
     last_step_ms: int = DAY_MS
     high_value: HighValue | None = None
     peak: Peak | None = None
+    mobile: Mobile | None = None
 
     def choose(self, *, value: Decimal | None, currency: str | None, opened_ms: int) -> Journey:
         """The journey that an episode pins at its opening: high value before peak before the ordinary one."""

@@ -94,6 +94,7 @@ class Judged(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
         stage: Who judged: ``journey`` when a step was due, or the channel's gate just before the claim.
         outcome: ``due``, ``deferred``, ``cancelled``, ``claimed``, ``suppressed`` or ``given_back``.
         until: Of ``deferred`` and ``given_back``: when it is looked at again.
+        message: Of one about an order or a parcel, whose id ``episode_id`` is then: its occasion.
     """
 
     stage: str
@@ -106,6 +107,7 @@ class Judged(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, ta
     job_id: str | None = None
     reason: str | None = None
     until: datetime | None = None
+    message: str | None = None
 
 
 class EpisodeTold(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag_field="type", tag="episode"):

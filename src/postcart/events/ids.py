@@ -55,3 +55,8 @@ def episode_id(abandonment_id: str) -> str:
 def job_id(episode: str, step: int, armed_by: str, channel: str) -> str:
     """Id of a cart job: a step that is planned again after another end is another job."""
     return uuid5(UUID(episode), f"{step}/{armed_by}/{channel}")
+
+
+def message_id(about: str, occasion: str, occurrence: str, channel: str) -> str:
+    """Id of a job about a parcel's incarnation or an order: what happened once is told once on a channel."""
+    return uuid5(namespace_of(about), f"{occasion}/{occurrence}/{channel}")

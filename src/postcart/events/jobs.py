@@ -4,11 +4,15 @@ Owns: the records between JOURNEY and the senders. Must not: carry contact point
 the claim), or know a provider.
 """
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta, Struct
 
+from postcart.events.milestones import DelayRule, Expected, Reason, Status
+from postcart.events.shipments import ParcelLine, Place
+from postcart.events.shop import CartLine
 from postcart.events.signals import LineState
 from postcart.events.times import DAY_MS
 
@@ -17,13 +21,15 @@ Channel = Annotated[str, Meta(pattern="^[a-z][a-z0-9]{1,15}$")]
 CHANNELS: Final[tuple[Channel, ...]] = ("email", "sms", "push", "inapp", "webhook")
 """Those that Postcart knows of itself."""
 Purpose = Literal["marketing", "transactional"]
-StopReason = Literal["ordered", "emptied", "returned", "merged", "expired"]
+StopReason = Literal["ordered", "emptied", "returned", "merged", "expired", "superseded", "paid", "cancelled"]
 SuppressReason = Literal[
     "ordered",
     "emptied",
     "returned",
     "merged",
     "superseded",
+    "paid",
+    "cancelled",
     "expired",
     "no_consent",
     "no_contact",
@@ -51,16 +57,69 @@ class Incentive(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True)
     valid_ms: int = 3 * DAY_MS
 
 
+class OrderFacts(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a message about an order can say.
+
+    Attributes:
+        lines: At most ten; ``more_lines`` were left out.
+        total: What was to be paid; ``amount``: what was given back.
+        expected: When the order is thought to arrive, as far as that is known.
+    """
+
+    order_id: str
+    placed_ms: int | None = None
+    lines: tuple[CartLine, ...] = ()
+    more_lines: int = 0
+    total: Decimal | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    expected: Expected | None = None
+
+
+class ParcelFacts(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
+    """What a message about a parcel can say. As in ``events.milestones``; what is not known is left out.
+
+    Attributes:
+        lines: At most ten; ``more_lines`` were left out.
+        previous: What was told, or promised, before; ``late``: it is now later than promised.
+        rule, level, since: Of a delay.
+    """
+
+    parcel_id: str
+    order_id: str
+    carrier: str
+    tracking_number: str
+    number: int | None = None
+    count: int | None = None
+    service: str | None = None
+    lines: tuple[ParcelLine, ...] = ()
+    more_lines: int = 0
+    status: Status | None = None
+    reason: Reason | None = None
+    attempts: int = 0
+    place: Place | None = None
+    expected: Expected | None = None
+    previous: datetime | None = None
+    late: bool = False
+    rule: DelayRule | None = None
+    level: int = 0
+    since: datetime | None = None
+
+
 class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """One message to render and send on one channel (jobs.CHANNEL.PURPOSE, key: person_id).
 
+    A message about an order or a parcel has their id for ``episode_id``, step 0, and its occasion for ``journey``.
+
     Attributes:
-        job_id: uuid5 over episode, step, the end that armed it and the channel; Message-ID or idempotency key.
+        job_id: uuid5 over episode, step, the end that armed it and the channel; or over parcel or order, occasion,
+            occurrence and channel. Message-ID or idempotency key.
         attempt: From 1. Attempt n+1 exists only after ``not_accepted`` of attempt n.
         revision: 0 as JOURNEY made it; an edited redrive counts on. Refused once the job was accepted or is uncertain.
         armed_ms: When the episode was armed: only stops after it concern this job.
         due_ms: When it was due, after deferral; ``not_after_ms``: it is never sent later than this.
         lines: The united lines, as to be shown.
+        order, parcel: What a message about them can say.
     """
 
     job_id: str
@@ -84,6 +143,8 @@ class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     lines: tuple[LineState, ...] = ()
     value: Decimal | None = None
     currency: str | None = None
+    order: OrderFacts | None = None
+    parcel: ParcelFacts | None = None
 
 
 class Stop(Struct, frozen=True, gc=False, array_like=True):

@@ -160,7 +160,15 @@ class Cleared(ParcelNews, frozen=True, gc=False, kw_only=True, omit_defaults=Tru
     status: Status | None = None
 
 
+class Registered(ParcelNews, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag="registered"):
+    """The parcel is there: the order was packed. For JOURNEY alone; nothing is told by it."""
+
+    expected: Expected | None = None
+
+
 ParcelDecision = Milestone | EstimateChanged | Delay | Cleared
+"""What is told, on the topics ``milestones`` and ``decisions``."""
+MilestoneRecord = ParcelDecision | Registered
 """Everything on the topic ``milestones``."""
 
 

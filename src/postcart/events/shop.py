@@ -148,11 +148,16 @@ class OrderEvent(Event, frozen=True, gc=False, kw_only=True):
 
 
 class OrderPlaced(OrderEvent, frozen=True, gc=False, kw_only=True, tag="placed"):
-    """The person ordered; ``total`` is what is to be paid."""
+    """The person ordered; ``total`` is what is to be paid.
+
+    Attributes:
+        promised_at: When the shop says it will arrive; at midnight UTC it is that whole day.
+    """
 
     lines: tuple[CartLine, ...] = ()
     total: Decimal | None = None
     currency: Currency | None = None
+    promised_at: Moment | None = None
 
 
 class OrderPaid(OrderEvent, frozen=True, gc=False, kw_only=True, tag="paid"):

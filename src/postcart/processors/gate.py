@@ -11,7 +11,7 @@ from msgspec import structs
 
 from postcart.domain.consent import counts
 from postcart.domain.journey.contacts import contact_points, push_text
-from postcart.domain.journey.person import Person, contact_ids_of
+from postcart.domain.journey.person import Person, contact_ids_of, known_profile
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress
 from postcart.events.shop import ProfileUpdated, PushSubscription, time_ms
 from postcart.processors.engine.task import Output
@@ -144,12 +144,13 @@ class GateWriter:
 def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
     """What senders need of ``person``; contact points are sealed already.
 
-    ``at_once``: consents that profiles not yet folded take back count already.
+    ``at_once``: consents that profiles not yet folded take back count already. Contact points of such a profile count
+    only for who has none yet: news of a parcel does not wait for carts.
     """
-    profile = person.profile
+    folded, profile = person.profile, known_profile(person)
     consents = {
         f"{item.channel}/{item.purpose}": counts(item.channel, item.purpose, given=item.given)
-        for item in (profile.consents if profile else ())
+        for item in (folded.consents if folded else ())
     }
     if at_once:
         consents |= dict.fromkeys(_taken_back(person), False)
@@ -158,7 +159,7 @@ def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
     return GatePerson(
         person_id=person.person_id,
         contacts={channel: " ".join(points) for channel, points in contacts.items()},
-        contact_ids=contact_ids_of(person),
+        contact_ids=contact_ids_of(person, profile),
         name=profile.name if profile else None,
         locale=profile.locale if profile else None,
         time_zone=profile.time_zone if profile else None,

@@ -1,7 +1,10 @@
 """JOURNEY's task: one partition of persons.
 
-Owns: the way from signals, orders, profiles and receipts to the rules of domain.journey, and from their outcome to
-decisions, jobs and the gate. Must not: hold a rule, or know how records are fetched and committed.
+Owns: the way from signals, orders, profiles, milestones and receipts to the rules of domain.journey, and from their
+outcome to decisions, jobs, alerts and the gate. Must not: hold a rule, or know how records are fetched and committed.
+
+Two clocks: carts are decided once DETECT has told all that could concern them; orders and parcels as soon as it is
+known that nothing else was appended about them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,47 +12,29 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
-import msgspec
-
-from postcart.domain.journey import fold, suppressions
+from postcart.domain.journey import fold, orders, parcels, suppressions
+from postcart.domain.journey.errands import Courier
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Happening, Person
 from postcart.domain.journey.receipts import settle
 from postcart.events.consents import ConsentRecorded
-from postcart.events.decisions import AbandonmentDecided, StepDecision, StepDue
 from postcart.events.jobs import DeliveryReport, Receipt
-from postcart.events.shop import Event, ProfileUpdated
+from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone, Registered
+from postcart.events.shop import Event, OrderEvents, ProfileUpdated
 from postcart.events.signals import Emptied, Returning, TaskClock
-from postcart.events.suppressions import suppression_key
-from postcart.events.times import to_ms
 from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.gate import ContactSealer, GateWriter, as_told
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
+from postcart.processors.journey_outputs import JourneyOutputs, JourneyTopics
 from postcart.processors.outlines import waiting_persons
 from postcart.processors.rows import RowStore
+from postcart.processors.shipping_deadlines import ShippingDeadlines
 from postcart.processors.stage_metrics import StageMetrics
-from postcart.processors.task_clocks import TaskClocks
+from postcart.processors.task_clocks import TRACK_KEY, TaskClocks
 from postcart.processors.watermark import Watermark
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 _FIRE_LIMIT = 20_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JourneyTopics:
-    """Names of what JOURNEY reads and writes. ``jobs`` makes the topic of a channel and a purpose."""
-
-    signals: str
-    orders: str
-    profiles: str
-    receipts: str
-    consents: str
-    suppressions: str
-    decisions: str
-    gate: str
-    keys: str
-    dead: str
-    jobs: Callable[[str, str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +46,7 @@ class JourneyConfig:
         contact_id: Opaque id of a channel's contact point.
         phone: The one form of a number, from how it was told and the country.
         partitions: Of DETECT: a task of it writes its clock to every signals partition.
+        track_tasks: Of TRACK: likewise, to every milestones partition.
         progress_interval_ms: How often, in real time, the gate is told how far orders were read.
     """
 
@@ -70,6 +56,7 @@ class JourneyConfig:
     sealer: ContactSealer
     contact_id: Callable[[str, str], str]
     partitions: int
+    track_tasks: int
     disorder_ms: int
     exact_idle: bool
     progress_interval_ms: int
@@ -95,6 +82,7 @@ class JourneyTask:
             (topics.orders, topics.profiles), disorder_ms=config.disorder_ms, exact_idle=config.exact_idle
         )
         self._clocks = TaskClocks(config.partitions)
+        self._parcel_clocks = TaskClocks(config.track_tasks, TRACK_KEY)
         self._gate = GateWriter(
             gate_topic=topics.gate,
             keys_topic=topics.keys,
@@ -105,20 +93,24 @@ class JourneyTask:
             at_once=not config.exact_idle,
             phone=config.phone,
         )
+        self._shipping_topics = {topics.orders, topics.profiles, topics.milestones, topics.receipts}
+        self._shipping = ShippingDeadlines()
+        self._shipping_ms = -1
         self._read_ms = dict.fromkeys((topics.orders, topics.profiles, topics.consents), 0)
+        self._written = JourneyOutputs(topics, config.metrics)
         self._outputs: list[Output] = []
         self._fired_ms = -1
         self._newest_ms = 0
         self._now_ms: int | None = None
-        self._encode = msgspec.json.Encoder().encode
 
     def restore(self, rows: Sequence[Row]) -> None:
         """See Task."""
-        self._rows.restore([row for row in rows if not self._clocks.restore(row)])
+        clocks = (self._clocks, self._parcel_clocks)
+        self._rows.restore([row for row in rows if not any(clock.restore(row) for clock in clocks)])
 
     def restored(self) -> None:
         """See Task."""
-        self._rows.restored()
+        self._rows.restored(self._shipping.at_rest)
 
     def process(self, batch: RecordBatch) -> None:
         """See Task."""
@@ -129,8 +121,9 @@ class JourneyTask:
             self._newest_ms = youngest = latest_ms(records)
             if youngest:
                 self._watermark.saw(batch.topic, append_bound_ms(batch, youngest))
-        out = Decided()
-        self._take_in(records, out)
+        out = Decided(shipping_ms=self._shipping_ms)
+        clocks = self._parcel_clocks if batch.topic == config.topics.milestones else self._clocks
+        self._take_in(records, clocks, out)
         self._collect(out)
         config.metrics.processed(
             batch.topic,
@@ -150,10 +143,11 @@ class JourneyTask:
             self._newest_ms = 0
         self._watermark.idle(idle)
         self._tell_progress(idle)
+        self._advance_shipping(idle)
         clock_ms = self._clock_ms()
         if clock_ms is None or clock_ms <= self._fired_ms:
             return
-        out, limit = Decided(), _FIRE_LIMIT
+        out, limit = Decided(shipping_ms=self._shipping_ms), _FIRE_LIMIT
         for key, person in self._rows.due(clock_ms, limit):
             limit -= 1
             self._advance(key, person, clock_ms, out)
@@ -161,6 +155,26 @@ class JourneyTask:
         if limit > 0:
             self._fired_ms = clock_ms
         self._config.metrics.clock(self._partition, clock_ms)
+
+    def _advance_shipping(self, idle: Mapping[str, Idle]) -> None:
+        """What falls due about orders and parcels, at the worker's time up to which everything about them is read."""
+        if self._shipping_topics <= idle.keys():
+            self._shipping_ms = max(self._shipping_ms, min(idle[topic].clock_ms for topic in self._shipping_topics))
+        out = Decided(shipping_ms=self._shipping_ms)
+        known_ms = self._parcel_clocks.clock_ms
+        parcels_ms = -1 if known_ms is None else min(self._shipping_ms, known_ms)
+        for key in list(self._shipping.due(self._shipping_ms, _FIRE_LIMIT)):
+            person = self._rows.load(key)
+            if person is None:
+                continue
+            if person.shipping_ms(parcels_ms) > self._shipping_ms:
+                self._shipping.saw(key, person)  # it waits for TRACK: there is nothing to write
+                continue
+            courier = Courier(person, self._config.context, out)
+            orders.fire(courier, self._shipping_ms, parcels_ms=parcels_ms)
+            courier.fire(self._shipping_ms)
+            self._save(key, person)
+        self._collect(out)
 
     def _tell_progress(self, idle: Mapping[str, Idle]) -> None:
         """How fresh the gate is, by when watermarks were asked for: not by now, as this process may have stood still.
@@ -186,7 +200,7 @@ class JourneyTask:
         """See Task."""
         outputs, self._outputs = self._outputs, []
         outputs += self._gate.drain()
-        rows = self._rows.take_changed() + self._clocks.take_changed()
+        rows = self._rows.take_changed() + self._clocks.take_changed() + self._parcel_clocks.take_changed()
         self._config.metrics.state(
             self._partition, rows=len(self._rows), size=self._rows.size_estimate, waiting=self._rows.waiting()
         )
@@ -201,58 +215,71 @@ class JourneyTask:
         cart, own = self._clocks.clock_ms, self._watermark.clock_ms
         return None if cart is None or own is None else min(cart, own)
 
-    def _take_in(self, records: Sequence[Any], out: Decided) -> None:
+    def _take_in(self, records: Sequence[Any], clocks: TaskClocks, out: Decided) -> None:
         """Group by person, touch each row once; receipts and hints count at once, happenings in their order."""
         groups: dict[str, list[Any]] = {}
         for record in records:
             if isinstance(record, TaskClock):
-                self._clocks.saw(record)
+                clocks.saw(record)
             else:
                 groups.setdefault(record.person_id, []).append(record)
         clock_ms = self._clock_ms()
         for person_id, group in groups.items():
             person = self._rows.load(person_id) or Person(person_id=person_id)
+            courier = Courier(person, self._config.context, out)
             happenings: list[Happening] = []
             for record in group:
-                if isinstance(record, Receipt):
-                    suppressions.receipt_came(person, record, out)
-                    settle(person, record, out)
-                elif isinstance(record, DeliveryReport):
-                    suppressions.report_came(person, record, out)
-                    self._config.metrics.reported(record.channel, record.kind)
-                elif isinstance(record, Returning | Emptied):
-                    fold.hint(person, record, out)
-                elif isinstance(record, ConsentRecorded):
-                    fold.consent(person, record, out)
-                elif isinstance(record, ProfileUpdated):
-                    happenings.append(self._gate.sealed(person, record))
-                elif isinstance(record, Event) or record.person_id:
+                if isinstance(record, Event):
+                    happenings.append(self._shop_event(courier, record))
+                elif not self._counts_at_once(courier, record) and record.person_id:
                     happenings.append(record)
             fold.arrive(person, happenings, out)
+            courier.profile_came()
             self._advance(person_id, person, -1 if clock_ms is None else clock_ms, out)
+
+    def _shop_event(self, courier: Courier, event: Any) -> Happening:
+        """The event as carts take it in; about orders much is said at once."""
+        if isinstance(event, ProfileUpdated):
+            return self._gate.sealed(courier.person, event)
+        if isinstance(event, OrderEvents):
+            orders.arrive(courier, event)
+        happening: Happening = event
+        return happening
+
+    def _counts_at_once(self, courier: Courier, record: Any) -> bool:
+        """Take in what does not wait for its place among others; False: it does."""
+        person, out = courier.person, courier.out
+        match record:
+            case Receipt():
+                suppressions.receipt_came(person, record, out)
+                if settle(person, record, out):
+                    courier.receipt_came(record)
+            case DeliveryReport():
+                suppressions.report_came(person, record, out)
+                courier.report_came(record)
+                self._config.metrics.reported(record.channel, record.kind)
+            case Registered() | Milestone() | EstimateChanged() | Delay() | Cleared():
+                parcels.arrive(courier, record)
+            case Returning() | Emptied():
+                fold.hint(person, record, out)
+            case ConsentRecorded():
+                fold.consent(person, record, out)
+            case _:
+                return False
+        return True
 
     def _advance(self, key: str, person: Person, clock_ms: int, out: Decided) -> None:
         if fold.advance(person, clock_ms, self._config.context, out):
-            self._rows.save(key, person)
+            self._save(key, person)
         else:
             self._rows.drop(key)
+            self._shipping.saw(key, None)
+
+    def _save(self, key: str, person: Person) -> None:
+        self._rows.save(key, person)
+        self._shipping.saw(key, person)
 
     def _collect(self, out: Decided) -> None:
-        topics, encode, outputs = self._config.topics, self._encode, self._outputs
-        for decision in out.records:
-            key = decision.person_id or ""
-            outputs.append(Output(topics.decisions, key.encode(), encode(decision)))
-            if isinstance(decision, StepDecision):
-                kind = type(decision).__struct_config__.tag
-                self._config.metrics.decided(purpose="marketing", outcome=str(kind), reason=decision.reason or "")
-                if self._now_ms is not None and type(decision) is StepDue:
-                    self._config.metrics.fired((self._now_ms - to_ms(decision.at)) / 1_000)
-            elif isinstance(decision, AbandonmentDecided):
-                self._config.metrics.decided(purpose="marketing", outcome="abandonment", reason=decision.trigger)
-        for job in out.jobs:
-            outputs.append(Output(topics.jobs(job.channel, job.purpose), job.person_id.encode(), encode(job)))
-            self._config.metrics.jobs_emitted(job.channel, job.purpose, 1)
-        for one in out.suppressed:
-            outputs.append(Output(topics.suppressions, suppression_key(one.channel, one.contact_id), encode(one)))
+        self._outputs += self._written.outputs_of(out, now_ms=self._now_ms)
         for person in out.gate.values():
             self._gate.changed(person)

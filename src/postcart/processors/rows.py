@@ -178,8 +178,11 @@ class RowStore(Generic[R]):
                 )
             rows[key.decode()] = value
 
-    def restored(self) -> None:
-        """Rebuild the index after the last restored record."""
+    def restored(self, also: Callable[[str, bytes, int], None] | None = None) -> None:
+        """Rebuild the index after the last restored record.
+
+        ``also``: told of each row as well: its key, and its bytes, encoded from that place on.
+        """
         self._heap = [
             (int.from_bytes(value[1:_HEAD], "big"), key) for key, value in self._rows.items() if type(value) is bytes
         ]
@@ -190,6 +193,8 @@ class RowStore(Generic[R]):
                 self._encoded_bytes += len(value)
                 if self._waiting is not None:
                     self._waiting.saw_at_rest(key, value, _HEAD)
+                if also is not None:
+                    also(key, value, _HEAD)
 
     def keys(self) -> Iterable[str]:
         """Keys of all rows."""

@@ -1,7 +1,9 @@
-"""The clocks that DETECT's tasks tell through the signals topic, as one JOURNEY partition has read them.
+"""The clocks that another stage's tasks tell through its topic, as one JOURNEY partition has read them.
 
 Owns: their least, and the changelog record that keeps them over restarts. Must not: read a wall clock.
 """
+
+from typing import Final
 
 import msgspec
 
@@ -9,15 +11,17 @@ from postcart.errors import StateError
 from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import Row
 
-_KEY = b"!clocks"
+DETECT_KEY: Final = b"!clocks"
+TRACK_KEY: Final = b"!track-clocks"
 """No person's id begins with an exclamation mark."""
 
 
 class TaskClocks:
-    """Clock per DETECT task. ``tasks``: their number, that of the partitions."""
+    """Clock per task. ``tasks``: their number, that of the partitions; ``key``: of the changelog record."""
 
-    def __init__(self, tasks: int) -> None:
+    def __init__(self, tasks: int, key: bytes = DETECT_KEY) -> None:
         self._tasks = tasks
+        self._key = key
         self._clocks: dict[int, int] = {}
         self._changed = False
 
@@ -35,7 +39,7 @@ class TaskClocks:
     def restore(self, row: Row) -> bool:
         """Take the record if it is ours; returns whether it was."""
         key, value = row
-        if key != _KEY:
+        if key != self._key:
             return False
         try:
             self._clocks = msgspec.json.decode(value or b"{}", type=dict[int, int])
@@ -48,4 +52,4 @@ class TaskClocks:
         if not self._changed:
             return []
         self._changed = False
-        return [(_KEY, msgspec.json.encode(self._clocks))]
+        return [(self._key, msgspec.json.encode(self._clocks))]

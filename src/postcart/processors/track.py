@@ -21,6 +21,7 @@ from postcart.domain.track.vocabulary import Vocabularies
 from postcart.errors import UnreadableRecord
 from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone, ParcelDecision
 from postcart.events.shipments import ParcelStatus, ShipmentEvents
+from postcart.events.signals import TaskClock
 from postcart.events.times import DAY_MS, to_ms
 from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.intake import append_bound_ms, dead_outputs, latest_ms
@@ -43,6 +44,7 @@ class TrackConfig:
         context: The rules and the calendar; what is learned comes with each day.
         shipments, lanes: Input topics, with their decoders.
         tasks: Partitions of the lanes topic: each task is told what was delivered.
+        milestone_partitions: Each is told the clock, when it has moved by ``clock_interval_ms`` and with outputs.
     """
 
     context: Context
@@ -55,6 +57,8 @@ class TrackConfig:
     decisions_topic: str
     dead_topic: str
     tasks: int
+    milestone_partitions: int
+    clock_interval_ms: int
     disorder_ms: int
     exact_idle: bool
     metrics: StageMetrics
@@ -78,6 +82,7 @@ class TrackTask:
         self._watermark = Watermark((config.shipments,), disorder_ms=config.disorder_ms, exact_idle=config.exact_idle)
         self._outputs: list[Output] = []
         self._fired_ms = -1
+        self._told_ms = -1
         self._newest_ms = 0
         self._now_ms: int | None = None
         self._encode = msgspec.json.Encoder().encode
@@ -133,16 +138,24 @@ class TrackTask:
 
     def pending(self) -> bool:
         """See Task."""
-        return bool(self._outputs)
+        return bool(self._outputs) or self._clock_is_news()
 
     def drain(self) -> Effects:
         """See Task."""
         outputs, self._outputs = self._outputs, []
+        if self._fired_ms > self._told_ms and (outputs or self._clock_is_news()):
+            clock = self._encode(TaskClock(task=self._partition, clock_ms=self._fired_ms))
+            topic, partitions = self._config.milestones_topic, range(self._config.milestone_partitions)
+            outputs += [Output(topic, None, clock, number) for number in partitions]
+            self._told_ms = self._fired_ms
         rows = self._rows.take_changed() + self._book.take_changed()
         self._config.metrics.state(
             self._partition, rows=len(self._rows), size=self._rows.size_estimate, waiting=self._rows.waiting()
         )
         return Effects(outputs, rows)
+
+    def _clock_is_news(self) -> bool:
+        return self._fired_ms >= self._told_ms + self._config.clock_interval_ms
 
     def close(self) -> None:
         """See Task."""
@@ -206,6 +219,8 @@ class TrackTask:
 
     def _collect(self, out: Tracked) -> None:
         config, encode = self._config, self._encode
+        for registered in out.registrations:
+            self._outputs.append(Output(config.milestones_topic, registered.person_id.encode(), encode(registered)))
         for record in out.news:
             key, value = record.person_id.encode(), encode(record)
             self._outputs.append(Output(config.milestones_topic, key, value))

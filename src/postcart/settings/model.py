@@ -10,6 +10,7 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.caps import Frequency
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking
@@ -84,6 +85,12 @@ class Shop(Group):
     time_zone: TimeZone = Field("UTC", description="IANA name; for recipients of whom nothing is known")
     accent: str = Field("#0f62fe", pattern=r"^#[0-9a-fA-F]{6}$", description="colour of the button")
     logo_url: WebAddress | None = Field(None, description="picture at the top of a mail")
+    orders_url: WebAddress | None = Field(
+        None, description="page of an order; {order} stands for its id; by default the home page"
+    )
+    tracking_url: WebAddress | None = Field(
+        None, description="page of a parcel; {carrier}, {number} and {order}; by default that of the order"
+    )
 
 
 class SmtpAddress(Group):
@@ -227,6 +234,9 @@ class Settings(Group):
         ("email",), description="ways to send; NAME=MODULE adds one of your own (docs/channels.md)"
     )
     campaigns_dir: Path = Field(Path("campaigns"), description="folder of campaign files")
+    messages_file: Path | None = Field(
+        None, description="file that says what is told of orders and parcels (messages.yaml); none: nothing is"
+    )
     templates_dir: Path = Field(Path("templates"), description="folder of templates")
     locales_dir: Path = Field(Path("locales"), description="folder of translations")
     currency: Currency = Field("USD", description="ISO 4217; of carts that name none")
@@ -251,6 +261,7 @@ class Settings(Group):
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)
+    caps: Frequency = Field(default_factory=Frequency)
     log: Log = Field(default_factory=Log)
     read_model_url: ReadModelUrl | None = Field(
         None, description="where `worker project` writes and `why` reads: postgresql://... or sqlite:///FILE"

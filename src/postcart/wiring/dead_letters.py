@@ -19,7 +19,8 @@ from postcart.codecs.topic_contracts import TopicContract
 from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.jobs import Job, ReceiptRecord
-from postcart.events.signals import AnySignal
+from postcart.events.milestones import MilestoneRecord
+from postcart.events.signals import AnySignal, TaskClock
 from postcart.senders.records import decode_job
 from postcart.settings import Settings
 from postcart.wiring.registry import registry_of
@@ -43,6 +44,7 @@ def topic_contracts(settings: Settings) -> dict[str, TopicContract]:
         for name, kind, key, kept in (
             ("signals", AnySignal, None, ("id",)),
             ("lanes", DayTold, None, ("task", "day")),
+            ("milestones", MilestoneRecord | TaskClock, None, ("id", "parcel_id")),
             ("receipts", ReceiptRecord, "person", ("job_id", "outcome", "attempt", "report_id")),
             ("consents", ConsentRecorded, None, ("person_id", "channel", "purpose")),
         )

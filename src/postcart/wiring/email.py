@@ -38,6 +38,8 @@ def shop_identity(settings: Settings) -> ShopIdentity:
         time_zone=shop.time_zone,
         accent=shop.accent,
         logo_url=str(shop.logo_url) if shop.logo_url else None,
+        orders_url=shop.orders_url,
+        tracking_url=shop.tracking_url,
     )
 
 

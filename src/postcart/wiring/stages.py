@@ -16,10 +16,12 @@ from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
 from postcart.events.jobs import ReceiptRecord
-from postcart.events.signals import AnySignal
+from postcart.events.milestones import MilestoneRecord
+from postcart.events.signals import AnySignal, TaskClock
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import StageSpec
-from postcart.processors.journey import JourneyConfig, JourneyTask, JourneyTopics
+from postcart.processors.journey import JourneyConfig, JourneyTask
+from postcart.processors.journey_outputs import JourneyTopics
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.track import STAGE as TRACK
 from postcart.processors.track import TrackConfig, TrackTask
@@ -71,8 +73,12 @@ def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMet
     )
 
 
-def track_spec(settings: Settings, *, lane_partitions: int, metrics: StageMetrics) -> StageSpec:
-    """TRACK: parcels in, milestones out. ``lane_partitions``: each is told what was delivered.
+def track_spec(
+    settings: Settings, *, lane_partitions: int, milestone_partitions: int, metrics: StageMetrics
+) -> StageSpec:
+    """TRACK: parcels in, milestones out.
+
+    ``lane_partitions``: each is told what was delivered; ``milestone_partitions``: each is told the tasks' clocks.
 
     Raises:
         ConfigurationError: A file of carriers' words is wrong.
@@ -89,6 +95,8 @@ def track_spec(settings: Settings, *, lane_partitions: int, metrics: StageMetric
         decisions_topic=settings.topic("decisions"),
         dead_topic=settings.topic("dead"),
         tasks=lane_partitions,
+        milestone_partitions=milestone_partitions,
+        clock_interval_ms=settings.watermark_interval_ms,
         disorder_ms=settings.disorder_s * 1_000,
         exact_idle=settings.clock == "replay",
         metrics=metrics,
@@ -109,7 +117,9 @@ def journey_topics(settings: Settings) -> JourneyTopics:
         signals=settings.topic("signals"),
         orders=settings.shop_topic("orders"),
         profiles=settings.shop_topic("profiles"),
+        milestones=settings.topic("milestones"),
         receipts=settings.topic("receipts"),
+        alerts=settings.topic("alerts"),
         consents=settings.topic("consents"),
         suppressions=settings.topic("suppressions"),
         decisions=settings.topic("decisions"),
@@ -120,10 +130,12 @@ def journey_topics(settings: Settings) -> JourneyTopics:
     )
 
 
-def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics: StageMetrics) -> StageSpec:
-    """JOURNEY: signals, orders, profiles, receipts and consents in, jobs and gate out.
+def journey_spec(
+    settings: Settings, *, detect_tasks: int, track_tasks: int, clock: Clock, metrics: StageMetrics
+) -> StageSpec:
+    """JOURNEY: signals, milestones, orders, profiles, receipts and consents in, jobs, alerts and gate out.
 
-    ``detect_tasks``: as many clocks make the cart clock.
+    ``detect_tasks``: as many clocks make the cart clock; ``track_tasks``: and that of parcels.
 
     Raises:
         ConfigurationError: The campaign is wrong.
@@ -137,12 +149,14 @@ def journey_spec(settings: Settings, *, detect_tasks: int, clock: Clock, metrics
             topics.signals: RecordDecoder(AnySignal, stage="journey"),
             topics.orders: ShopEventDecoder("shop.orders", stage="journey", registry=registry),
             topics.profiles: ShopEventDecoder("shop.profiles", stage="journey", registry=registry),
+            topics.milestones: RecordDecoder(MilestoneRecord | TaskClock, stage="journey"),
             topics.receipts: RecordDecoder(ReceiptRecord, stage="journey"),
             topics.consents: RecordDecoder(ConsentRecorded, stage="journey"),
         },
         sealer=Vault(settings.master_key_bytes, token_bytes),
         contact_id=partial(contact_id, settings.identity_key.get_secret_value().encode()),
         partitions=detect_tasks,
+        track_tasks=track_tasks,
         disorder_ms=settings.disorder_s * 1_000,
         exact_idle=clock.is_replay,
         progress_interval_ms=_PROGRESS_INTERVAL_MS,

@@ -50,7 +50,8 @@ def run_track(settings: Settings) -> int:
     figures = StageFigures(instruments, "track")
     with worker_clock(settings) as clock:
         lanes = partition_count(settings, settings.topic("lanes"))
-        spec = track_spec(settings, lane_partitions=lanes, metrics=figures)
+        milestones = partition_count(settings, settings.topic("milestones"))
+        spec = track_spec(settings, lane_partitions=lanes, milestone_partitions=milestones, metrics=figures)
         return _run_stage(settings, spec, clock, figures, instruments)
 
 
@@ -62,7 +63,8 @@ def run_journey(settings: Settings) -> int:
     figures = StageFigures(instruments, "journey", channels=settings.channel_names)
     with worker_clock(settings) as clock:
         tasks = partition_count(settings, settings.shop_topic("sessions"))
-        spec = journey_spec(settings, detect_tasks=tasks, clock=clock, metrics=figures)
+        parcels = partition_count(settings, settings.shop_topic("shipments"))
+        spec = journey_spec(settings, detect_tasks=tasks, track_tasks=parcels, clock=clock, metrics=figures)
         return _run_stage(settings, spec, clock, figures, instruments)
 
 

@@ -67,6 +67,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("gate"): _compacted(),
         **{name: _kept(30) for channel in settings.channel_names for name in _of_channel(settings, channel)},
         own("receipts"): _kept(30),
+        own("alerts"): _kept(30),
         own("decisions"): _kept(30),
         # A destroyed key must be gone from the disk within a day, also if nothing is written after it.
         own("keys"): _compacted({"segment.ms": str(HOUR_MS), "max.compaction.lag.ms": str(DAY_MS)}),
@@ -96,7 +97,14 @@ def stage_inputs(settings: Settings, stage: Stage) -> tuple[str, ...]:
     if stage == "track":
         return shop("shipments"), own("lanes")
     if stage == "journey":
-        return own("signals"), shop("orders"), shop("profiles"), own("receipts"), own("consents")
+        return (
+            own("signals"),
+            shop("orders"),
+            shop("profiles"),
+            own("milestones"),
+            own("receipts"),
+            own("consents"),
+        )
     return *job_topics(settings, stage), own("gate")
 
 

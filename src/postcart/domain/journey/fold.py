@@ -7,7 +7,7 @@ comes after what happens at T, steps before expiries.
 """
 
 from postcart.domain.consent import counts
-from postcart.domain.journey import lines
+from postcart.domain.journey import lines, shipping
 from postcart.domain.journey.episode import (
     arm,
     arm_recovered,
@@ -257,19 +257,29 @@ def _fade(person: Person, clock_ms: int) -> bool:
     horizon_ms = clock_ms - EPISODE_LIFE_MS
     if person.sent and min(person.sent.values()) <= horizon_ms:
         person.sent = {job: at_ms for job, at_ms in person.sent.items() if at_ms > horizon_ms}
+    if person.reserved:
+        person.reserved = {job: one for job, one in person.reserved.items() if one.at_ms > horizon_ms}
     if person.ordered_ms and person.ordered_ms <= horizon_ms:
         person.ordered_ms = 0
     if person.mailed:
         forget(person.mailed, clock_ms)
+    if person.orders or person.parcels:
+        shipping.forget(person.orders, person.parcels, clock_ms)
+    if person.silent:
+        person.silent = {channel: at_ms for channel, at_ms in person.silent.items() if at_ms > horizon_ms}
     return bool(
         person.pending
         or person.devices
         or person.episode
         or person.outstanding
         or person.sent
+        or person.reserved
         or person.mailed
         or person.ordered_ms
         or person.profile
         or person.known
         or person.consents
+        or person.orders
+        or person.parcels
+        or person.errands
     )

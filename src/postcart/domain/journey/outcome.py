@@ -11,7 +11,11 @@ from typing import Literal
 from msgspec import Struct, field
 
 from postcart.domain.campaign import Campaign
+from postcart.domain.caps import Caps
 from postcart.domain.journey.person import Episode, Person
+from postcart.domain.messages import SILENT, Messages
+from postcart.domain.track.rules import BusinessDays, Countries
+from postcart.events.alerts import Alert
 from postcart.events.decisions import (
     CancelReason,
     Decision,
@@ -26,7 +30,13 @@ from postcart.events.decisions import (
 from postcart.events.jobs import Job
 from postcart.events.shop import ProfileUpdated
 from postcart.events.suppressions import Suppressed
-from postcart.events.times import from_ms
+from postcart.events.times import DAY_MS, from_ms
+
+
+def every_day(at_ms: int, days: int, countries: Countries) -> int:
+    """A calendar without holidays and weekends."""
+    del countries
+    return at_ms + days * DAY_MS
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -36,12 +46,18 @@ class Context(Struct, frozen=True, kw_only=True):
         campaign: What a newly opened episode pins.
         zones: The recipient's zones: of the profile, else those of the country; all of them must allow.
         currency: Of lines that name none.
+        caps: How often marketing may go to a person.
+        messages: What is told of orders and parcels.
+        business_days: Moves a moment to a business day; by default every day is one.
         impersonal: Channels that need no contact point of the person.
     """
 
     campaign: Campaign
     zones: Callable[[ProfileUpdated | None], tuple[tzinfo, ...]]
     currency: str = "USD"
+    caps: Caps = Caps()
+    messages: Messages = SILENT
+    business_days: BusinessDays = every_day
     impersonal: frozenset[str] = frozenset()
 
 
@@ -53,7 +69,9 @@ class Decided(Struct, gc=False):
         records: The same, and between them why: everything for the topic ``decisions``.
         now_ms: The event time at which decisions are being made.
         gate: Persons whose gate record changed.
+        shipping_ms: The shipping clock, as far as it is known; -1: not at all.
         suppressed: Contact points that are to get no messages any more.
+        alerts: For employees.
         repeated: Happenings that were there already.
     """
 
@@ -63,7 +81,9 @@ class Decided(Struct, gc=False):
     now_ms: int = 0
     jobs: list[Job] = field(default_factory=list)
     gate: dict[str, Person] = field(default_factory=dict)
+    shipping_ms: int = -1
     suppressed: list[Suppressed] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
     repeated: int = 0
 
     def decide(self, decision: Decision) -> None:
@@ -121,6 +141,32 @@ class Decided(Struct, gc=False):
                 job_id=job_id,
                 reason=reason,
                 until=None if until_ms is None else from_ms(until_ms),
+            )
+        )
+
+    def told(
+        self,
+        person: Person,
+        job: Job,
+        *,
+        outcome: Literal["due", "deferred", "cancelled"],
+        rules: tuple[RuleSaid, ...],
+        reason: str | None = None,
+    ) -> None:
+        """Why a message about an order or a parcel goes out, waits for another, or does not."""
+        at_ms = job.due_ms if outcome == "due" else max(job.due_ms, self.shipping_ms)
+        self.records.append(
+            Judged(
+                stage="journey",
+                person_id=person.person_id,
+                episode_id=job.episode_id,
+                step=job.step,
+                at=from_ms(at_ms),
+                outcome=outcome,
+                rules=rules,
+                job_id=job.job_id or None,
+                reason=reason,
+                message=job.journey if job.step == 0 else None,
             )
         )
 

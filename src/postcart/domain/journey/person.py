@@ -5,9 +5,11 @@ Owns: the row's fields and its next deadline. Must not: decide anything from the
 
 from msgspec import Struct, field
 
-from postcart.domain.campaign import Journey, QuietHours
+from postcart.domain.campaign import Journey, Mobile, QuietHours
+from postcart.domain.caps import Reserved
+from postcart.domain.journey import shipping
 from postcart.domain.journey.mailing import Mailing, forgotten_ms
-from postcart.events.jobs import DeliveryReport, Job, Stop
+from postcart.events.jobs import Channel, DeliveryReport, Job, Stop
 from postcart.events.shop import Event, OrderEvents, ProfileUpdated, time_ms
 from postcart.events.signals import (
     AbandonmentRecovered,
@@ -87,6 +89,8 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
         armed_ms: The latest arming; 0 while nothing was armed.
         armed_by: Id of the end that armed it.
         pinning: While the journey is not yet pinned for good; nothing is armed as long.
+        mobile: Opened by a mobile session that ended abruptly: what goes over one more channel.
+        texted: A text message about this cart was sent off: there is no second one.
     """
 
     episode_id: str
@@ -100,6 +104,8 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
     armed_ms: int = 0
     armed_by: str = ""
     pinning: Pinning | None = None
+    mobile: Mobile | None = None
+    texted: bool = False
 
 
 class Outstanding(Struct, gc=False, kw_only=True, omit_defaults=True):
@@ -107,6 +113,11 @@ class Outstanding(Struct, gc=False, kw_only=True, omit_defaults=True):
 
     job: Job
     retry_ms: int = 0
+
+    @property
+    def is_cart(self) -> bool:
+        """Whether it is a cart's; else it is about an order or a parcel, and by the shipping clock."""
+        return self.job.purpose == "marketing"
 
 
 class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
@@ -117,6 +128,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         ordered_ms: The latest order's time; 0 for none.
         known: Had an order or an episode before.
         sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
+        reserved: Marketing messages that count for the caps, by job id; given back if they did not go out.
         profile: The latest; its contact points are sealed before they come here.
         contact_ids: Opaque ids of contact points, by "profile's id/channel"; see ``contact_ids_of``.
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
@@ -124,6 +136,9 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         mailed: Messages that went out, by job id; see mailing.
         early: Reports about jobs whose receipt is still to come.
         suppressed: Contact points that were suppressed, by "channel:contact id": a weaker reason never replaces one.
+        orders, parcels: What is known of them, for messages about them; see shipping.
+        errands: Messages on their way that may yet go over another channel, or that hold up others.
+        silent: Per channel when a message over it was given up waiting for; until one arrives.
         pending: Happenings not yet folded, in order.
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
     """
@@ -135,6 +150,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     ordered_ms: int = 0
     known: bool = False
     sent: dict[str, int] = field(default_factory=dict)
+    reserved: dict[str, Reserved] = field(default_factory=dict)
     outstanding: dict[str, Outstanding] = field(default_factory=dict)
     profile: ProfileUpdated | None = None
     contact_ids: dict[str, str] = field(default_factory=dict)
@@ -145,6 +161,10 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     mailed: dict[str, Mailing] = field(default_factory=dict)
     early: list[DeliveryReport] = field(default_factory=list)
     suppressed: dict[str, SuppressionReason] = field(default_factory=dict)
+    orders: shipping.Orders = field(default_factory=dict)
+    parcels: shipping.Parcels = field(default_factory=dict)
+    errands: shipping.Errands = field(default_factory=dict)
+    silent: dict[Channel, int] = field(default_factory=dict)
     pending: list[Happening] = field(default_factory=list)
     indexed_ms: int = 0
 
@@ -154,8 +174,11 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         return any(device.in_session for device in self.devices.values())
 
     def due_ms(self) -> int:
-        """The next moment at which something falls due that no happening announces; FOR_EVER if nothing will."""
-        moments = [item.retry_ms for item in self.outstanding.values() if item.retry_ms]
+        """The next moment at which something falls due that no happening announces; FOR_EVER if nothing will.
+
+        By the clock of carts; see ``shipping_ms``.
+        """
+        moments = [item.retry_ms for item in self.outstanding.values() if item.retry_ms and item.is_cart]
         moments += [device.left_ms + EPISODE_LIFE_MS for device in self.devices.values() if device.left_ms]
         episode = self.episode
         if episode is not None:
@@ -163,26 +186,46 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
             moments += [step.next_ms for step in episode.steps if step.pending]
         return min(moments, default=FOR_EVER)
 
+    def shipping_ms(self, parcels_ms: int | None = None) -> int:
+        """The same of orders, parcels and messages about them, by the shipping clock; see ``shipping.deadlines_ms``."""
+        if not (self.outstanding or self.orders or self.errands):
+            return FOR_EVER
+        moments = [item.retry_ms for item in self.outstanding.values() if item.retry_ms and not item.is_cart]
+        return min(
+            (*moments, *shipping.deadlines_ms(self.orders, self.errands, parcels_ms=parcels_ms)), default=FOR_EVER
+        )
+
     def deadline_ms(self) -> int:
-        """When the row must be looked at at the latest."""
+        """When the row must be looked at at the latest, by the clock of carts."""
         first = happening_ms(self.pending[0]) if self.pending else FOR_EVER
         return min(first, self.due_ms(), self._fades_ms())
 
     def _fades_ms(self) -> int:
         """When what is only remembered for a while can be dropped."""
-        moments = list(self.sent.values())
+        moments = [*self.sent.values(), *(one.at_ms for one in self.reserved.values())]
         if self.ordered_ms:
             moments.append(self.ordered_ms)
         mailings = min(map(forgotten_ms, self.mailed.values()), default=FOR_EVER)
+        if self.orders or self.parcels:
+            mailings = min(mailings, *shipping.forgotten_ms(self.orders, self.parcels))
         return min(min(moments) + EPISODE_LIFE_MS if moments else FOR_EVER, mailings)
 
 
-def contact_ids_of(person: Person) -> dict[str, str]:
-    """Per channel the opaque id of the contact point that is the person's now."""
-    if person.profile is None:
+def contact_ids_of(person: Person, profile: ProfileUpdated | None = None) -> dict[str, str]:
+    """Per channel the opaque id of the contact point that is the person's now, or that ``profile`` names."""
+    profile = profile or person.profile
+    if profile is None:
         return {}
     split = ((*key.rpartition("/"), found) for key, found in person.contact_ids.items())
-    return {channel: found for profile_id, _, channel, found in split if profile_id == person.profile.id}
+    return {channel: found for profile_id, _, channel, found in split if profile_id == profile.id}
+
+
+def known_profile(person: Person) -> ProfileUpdated | None:
+    """The profile that counts; while none was folded, the latest that has come: news of a parcel needs an address."""
+    if person.profile is not None:
+        return person.profile
+    coming = [item for item in person.pending if isinstance(item, ProfileUpdated)]
+    return max(coming, key=happening_key, default=None)
 
 
 def happening_ms(happening: Happening) -> int:

@@ -27,6 +27,7 @@ def new_episode(person: Person, abandonment: Abandonment, context: Context, *, s
         quiet_hours=campaign.quiet_hours,
         last_step_ms=campaign.last_step_ms,
         steps=[],
+        mobile=campaign.mobile if _ended_abruptly(abandonment) else None,
     )
     _choose(episode, united(person), context)
     waiting = [visitor_id for visitor_id, device in person.devices.items() if device.in_session]
@@ -40,6 +41,11 @@ def new_episode(person: Person, abandonment: Abandonment, context: Context, *, s
             waiting=waiting,
         )
     return episode
+
+
+def _ended_abruptly(abandonment: Abandonment) -> bool:
+    """A phone that went into a pocket: no goodbye, no checkout."""
+    return abandonment.tags.device == "mobile" and abandonment.trigger in {"exit", "inactivity"}
 
 
 def pin(episode: Episode, visitor_id: str, lines: tuple[LineState, ...], context: Context) -> None:

@@ -3,10 +3,11 @@
 Owns: the words of JOURNEY's rules, as short texts. Must not: decide; or hold a contact point.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import tzinfo
 
 from postcart.domain.campaign import Campaign, QuietHours, in_season
+from postcart.domain.caps import Reserved
 from postcart.domain.detect.abandonment import value_of
 from postcart.domain.journey.lines import united
 from postcart.domain.journey.outcome import Context
@@ -16,7 +17,7 @@ from postcart.events.decisions import RuleSaid
 from postcart.events.jobs import Channel, Purpose
 from postcart.events.shop import ProfileUpdated, time_ms
 from postcart.events.signals import LineState
-from postcart.events.times import iso
+from postcart.events.times import DAY_MS, iso
 
 
 def quiet_hours(
@@ -30,6 +31,16 @@ def quiet_hours(
     if until_ms == at_ms:
         return RuleSaid("quiet_hours", "pass", inputs)
     return RuleSaid("quiet_hours", "wait", {**inputs, "until": iso(until_ms)})
+
+
+def frequency(at_ms: int, until_ms: int, channel: Channel, sent: Collection[Reserved]) -> RuleSaid:
+    """Whether the person has had enough messages lately; ``until_ms`` is ``at_ms`` if not."""
+    own = [one.at_ms for one in sent if one.channel == channel]
+    inputs = {"at": iso(at_ms), "channel": channel, "last": iso(max(own)) if own else "never"}
+    inputs["last_day"] = str(sum(at_ms - DAY_MS < one.at_ms <= at_ms for one in sent))
+    if until_ms == at_ms:
+        return RuleSaid("frequency", "pass", inputs)
+    return RuleSaid("frequency", "wait", {**inputs, "until": iso(until_ms)})
 
 
 def time_zone(person: Person, context: Context) -> RuleSaid:

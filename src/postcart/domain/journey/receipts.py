@@ -13,28 +13,33 @@ _REARM = frozenset({"returned", "merged", "superseded"})
 """Suppressed for these reasons, a step may be planned again by the next arming."""
 
 
-def settle(person: Person, receipt: Receipt, out: Decided) -> None:
-    """Take in a receipt. Idempotent; ``accepted`` overrides ``uncertain``."""
+def settle(person: Person, receipt: Receipt, out: Decided) -> bool:
+    """Take in a receipt. Idempotent; ``accepted`` overrides ``uncertain``. Returns whether it was news."""
     item = person.outstanding.get(receipt.job_id)
     if item is None or receipt.attempt < item.job.attempt:
-        return
+        return False
     if receipt.outcome == "not_accepted":
         # Also past not_after: the gate then ends the job, so that it has its one final receipt.
         item.retry_ms = receipt.not_before_ms or receipt.at_ms
-        return
+        return True
     del person.outstanding[receipt.job_id]
     person.cancelled.pop(receipt.job_id, None)
     if receipt.outcome in {"accepted", "uncertain"}:
-        return
+        return True
     person.sent.pop(receipt.job_id, None)
+    person.reserved.pop(receipt.job_id, None)
+    episode = person.episode
+    if receipt.channel == "sms" and episode is not None and episode.episode_id == receipt.episode_id:
+        episode.texted = False
     if receipt.outcome == "suppressed" and receipt.reason in _REARM:
         _plan_again(person, receipt.job_id, out)
+    return True
 
 
 def retry_due(person: Person, clock_ms: int, out: Decided) -> None:
-    """Emit again what a provider asked to try later; the gate looks at everything once more."""
+    """Emit a cart's job again that a provider asked to try later; the gate looks at everything once more."""
     for item in person.outstanding.values():
-        if item.retry_ms and item.retry_ms <= clock_ms:
+        if item.retry_ms and item.retry_ms <= clock_ms and item.is_cart:
             item.retry_ms = 0
             item.job = structs.replace(item.job, attempt=item.job.attempt + 1)
             out.jobs.append(item.job)

@@ -9,6 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from postcart.domain.story.moment import Recorded
+from postcart.domain.story.telling import waits_for
 from postcart.domain.story.words import REPORTS, because
 from postcart.events.decisions import EpisodeTold, Judged, StepCancelled, StepDue, StepPlanned
 from postcart.events.jobs import Claim, DeliveryReport, Job, Receipt
@@ -66,6 +67,8 @@ def episodes_of(records: Sequence[Recorded]) -> list[EpisodeState]:
         match record:
             case EpisodeTold():
                 _change(episodes.setdefault(record.episode_id, _episode(record.episode_id)), record)
+            case Judged(message=str()):
+                pass  # about an order or a parcel: its jobs have no episode
             case StepPlanned() | StepDue() | StepCancelled() | Judged():
                 episode = episodes.setdefault(record.episode_id, _episode(record.episode_id))
                 episode.person_id = record.person_id
@@ -122,7 +125,7 @@ def _decide(state: StepState, record: StepPlanned | StepDue | StepCancelled | Ju
             state.planned_ms = state.next_ms = at_ms
             state.due_ms = state.job_id = None
         case Judged(stage="journey", outcome="deferred", until=until) if until is not None:
-            state.says, state.next_ms = f"waits, because {because('quiet_hours')}", to_ms(until)
+            state.says, state.next_ms = f"waits, because {because(waits_for(record))}", to_ms(until)
         case Judged(stage="journey", outcome="due", job_id=job_id):
             state.job_id = job_id
         case StepDue():

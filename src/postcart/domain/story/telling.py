@@ -76,12 +76,22 @@ def episode(record: EpisodeTold, recorded_ms: int) -> Moment:
     )
 
 
+def waits_for(record: Judged) -> str:
+    """Which rule made it wait: the last one that said so."""
+    return next((said.rule for said in reversed(record.rules) if said.verdict == "wait"), "quiet_hours")
+
+
+def message_name(occasion: str) -> str:
+    """A message about an order or a parcel, at the beginning of a sentence."""
+    return f"Message {occasion.replace('_', ' ')}"
+
+
 def judged(record: Judged, recorded_ms: int) -> Moment:
     """Rules were asked, by JOURNEY or by a gate."""
-    name = f"Reminder {record.step}"
+    name = message_name(record.message) if record.message else f"Reminder {record.step}"
     what = {
         "due": f"{name} is due",
-        "deferred": f"{name} waits: {because('quiet_hours')}",
+        "deferred": f"{name} waits: {because(waits_for(record))}",
         "cancelled": f"{name} is not sent, because {because(record.reason)}",
         "claimed": f"{name}: the gate lets it go out",
         "suppressed": f"{name}: stopped at the gate, because {because(record.reason)}",
@@ -125,7 +135,7 @@ def plain(
 
 def attempt(receipt: Receipt, recorded_ms: int) -> Moment:
     """An attempt had its answer."""
-    name = f"Reminder {receipt.step}"
+    name = f"Reminder {receipt.step}" if receipt.step else "Message"
     provider = receipt.provider or "the provider"
     tried = f"{name}, attempt {receipt.attempt}"
     what = {
@@ -161,7 +171,7 @@ def claimed(claim: Claim, recorded_ms: int) -> Moment:
         at_ms=claim.at_ms,
         recorded_ms=recorded_ms,
         kind="claim",
-        what=f"Reminder {claim.step}, attempt {claim.attempt}: {what}",
+        what=f"{f'Reminder {claim.step}' if claim.step else 'Message'}, attempt {claim.attempt}: {what}",
         episode_id=claim.episode_id,
         step=claim.step,
         job_id=claim.job_id,

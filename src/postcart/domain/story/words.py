@@ -23,6 +23,10 @@ REASONS: Final[dict[str, str]] = {
     "completed": "every reminder has had its end",
     "key_missing": "the key that opens the address is missing",
     "quiet_hours": "it is night where the person lives",
+    "frequency": "the person was written to shortly before",
+    "order": "an earlier message is to go first",
+    "paid": "the order was paid",
+    "cancelled": "the order was cancelled",
 }
 """Why something was not sent, or ended; an unknown reason is shown as it is."""
 

@@ -11,10 +11,12 @@ after the events at T.
 from collections.abc import Sequence
 
 from postcart.domain.track import delays, expectations, scans
-from postcart.domain.track.outcome import Context, Tracked
+from postcart.domain.track.outcome import Context, Tracked, known
 from postcart.domain.track.parcel import Parcel, ParcelEvent, Scan, order_of, when_ms
 from postcart.domain.track.rules import Rules
+from postcart.events.milestones import Registered
 from postcart.events.shipments import ParcelEstimate, ParcelRegistered, incarnation_id
+from postcart.events.times import from_ms
 
 _MOST_WAITING = 100
 """Scans that wait for a registration; of more the oldest go: nobody's number must not fill the memory."""
@@ -120,6 +122,7 @@ def _register(parcel: Parcel, event: ParcelRegistered, at_ms: int, context: Cont
     else:
         parcel.registered = event
     expectations.registered(parcel, event)
+    out.registrations.append(Registered(id=event.id, at=from_ms(at_ms), expected=parcel.expected, **known(parcel)))
     delays.watch(parcel, at_ms, context)
     waited, parcel.waiting = parcel.waiting, []
     for waiting in waited:

@@ -12,7 +12,7 @@ from postcart.domain.track.estimate_sums import Sums
 from postcart.domain.track.parcel import Parcel
 from postcart.domain.track.rules import BusinessDays, Rules
 from postcart.errors import StateError
-from postcart.events.milestones import ParcelDecision
+from postcart.events.milestones import ParcelDecision, Registered
 from postcart.events.shipments import ParcelLine
 from postcart.events.times import DAY_MS
 
@@ -30,12 +30,14 @@ class Tracked(Struct, gc=False):
 
     Attributes:
         news: In the order of deciding; ``moments``: when each was decided, event time.
+        registrations: Of parcels, for JOURNEY.
         deliveries: Sums of what was delivered, by day.
         applied, late, repeated, unmatched: What became of events; ``unmatched``: never registered.
     """
 
     news: list[ParcelDecision] = field(default_factory=list)
     moments: list[int] = field(default_factory=list)
+    registrations: list[Registered] = field(default_factory=list)
     deliveries: dict[int, Sums] = field(default_factory=dict)
     applied: int = 0
     late: int = 0

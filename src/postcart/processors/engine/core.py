@@ -18,7 +18,7 @@ from postcart.adapters.rdkafka.transaction import Transactor
 from postcart.errors import Fenced, PostcartError
 from postcart.processors.engine.folding import Folding
 from postcart.processors.engine.health import Health
-from postcart.processors.engine.lookout import Lookout
+from postcart.processors.engine.lookout import Lookout, unread
 from postcart.processors.engine.metrics import EngineMetrics
 from postcart.processors.engine.preflight import check_topics
 from postcart.processors.engine.restorer import Restorer
@@ -213,6 +213,7 @@ class Engine:
                     if slot.phase == "running" and self.health.failure is None:
                         self._lookout.take_note(slot, before, ends)
                         self._folding.advance(slot)
+                self._schedule.behind = unread(running) > self._settings.clients.handover_records
             poller = self._find_poller()
             if poller is not None:
                 await self._lookout.watch(self._roster, waiting=poller.handover.records)
@@ -270,6 +271,7 @@ class Engine:
             if slot.phase == "closed" or self.health.failure is not None:
                 return
             slot.run(positions, time.monotonic(), until)
+            self._asked_at = 0.0  # look at once how far its inputs reach
             await self._commit()
             self._demand({(topic, slot.number): position for topic, position in positions.items()})
         self._count()

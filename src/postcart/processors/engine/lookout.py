@@ -32,6 +32,11 @@ def standing_still(slots: Iterable[Slot], *, longer_than_s: float, now_s: float)
     ]
 
 
+def unread(slots: Iterable[Slot]) -> int:
+    """Records that were there at the last look, on the way to the stage or not, and are not processed."""
+    return sum(tide.lag or 0 for slot in slots for tide in slot.tides.values())
+
+
 class Lookout:
     """Asks for watermarks and judges by them.
 

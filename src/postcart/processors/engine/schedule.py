@@ -9,6 +9,9 @@ from postcart.processors.engine.settings import EngineSettings
 class CommitSchedule:
     """Outputs wait a short time, rows and positions a longer one; times are monotonic seconds.
 
+    A worker that is far behind its inputs commits no more often for outputs: they are late anyway, and each
+    transaction encodes anew every row that was touched since the last, so that catching up would take the longer.
+
     Args:
         settings: Has both intervals.
         now_s: From when the longer one counts.
@@ -19,6 +22,8 @@ class CommitSchedule:
         self._rows_s = settings.commit_rows_ms / 1000
         self._outputs_since: float | None = None
         self._committed_at = now_s
+        self.behind = False
+        """Whether the worker is far behind its inputs."""
 
     def outputs_wait(self, now_s: float) -> None:
         """Take note that a task has outputs; only the first since the last commit counts."""
@@ -35,6 +40,6 @@ class CommitSchedule:
 
     def due(self, now_s: float) -> bool:
         """Whether to commit now."""
-        if self._outputs_since is not None and now_s - self._outputs_since >= self._outputs_s:
+        if not self.behind and self._outputs_since is not None and now_s - self._outputs_since >= self._outputs_s:
             return True
         return now_s - self._committed_at >= self._rows_s

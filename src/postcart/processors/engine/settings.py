@@ -16,7 +16,7 @@ class EngineSettings:
     worker: str
     """Name of this worker, stable where the platform gives a stable one; part of the transactional id."""
     commit_outputs_ms: int = 100
-    """Age at which a transaction that holds outputs is committed."""
+    """Age at which a transaction that holds outputs is committed, while the worker keeps up with its inputs."""
     commit_rows_ms: int = 1000
     """Age at which any other is."""
     watermark_interval_ms: int = 1000

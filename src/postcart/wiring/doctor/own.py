@@ -14,7 +14,7 @@ from postcart.errors import ConfigurationError
 from postcart.settings import Settings, known_settings, variable
 from postcart.settings.model import LOOPBACK
 from postcart.wiring.doctor.finding import Finding, fail, ok, warn
-from postcart.wiring.rules import active_campaign
+from postcart.wiring.rules import active_campaign, messages
 
 _FOR_TRIALS: Final = (
     "identity_key",
@@ -33,6 +33,7 @@ def own_findings(settings: Settings) -> Iterator[Finding]:
     """All of them, in order."""
     yield trial_secrets(settings)
     yield _guarded("campaign", lambda: _campaign(settings))
+    yield _guarded("messages", lambda: _messages(settings))
     yield _templates(settings)
     yield _metrics_port(settings)
     yield files()
@@ -72,6 +73,14 @@ def _value(settings: Settings, path: str) -> object:
 def _campaign(settings: Settings) -> Finding:
     campaign = active_campaign(settings)
     return ok("campaign", f"{campaign.name} {campaign.version} in {settings.campaigns_dir} is valid")
+
+
+def _messages(settings: Settings) -> Finding:
+    told = messages(settings)
+    if settings.messages_file is None:
+        return ok("messages", "nothing is told of orders and parcels: POSTCART_MESSAGES_FILE is not set")
+    occasions = ", ".join(told.by_occasion)
+    return ok("messages", f"{told.name} {told.version} in {settings.messages_file} is valid: {occasions}")
 
 
 def _templates(settings: Settings) -> Finding:

@@ -1,0 +1,122 @@
+"""``python -m bench scale``: CPU seconds per record with more workers, more partitions and more visitors.
+
+DETECT alone, uniform keys, JSON. Each line differs from the first in one thing. Workers share the machine's cores
+with the broker, so what they take together is told, and not how much faster they are.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Consumer, TopicPartition
+
+from bench.common.cluster import Cluster, cluster
+from bench.common.dataset import Shape, fill
+from bench.common.measure import ROOT
+from bench.common.report import keep
+from bench.sender import cpu_s
+from postcart.adapters.topics import create
+from postcart.adapters.topics.table import stage_group
+from postcart.settings import Settings
+
+MOST_S = 900
+_LOOK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """What is run."""
+
+    workers: int = 1
+    partitions: int = 16
+    visitors: int = 1
+
+
+CASES = (
+    Case(),
+    Case(workers=2),
+    Case(workers=4),
+    Case(partitions=4),
+    Case(partitions=64),
+    Case(visitors=4),
+)
+"""``visitors`` times as many as asked for."""
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this measurement."""
+    parser.add_argument("--visitors", type=int, default=8_000, help="about six events each")
+
+
+def main(given: argparse.Namespace) -> None:
+    """Run every case once."""
+    lines = [
+        "| workers | partitions | visitors | CPU µs per record | against the first |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    found: list[dict[str, float]] = []
+    for case in CASES:
+        with cluster(case.partitions) as broker:
+            visitors = case.visitors * given.visitors
+            micros = _run(broker, case.workers, visitors)
+        found.append({"workers": case.workers, "partitions": case.partitions, "visitors": visitors, "us": micros})
+        against = micros / found[0]["us"]
+        lines.append(f"| {case.workers} | {case.partitions} | {visitors:,} | {micros:,.1f} | {against:.2f} x |")
+        print(lines[-1], flush=True)
+    keep("scale", {"cases": found}, lines)
+
+
+def _run(broker: Cluster, workers: int, visitors: int) -> float:
+    shop = f"{broker.prefix}shop."
+    settings = broker.settings("scale", shop)
+    create(settings)
+    records = fill(broker.bootstrap, shop, shape=Shape(visitors=visitors), partitions=broker.partitions)
+    began = [_worker(broker, shop, f"w{number}") for number in range(workers)]
+    try:
+        _await_end(settings, broker.partitions)
+        spent = sum(cpu_s(worker.pid) for worker in began)
+    finally:
+        for worker in began:
+            worker.send_signal(signal.SIGTERM)
+        for worker in began:
+            worker.wait(60)
+    return (spent - workers * _start_up_s()) / records * 1e6
+
+
+def _worker(broker: Cluster, shop: str, name: str) -> subprocess.Popen[bytes]:
+    variables = {**os.environ, **broker.variables("scale", shop, POSTCART_WORKER_NAME=name)}
+    command = [sys.executable, "-m", "postcart", "worker", "detect"]
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(
+        command, env={**variables, "PYTHONPATH": str(ROOT / "src")}, stdout=quiet, stderr=quiet, cwd=Path("/")
+    )
+
+
+def _start_up_s() -> float:
+    """CPU seconds of the imports, which are not the work's."""
+    before = os.times()
+    program = "import postcart.wiring.workers"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def _await_end(settings: Settings, partitions: int) -> None:
+    """Wait until the group has committed all there is."""
+    group = stage_group(settings, "detect")
+    asker = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": group, "enable.auto.commit": False})
+    names = (settings.shop_topic("sessions"), settings.shop_topic("carts"))
+    places = [TopicPartition(name, number) for name in names for number in range(partitions)]
+    ends = [asker.get_watermark_offsets(place, timeout=30)[1] for place in places]
+    until = time.monotonic() + MOST_S
+    while any(at.offset < end for at, end in zip(asker.committed(places, timeout=30), ends, strict=True)):
+        if time.monotonic() > until:
+            raise SystemExit("the workers did not come to the end")
+        time.sleep(_LOOK_S)
+    asker.close()

@@ -1,0 +1,258 @@
+"""``python -m bench sender``: mails per CPU second, from the job in Kafka to the receipt in Kafka, into a mail sink.
+
+Postcart's sender: gate, claim, render, MIME, DKIM, SMTP, receipt. Against it: EmailMessage, dkimpy and smtplib in a
+loop, which has none of that but the mail. The limit is what smtp-source sends to the same sink. The sink is Postfix's
+smtp-sink (``apt-get install postfix``); its CPU is not counted.
+"""
+
+import argparse
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from confluent_kafka import Consumer, Producer, TopicPartition
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from bench.common.cluster import Cluster, cluster
+from bench.common.measure import ROOT, Contender, Run, interleaved, told
+from bench.common.report import keep, standings_json, standings_table
+from postcart.adapters.topics import create
+from postcart.adapters.vault import Vault
+from postcart.events.ids import POSTCART, contact_id, uuid5
+from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job
+from postcart.events.signals import LineState
+from postcart.settings import Settings
+
+POSTCART_SENDER, NAIVE, SOURCE = "Postcart's sender", "EmailMessage, dkimpy, smtplib", "smtp-source, the sink's limit"
+PARTITIONS = 4
+CONNECTIONS = 8
+MOST_S = 600
+_encode = msgspec.json.Encoder().encode
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of this comparison."""
+    parser.add_argument("--mails", type=int, default=2_000)
+    parser.add_argument("--runs", type=int, default=3, help="of each contender; the median counts")
+
+
+def main(given: argparse.Namespace) -> None:
+    """Start the sink, let all send in turn, print and keep the figures."""
+    with tempfile.TemporaryDirectory() as folder, cluster(PARTITIONS) as broker, _sink() as port:
+        key = _key(Path(folder))
+        contenders = [
+            Contender(
+                name=POSTCART_SENDER,
+                run=lambda run: _postcart(broker, run, given.mails, port, key),
+                settings={"connections": CONNECTIONS, "purpose": "marketing"},
+            ),
+            Contender(
+                name=NAIVE,
+                run=lambda _: Run(
+                    **told(
+                        [
+                            sys.executable,
+                            str(ROOT / "bench" / "peers" / "naive_mail.py"),
+                            str(port),
+                            str(given.mails),
+                            key,
+                        ],
+                        {},
+                    )  # type: ignore[arg-type]  # as its line says
+                ),
+                settings={"connections": 1},
+            ),
+            Contender(name=SOURCE, run=lambda _: _source(port, given.mails), settings={"connections": CONNECTIONS}),
+        ]
+        standings = interleaved(contenders, records=given.mails, runs=given.runs)
+    about = f"{given.mails:,} marketing mails, RSA signatures of 2,048 bits; records are mails."
+    lines = [about, "", *standings_table(standings, against=POSTCART_SENDER)]
+    keep("sender", {"contenders": standings_json(standings, contenders)}, lines)
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/libexec/postfix")
+    if found is None:
+        raise SystemExit(f"no {name} on the PATH: apt-get install postfix")
+    return found
+
+
+@contextlib.contextmanager
+def _sink() -> Iterator[int]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    sink = subprocess.Popen([_program("smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "1000"])
+    try:
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield port
+    finally:
+        sink.kill()
+        sink.wait()
+
+
+def _key(folder: Path) -> str:
+    key = rsa.generate_private_key(65537, 2048)
+    path = folder / "dkim.pem"
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption())
+    path.write_bytes(key.private_bytes(*form))
+    return str(path)
+
+
+def _source(port: int, mails: int) -> Run:
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    command = [_program("smtp-source"), "-c", "-d", "-s", str(CONNECTIONS), "-m", str(mails), "-l", "12000"]
+    done = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
+    if done.wait(MOST_S):
+        raise SystemExit(f"smtp-source ended with {done.returncode}")
+    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - began
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(cpu_s=cpu, wall_s=wall, peak_bytes=0)
+
+
+def _postcart(broker: Cluster, run: str, mails: int, port: int, key: str) -> Run:
+    more = {
+        "POSTCART_SMTP__HOST": "127.0.0.1",
+        "POSTCART_SMTP__PORT": str(port),
+        "POSTCART_SMTP__TLS": "none",
+        "POSTCART_SMTP__POOL_SIZE": str(CONNECTIONS),
+        "POSTCART_DKIM__DOMAIN": "shop.example",
+        "POSTCART_DKIM__SELECTOR": "s1",
+        "POSTCART_DKIM__PRIVATE_KEY_FILE": key,
+    }
+    name = run.replace("'", "")
+    shop = f"{broker.prefix}{name}.shop."
+    settings = broker.settings(name, shop, **more)
+    create(settings)
+    _fill(settings, mails)
+    stop = threading.Event()
+    journey = threading.Thread(target=_progress, args=(settings, stop))
+    journey.start()
+    variables = {**os.environ, **broker.variables(name, shop, **more), "PYTHONPATH": str(ROOT / "src")}
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "postcart", "worker", "send", "email"],
+        env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        return _watch(settings, worker, mails)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.wait(60)
+        stop.set()
+        journey.join()
+        broker.delete(settings.topic_prefix)
+
+
+def _fill(settings: Settings, mails: int) -> None:
+    """Persons with keys and consent, then their jobs, as JOURNEY writes them."""
+    producer = Producer({"bootstrap.servers": settings.bootstrap, "partitioner": "murmur2_random"})
+    vault, now_ms = Vault(settings.master_key_bytes, os.urandom), int(time.time() * 1000)
+    # Where it is early afternoon no quiet hours hold a mail back.
+    ahead = datetime.now(UTC).hour - 13
+    jobs = []
+    for number in range(mails):
+        person, address = uuid5(POSTCART, f"bench/{number}"), f"person{number}@example.com"
+        wrapped = vault.new_key()
+        producer.produce(settings.topic("keys"), wrapped, person)
+        gate = GatePerson(
+            person_id=person,
+            contacts={"email": vault.seal(wrapped, person, address)},
+            contact_ids={"email": contact_id(b"bench", "email", address)},
+            name=vault.seal(wrapped, person, f"Person {number}"),
+            time_zone=f"Etc/GMT{ahead:+d}" if ahead else "Etc/GMT",
+            consents=(GateConsent("email", "marketing", True),),  # noqa: FBT003 -- given
+        )
+        producer.produce(settings.topic("gate"), _encode(gate), person)
+        line = LineState(variant_id="5773203", quantity=1, changed_ms=0, unit_price=Decimal("2.62"))
+        job = Job(
+            job_id=uuid5(UUID(person), "job"),
+            person_id=person,
+            episode_id=uuid5(UUID(person), "episode"),
+            step=1,
+            channel="email",
+            purpose="marketing",
+            campaign="cart-reminder",
+            campaign_version="1",
+            journey="standard",
+            template="cart-reminder",
+            armed_ms=now_ms - 3_600_000,
+            planned_ms=now_ms,
+            due_ms=now_ms,
+            not_after_ms=now_ms + 86_400_000,
+            lines=(line,),
+        )
+        jobs.append((_encode(job), person))
+        producer.poll(0)
+    producer.flush()
+    for job_value, person in jobs:
+        producer.produce(settings.topic("jobs.email.marketing"), job_value, person)
+    producer.flush()
+
+
+def _progress(settings: Settings, stop: threading.Event) -> None:
+    """JOURNEY's word that orders were read up to now."""
+    producer = Producer({"bootstrap.servers": settings.bootstrap})
+    while not stop.wait(0.2):
+        now_ms = int(time.time() * 1000)
+        for number in range(PARTITIONS):
+            record = GateProgress(partition=number, orders_read_ms=now_ms, carts_read_ms=now_ms)
+            producer.produce(settings.topic("gate"), _encode(record), f"!progress:{number}", number)
+        producer.poll(0)
+    producer.flush()
+
+
+def _watch(settings: Settings, worker: subprocess.Popen[bytes], mails: int) -> Run:
+    """From the first receipts that can be read to the last."""
+    consumer = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": "bench", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(settings.topic("receipts"), number, 0) for number in range(PARTITIONS)])
+    first: tuple[float, float, int] | None = None
+    count, until = 0, time.monotonic() + MOST_S
+    try:
+        while count < mails:
+            values = [m.value() or b"" for m in consumer.consume(10_000, 0.1) if m.error() is None]
+            if wrong := [value for value in values if b'"accepted"' not in value]:
+                raise SystemExit(f"not accepted: {wrong[0].decode()}")
+            count += len(values)
+            if values and first is None:
+                first = cpu_s(worker.pid), time.monotonic(), count
+            if worker.poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"the sender stopped after {count} mails")
+    finally:
+        consumer.close()
+    if first is None or first[2] == count:
+        raise SystemExit("too few mails to measure anything")
+    share = mails / (count - first[2])
+    return Run(
+        cpu_s=(cpu_s(worker.pid) - first[0]) * share,
+        wall_s=(time.monotonic() - first[1]) * share,
+        peak_bytes=_peak(worker.pid),
+    )
+
+
+def cpu_s(process: int) -> float:
+    """CPU seconds of a process so far, over all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _peak(process: int) -> int:
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

@@ -1,0 +1,107 @@
+"""The compiled Avro reader gives what fastavro, the reference, gives."""
+
+import io
+
+import fastavro
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postcart.codecs.avro_reader import compiled, reference
+from postcart.codecs.avro_schemas import released_schemas
+from postcart.codecs.shop_subjects import SUBJECTS
+
+PARSED = fastavro.parse_schema(
+    {
+        "type": "record",
+        "name": "All",
+        "fields": [
+            {"name": "text", "type": "string"},
+            {"name": "maybe", "type": ["null", "string"]},
+            {"name": "number", "type": "long"},
+            {"name": "small", "type": ["null", "int"]},
+            {"name": "real", "type": "double"},
+            {"name": "single", "type": "float"},
+            {"name": "flag", "type": "boolean"},
+            {"name": "raw", "type": "bytes"},
+            {"name": "four", "type": {"type": "fixed", "name": "Four", "size": 4}},
+            {"name": "suit", "type": {"type": "enum", "name": "Suit", "symbols": ["A", "B", "C"]}},
+            {"name": "items", "type": {"type": "array", "items": "long"}},
+            {"name": "table", "type": {"type": "map", "values": ["null", "string"]}},
+            {
+                "name": "inner",
+                "type": ["null", {"type": "record", "name": "In", "fields": [{"name": "x", "type": "int"}]}],
+            },
+            {"name": "again", "type": ["null", "In"]},
+            {
+                "name": "either",
+                "type": [
+                    {"type": "record", "name": "Left", "fields": []},
+                    {"type": "record", "name": "Right", "fields": [{"name": "y", "type": "string"}]},
+                    "null",
+                ],
+            },
+        ],
+    }
+)
+LONG, INT = st.integers(-(2**63), 2**63 - 1), st.integers(-(2**31), 2**31 - 1)
+INNER = st.none() | st.fixed_dictionaries({"x": INT})
+VALUES = st.fixed_dictionaries(
+    {
+        "text": st.text(max_size=100),
+        "maybe": st.none() | st.text(max_size=100),
+        "number": LONG,
+        "small": st.none() | INT,
+        "real": st.floats(allow_nan=False),
+        "single": st.floats(width=32, allow_nan=False),
+        "flag": st.booleans(),
+        "raw": st.binary(),
+        "four": st.binary(min_size=4, max_size=4),
+        "suit": st.sampled_from("ABC"),
+        "items": st.lists(LONG),
+        "table": st.dictionaries(st.text(), st.none() | st.text()),
+        "inner": INNER,
+        "again": INNER,
+        "either": st.just(("Left", {})) | st.text().map(lambda text: ("Right", {"y": text})) | st.none(),
+    }
+)
+READ, REFERENCE = compiled(PARSED), reference(PARSED)
+
+
+def written(value: object) -> bytes:
+    """As fastavro writes it."""
+    stream = io.BytesIO()
+    fastavro.schemaless_writer(stream, PARSED, value)
+    return stream.getvalue()
+
+
+@given(VALUES, st.binary(max_size=12))
+def test_every_value_is_read_as_by_the_reference(value: object, before: bytes) -> None:
+    """Whatever stands before it, and up to the same byte."""
+    data = before + written(value)
+    assert READ is not None
+    assert READ(data, len(before)) == REFERENCE(data, len(before))
+
+
+@given(VALUES, st.data())
+def test_damaged_bytes_never_read_as_whole(value: object, data: st.DataObject) -> None:
+    """What is cut off fails, or ends behind the end of the bytes, which the caller refuses."""
+    whole = written(value)
+    cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    assert READ is not None
+    try:
+        _, end = READ(cut, 0)
+    except Exception:  # noqa: BLE001 -- any error will do: the caller takes them all
+        return
+    assert end != len(cut)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_all_released_schemas_are_compiled(subject: str) -> None:
+    """None of this project's own is left to the slower reader."""
+    assert all(compiled(schema.parsed) for schema in released_schemas(subject))
+
+
+def test_a_logical_type_is_left_to_the_reference() -> None:
+    """Somebody else's schema may have decimals or dates."""
+    assert compiled(fastavro.parse_schema({"type": "int", "logicalType": "date"})) is None
