@@ -7,8 +7,6 @@ import json
 from random import Random
 
 from faults.feed import write
-from faults.poison import await_letters
-from faults.tail import wait_for
 from faults.world import World
 
 KILLER = "killer-record"
@@ -29,15 +27,3 @@ def crash(world: World, _: Random) -> None:
     )
     world.shipping.add(KILLER)
     world.letters_due["crashed"] += 2  # a job that kills its sender ends uncertain, by its claim
-
-
-def set_aside(world: World, _: Random) -> None:
-    """Wait until no record kills any more: what is claimed beside a killer may end uncertain with it."""
-    await_letters(world)
-    killers = {job.job_id for job in world.shipping.jobs.values() if job.template == KILLER}
-
-    def ended() -> bool:
-        world.look()
-        return killers <= {receipt.job_id for receipt in world.receipts() if receipt.outcome != "not_accepted"}
-
-    wait_for(ended, lambda: f"the jobs that kill their sender came to no end: {killers}")
