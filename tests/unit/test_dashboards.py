@@ -17,6 +17,7 @@ FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
 _BUILT_IN = frozenset({"le", "job", "instance"})
 _NOT_SHOWN = frozenset(
     {
+        "alert_messages_total",
         "build_info",
         "engagements_total",
         "webhooks_received_total",

@@ -34,6 +34,9 @@ _CLIPPED_BYTES = 102_000
 _PROMOTIONS = frozenset({"incentive", "unsubscribe_url", "cart"})
 """What only messages that need consent may speak of."""
 
+_LONG_ID = "long id"
+"""Of an order: a push message may end within what follows it."""
+
 _UNTRANSLATED = re.compile(r"%\(\w+\)s|\{\{|\{%")
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
 _ALT = re.compile(r"\balt=", re.IGNORECASE)
@@ -148,14 +151,14 @@ def _push_messages(templates: TemplateSet, languages: Languages, language: Langu
     where = f"{templates.folder.name}/{name}"
     renderer = PushRenderer(templates, sample.SHOP, languages=languages)
     recipient = replace(sample.RECIPIENT, locale=language.tag)
-    for case, job in sample.sample_jobs(name).items():
+    for case, job in _cases(templates, name).items():
         try:
             push = renderer.render(structs.replace(job, channel="push"), recipient, (), date_ms=sample.DATE_MS)
         except RenderError as error:
             yield _parted(str(error))
             continue
         for part, text in ((TITLE, push.title), (BODY, push.body)):
-            if text.endswith("…"):
+            if text.endswith("…") and case != _LONG_ID:
                 yield Problem(f"{where}/{part}", f"too long, it would be cut ({language.tag}, {case})")
             if _UNTRANSLATED.search(text):
                 yield Problem(f"{where}/{part}", f"the text shows a placeholder ({language.tag}, {case})")

@@ -12,7 +12,7 @@ from typing import Literal
 PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["worker", "stage", "sender", "journey", "feedback", "lag exporter", "gateway", "read model"]
+Source = Literal["worker", "stage", "sender", "journey", "feedback", "alerts", "lag exporter", "gateway", "read model"]
 """What sets it; the gateway is not part of this release, its names are kept for it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -98,6 +98,8 @@ METRICS: tuple[Metric, ...] = (
            "What came back after acceptance: delivered, hard, soft, policy, complaint or other.", "journey"),
     Metric("engagements_total", "counter", ("channel", "kind", "actor"),
            "Opens and clicks, by person or machine.", "gateway"),
+    Metric("alert_messages_total", "counter", ("destination", "kind", "outcome"),
+           "Attempts at messages to employees: told, refused (dropped), or failed (tried again).", "alerts"),
     Metric("dead_letters_total", "counter", ("topic", "reason"), "Records set aside, by topic of origin.", "worker"),
     Metric("dead_letters_pending", "gauge", ("topic", "reason"), "Dead letters not redriven.", "lag exporter"),
     Metric("webhooks_received_total", "counter", ("source", "result"), "Webhooks.", "gateway"),

@@ -10,7 +10,9 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.alerts import Alerts
 from postcart.settings.caps import Frequency
+from postcart.settings.feedback import Feedback
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking
@@ -21,7 +23,6 @@ from postcart.settings.values import (
     Channels,
     Country,
     Currency,
-    DomainName,
     Group,
     HttpsAddress,
     Lines,
@@ -173,22 +174,6 @@ class Unsubscribe(Group):
     )
 
 
-class Feedback(Group):
-    """Where mails that come back are taken in: bounces, complaints, opt-outs by mail (`postcart worker feedback`)."""
-
-    host: str = Field("localhost", min_length=1, description="address to listen on; 0.0.0.0 in a container")
-    port: int = Field(2525, ge=1, le=65535, description="to listen on; the mail server of the domain relays to it")
-    protocol: Literal["smtp", "lmtp"] = Field("smtp", description="lmtp beside a mail server on the same machine")
-    domain: DomainName | None = Field(
-        None,
-        description="of envelope senders, its MX leads here; below the From address's domain, which is the default",
-    )
-    complaints: MailAddress | None = Field(None, description="address that feedback loops are told to report to")
-    max_bytes: int = Field(5_000_000, ge=10_000, le=50_000_000, description="of a mail; larger ones are refused")
-    connections: int = Field(50, ge=1, le=1000, description="at a time; each may hold a mail in memory")
-    timeout_s: float = Field(120.0, ge=1, le=600, description="seconds for each step of the conversation")
-
-
 class Log(Group):
     """What a process tells while it runs."""
 
@@ -257,6 +242,7 @@ class Settings(Group):
     fcm: Fcm = Field(default_factory=Fcm)
     apns: Apns = Field(default_factory=Apns)
     webhook: Webhook = Field(default_factory=Webhook)
+    alerts: Alerts = Field(default_factory=Alerts)
     gateway: Gateway = Field(default_factory=Gateway)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)

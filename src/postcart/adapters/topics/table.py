@@ -131,6 +131,17 @@ def project_group(settings: Settings) -> str:
     return settings.topic("project")
 
 
+def alert_inputs(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that employees are told from."""
+    stock = () if settings.alerts.stock_below is None else (settings.shop_topic("catalog"),)
+    return settings.topic("alerts"), *stock
+
+
+def alert_group(settings: Settings) -> str:
+    """Return the consumer group of the workers that tell employees."""
+    return settings.topic("alerting")
+
+
 def changelog(settings: Settings, stage: Stage) -> str:
     """Return the topic that the stage's state is restored from."""
     return settings.topic(f"{stage}.changelog" if stage in _PIPELINE else f"claims.{stage}")
