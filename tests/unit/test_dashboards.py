@@ -24,6 +24,7 @@ _NOT_SHOWN = frozenset(
         "http_request_duration_seconds",
         "feedback_received_total",
         "read_model_age_seconds",
+        "feed_streams",
     }
 )
 """Of workers that have no dashboard yet."""

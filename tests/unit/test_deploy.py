@@ -58,6 +58,9 @@ def test_all_workers_are_there() -> None:
         "email": "worker send email",
         "lag": "lag --serve",
         "feedback": "worker feedback",
+        "inapp": "worker send inapp",
+        "project": "worker project",
+        "gateway": "worker gateway",
     }
 
 

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from postcart.content import sample
 from postcart.content.context import build_context
+from postcart.content.inapp import InAppRenderer
 from postcart.content.languages import Language, Languages
 from postcart.content.messages import problems as catalogue_problems
 from postcart.content.mjml import unknown_tags
@@ -71,6 +72,8 @@ def lint_templates(templates: Path, locales: Path) -> list[Problem]:
             found.update(_rendered(made, language, name))
         for name in made.of_channel("sms"):
             found.update(_text_messages(made, languages, language, name))
+        for name in made.of_channel("inapp"):
+            found.update(_feed_items(made, languages, language, name))
         for name in made.of_channel("push"):
             found.update(_push_messages(made, languages, language, name))
     return sorted(found)
@@ -144,6 +147,23 @@ def _text_messages(templates: TemplateSet, languages: Languages, language: Langu
             yield Problem(where, f"the text does not say STOP ({language.tag}, {case})")
         if job.purpose == "transactional" and "STOP" in sms.body:
             yield Problem(where, f"a transactional text offers to opt out ({language.tag}, {case})")
+
+
+def _feed_items(templates: TemplateSet, languages: Languages, language: Language, name: str) -> Iterator[Problem]:
+    """Items of the in-app feed: within their bounds, with nothing left to fill in."""
+    where = f"{templates.folder.name}/{name}/inapp.*.j2"
+    renderer = InAppRenderer(templates, sample.SHOP, languages=languages)
+    for case, job in _cases(templates, name).items():
+        recipient = replace(sample.RECIPIENT, locale=language.tag)
+        try:
+            item = renderer.render(structs.replace(job, channel="inapp"), recipient, date_ms=sample.DATE_MS)
+        except RenderError as error:
+            yield _parted(str(error))
+            continue
+        if _UNTRANSLATED.search(f"{item.title} {item.body} {item.label or ''}"):
+            yield Problem(where, f"a text shows a placeholder ({language.tag}, {case})")
+        if (item.label is None) != (item.url is None):
+            yield Problem(where, f"label and link go together ({language.tag}, {case})")
 
 
 def _push_messages(templates: TemplateSet, languages: Languages, language: Language, name: str) -> Iterator[Problem]:

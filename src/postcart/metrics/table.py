@@ -13,7 +13,7 @@ PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
 Source = Literal["worker", "stage", "sender", "journey", "feedback", "alerts", "lag exporter", "gateway", "read model"]
-"""What sets it; the gateway is not part of this release, its names are kept for it."""
+"""What sets it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds of work: a millisecond to 10 s."""
@@ -97,7 +97,9 @@ METRICS: tuple[Metric, ...] = (
     Metric("delivery_reports_total", "counter", ("channel", "kind"),
            "What came back after acceptance: delivered, hard, soft, policy, complaint or other.", "journey"),
     Metric("engagements_total", "counter", ("channel", "kind", "actor"),
-           "Opens and clicks, by person or machine.", "gateway"),
+           "Opens and clicks, by person or machine; of the in-app feed what persons did: seen, read, unread, archived"
+           " or unarchived.", "gateway"),
+    Metric("feed_streams", "gauge", (), "Open streams of the in-app feed.", "gateway"),
     Metric("alert_messages_total", "counter", ("destination", "kind", "outcome"),
            "Attempts at messages to employees: told, refused (dropped), or failed (tried again).", "alerts"),
     Metric("dead_letters_total", "counter", ("topic", "reason"), "Records set aside, by topic of origin.", "worker"),
