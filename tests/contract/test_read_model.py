@@ -11,7 +11,8 @@ import pytest
 from postcart.adapters.read_model import Move, ReadModel, open_read_model
 from postcart.adapters.read_model.sql import migrations
 from postcart.adapters.read_model.statements import FIND_COLUMNS
-from postcart.codecs.facts import ClaimMark, EndMark, Fact, JobMark, Mark
+from postcart.codecs.facts import Fact
+from postcart.codecs.marks import ClaimMark, EndMark, JobMark, Mark
 from postcart.errors import ConfigurationError, ReadModelUnavailable
 from postcart.events.times import parse_iso
 from postgres_server import Postgres
@@ -21,14 +22,10 @@ JOBS, TOPIC = "p.jobs.email.marketing", "p.decisions"
 Open = Callable[[], ReadModel]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+@pytest.fixture
+def opened(new_read_model: str) -> Iterator[Open]:
     """Opens connections to a new, empty read model."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path}/read-model.db"
-    else:
-        server: Postgres = request.getfixturevalue("postgres")
-        url = server.new_database()
+    url = new_read_model
     connections: list[ReadModel] = []
 
     def open_() -> ReadModel:

@@ -23,6 +23,8 @@ from postcart.events.consents import ConsentRecorded
 
 AFTER_S = 40
 """The one reminder's offset."""
+DISORDER_S = 10
+"""The feed, too, stands still now and then where many processes share two processors."""
 PROMISED_MS = 15_000
 _SPREAD_MS = 25_000
 _AHEAD_MS = 4_000
@@ -44,7 +46,7 @@ def short_campaign(folder: Path) -> Iterator[Mapping[str, str]]:
     """One reminder after some seconds; quiet hours as recipients' zones have them."""
     (folder / "campaigns").mkdir()
     (folder / "campaigns" / "cart-reminder.yaml").write_text(_CAMPAIGN)
-    yield {"POSTCART_CAMPAIGNS_DIR": str(folder / "campaigns"), "POSTCART_DISORDER_S": "2"}
+    yield {"POSTCART_CAMPAIGNS_DIR": str(folder / "campaigns"), "POSTCART_DISORDER_S": str(DISORDER_S)}
 
 
 @contextmanager

@@ -20,12 +20,12 @@ from uuid import NAMESPACE_DNS, UUID, uuid5
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from postcart.adapters.topics import create
+from postcart.adapters.topics import Admin, create
 from postcart.adapters.vault import Vault
 from postcart.events.ids import contact_id
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job, ReceiptRecord
 from postcart.events.signals import LineState
-from postcart.events.suppressions import Suppressed, suppression_key
+from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 from postcart.settings import load_settings
 
 ROOT = Path(__file__).parents[2]
@@ -131,11 +131,21 @@ class ChannelRig:
         """What opaque ids are made with."""
         return self._key
 
-    def suppress(self, channel: str, contact: str) -> None:
+    def suppress(self, channel: str, contact: str, *, reason: SuppressionReason = "hard") -> None:
         """Write a suppression."""
-        record = Suppressed(contact_id=contact, channel=channel, reason="hard", at_ms=now_ms())
+        record = Suppressed(contact_id=contact, channel=channel, reason=reason, at_ms=now_ms())
         self._producer.produce(self.settings.topic("suppressions"), _encode(record), suppression_key(channel, contact))
         self._producer.flush()
+
+    def write(self, topic: str, key: str, value: object) -> None:
+        """Write a record of any topic, whole name or own."""
+        self._producer.produce(topic if "." in topic else self.settings.topic(topic), _encode(value), key)
+        self._producer.flush()
+
+    def committed(self, group: str, topic: str) -> int:
+        """Of all partitions together."""
+        places = [(self.settings.topic(topic), number) for number in range(2)]
+        return sum(Admin(self.settings).committed(self.settings.topic(group), places).values())
 
     def start(self, name: str, *command: str, **env: str) -> None:
         """Start ``postcart COMMAND``."""

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from postcart.domain.caps import Caps, Reserved, allowed_ms
 from postcart.domain.journey.outcome import Decided
+from postcart.domain.journey.person import EPISODE_LIFE_MS
 from postcart.events.decisions import Judged, StepCancelled, StepDue
 from postcart.events.times import DAY_MS, HOUR_MS, to_ms
 from rounds import NINE, Cart, campaign
@@ -87,6 +88,36 @@ def test_what_did_not_go_out_does_not_count() -> None:
         assert cart.person.reserved == {job.job_id: Reserved("email", NINE + HOUR_MS)}
         cart.answer(job, outcome, **({"reason": "no_consent"} if outcome == "suppressed" else {}))
         assert bool(cart.person.reserved) is kept, outcome
+
+
+def test_what_was_rejected_counts_once_a_redriven_revision_went_out() -> None:
+    """From the moment at which it did, for the caps and the cool-off; a second receipt changes nothing."""
+    for outcome in ("accepted", "uncertain"):
+        cart = Cart(campaign(channel="sms"))
+        person = cart.person
+        (job,) = cart.at(NINE + HOUR_MS)
+        cart.answer(job, "rejected")
+        assert not person.sent
+        assert not person.reserved
+        assert person.episode is not None
+        assert not person.episode.texted
+        cart.answer(job, "rejected", at_ms=NINE + 2 * HOUR_MS)
+        cart.answer(job, outcome, at_ms=NINE + 3 * HOUR_MS)
+        assert person.sent == {job.job_id: NINE + 3 * HOUR_MS}
+        assert person.reserved == {job.job_id: Reserved("sms", NINE + 3 * HOUR_MS)}
+        assert person.episode.texted
+        cart.answer(job, outcome, at_ms=NINE + 4 * HOUR_MS)
+        assert person.sent == {job.job_id: NINE + 3 * HOUR_MS}
+
+
+def test_what_was_rejected_is_forgotten_after_a_month() -> None:
+    """A revision that goes out later than that is no part of any window."""
+    cart = Cart(campaign(channel="email"))
+    (job,) = cart.at(NINE + HOUR_MS)
+    cart.answer(job, "rejected")
+    assert cart.person.rejected == {job.job_id: NINE + HOUR_MS}
+    cart.at(NINE + HOUR_MS + EPISODE_LIFE_MS)
+    assert not cart.person.rejected
 
 
 def test_a_replacement_counts_on_its_own_channel_and_is_left_out_if_it_would_be_too_soon() -> None:

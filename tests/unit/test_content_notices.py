@@ -44,11 +44,12 @@ def shown(told: Expected, zone: str) -> tuple[str, str, bool]:
     return str(found["from"].date()), str(found["until"].date()), found["one_day"]
 
 
-def test_every_occasion_has_a_template_for_mail_and_text_message() -> None:
+def test_every_occasion_has_a_template_for_every_channel() -> None:
     """The names by which JOURNEY asks for them."""
     assert set(NOTICES) <= set(TEMPLATES.names)
     for name in NOTICES:
         assert f"{name}/sms.txt.j2" in TEMPLATES.sources
+        assert f"{name}/push.link.txt.j2" in TEMPLATES.sources
         assert TEMPLATES.about(name) & {"order", "parcel"}
 
 

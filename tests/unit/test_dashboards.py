@@ -17,12 +17,14 @@ FILES = sorted((GRAFANA / "dashboards").glob("*.json"))
 _BUILT_IN = frozenset({"le", "job", "instance"})
 _NOT_SHOWN = frozenset(
     {
+        "alert_messages_total",
         "build_info",
         "engagements_total",
         "webhooks_received_total",
         "http_request_duration_seconds",
         "feedback_received_total",
         "read_model_age_seconds",
+        "feed_streams",
     }
 )
 """Of workers that have no dashboard yet."""

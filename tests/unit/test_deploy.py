@@ -54,10 +54,14 @@ def test_all_workers_are_there() -> None:
     assert commands == {
         "topics": "topics create",
         "detect": "worker detect",
+        "track": "worker track",
         "journey": "worker journey",
         "email": "worker send email",
         "lag": "lag --serve",
         "feedback": "worker feedback",
+        "inapp": "worker send inapp",
+        "project": "worker project",
+        "gateway": "worker gateway",
     }
 
 
@@ -102,7 +106,7 @@ def test_bounces_reach_the_listener() -> None:
 
 def test_the_probe_asks_the_port_that_is_served() -> None:
     """A wrong one would restart healthy workers for ever."""
-    for name in ("detect", "journey", "email", "feedback", "lag"):
+    for name in ("detect", "track", "journey", "email", "feedback", "lag"):
         port = settings_of(OURS[name]).metrics_port
         assert f"127.0.0.1:{port}/live" in OURS[name]["healthcheck"]["test"][-1]
 
@@ -128,7 +132,7 @@ def test_containers_are_locked_down() -> None:
     for service in OURS.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-    assert all(OURS[name]["stop_grace_period"] == "40s" for name in ("detect", "journey", "email", "feedback"))
+    assert all(OURS[name]["stop_grace_period"] == "40s" for name in ("detect", "track", "journey", "email", "feedback"))
 
 
 def test_the_broker_is_the_one_that_tests_run_on() -> None:

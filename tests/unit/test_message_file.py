@@ -90,9 +90,9 @@ def test_only_what_waits_has_a_waiting_time(tmp_path: Path) -> None:
 
 def test_a_channel_needs_its_part_of_the_template(tmp_path: Path) -> None:
     """Said with the template and the file that is missing; a webhook needs none."""
-    text = "parcels:\n  shipped:\n    channels: [email, push]\n    also: [webhook]\n"
+    text = "parcels:\n  shipped:\n    channels: [email, inapp]\n    also: [webhook]\n"
     (problem,) = problems(tmp_path, text)
-    assert problem.startswith("2: there is no template 'shipped' for push; ")
+    assert problem.startswith("2: there is no template 'shipped' for inapp; ")
 
 
 def test_channels_that_are_not_run_are_left_out(tmp_path: Path) -> None:

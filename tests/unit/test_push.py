@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import json
+from msgspec import json, structs
 
 from postcart.adapters.providers import Accepted
 from postcart.adapters.vault import Vault
@@ -76,6 +76,16 @@ def test_what_a_reminder_says(locale: str, title: str, direction: str) -> None:
     again = sample.sample_job("cart-reminder-2", channel="push", step=2, job_id="another")
     assert RENDERER.render(again, recipient, (), date_ms=sample.DATE_MS).tag == push.tag, "it replaces the first"
     assert len(push.tag) == 32
+
+
+@pytest.mark.parametrize("template", ["shipped", "delayed", "order-confirmation"])
+def test_news_of_orders_and_parcels(template: str) -> None:
+    """Subject and preview of the mail, and the page of the order or parcel."""
+    job = sample.usual_job(template, RENDERER._templates.about(template))
+    push = RENDERER.render(structs.replace(job, channel="push"), sample.RECIPIENT, (), date_ms=sample.DATE_MS)
+    assert "order" in push.title
+    assert push.body
+    assert push.link.startswith("https://lumen-leaf.example/")
 
 
 @given(text=st.text(max_size=300), most=st.integers(2, 100))

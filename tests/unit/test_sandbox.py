@@ -9,9 +9,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
+from postcart.adapters.sandbox.slack import SlackSandbox
 from postcart.adapters.vault import Vault
+from postcart.adapters.web_server import WebServer
 from postcart.content import sample
 from postcart.domain.journey.contacts import push_text
 from postcart.events.jobs import GatePerson
@@ -53,13 +56,30 @@ def test_every_channel_finds_its_provider(tmp_path: Path) -> None:
 
             accepted = {name: asyncio.run(send(name)) for name in settings.channel_names}
             assert accepted["push"].detail == "3 of 3 devices"
-            told = [json.loads(process.stdout.readline()) for _ in range(6)]
+            assert settings.alerts.slack_url is not None
+            slack = httpx.post(settings.alerts.slack_url.get_secret_value(), json={"text": "hello"})
+            assert slack.text == "ok"
+            told = [json.loads(process.stdout.readline()) for _ in range(7)]
             assert [one["server"] for one in told if not one["accepted"]] == []
             servers = {one["server"]: one["shown"] for one in told}
-            assert servers.keys() == {"smtp", "sms", "webhook", "web push", "fcm", "apns"}
+            assert servers.keys() == {"smtp", "sms", "webhook", "web push", "fcm", "apns", "slack"}
             assert servers["apns"]["title"] == servers["web push"]["title"] == "Your cart at Example Shop is waiting"
             assert len(list((tmp_path / "mails").glob("*.eml"))) == 1
             assert (tmp_path / "vapid.pem").stat().st_mode & 0o077 == 0
         finally:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
+
+
+def test_slack_complains_as_slack_does() -> None:
+    """A message without text, too long a block, another path."""
+    sandbox = SlackSandbox()
+    with WebServer(sandbox.app).running() as web:
+        url = f"{web.url}/services/T00000000/B00000000/sandbox"
+        section = {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3_001}}
+        assert httpx.post(url, json={"text": "hello"}).text == "ok"
+        assert httpx.post(url, json={}).text == "invalid_payload"
+        assert httpx.post(url, content=b"no JSON").status_code == 400
+        assert httpx.post(url, json={"text": "hello", "blocks": [section]}).text == "invalid_blocks"
+        assert httpx.post(f"{url}/other", json={"text": "hello"}).status_code == 404
+    assert [one["text"] for one in sandbox.messages] == ["hello"]

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from postcart.domain.rate import TokenBucket
 from postcart.errors import ProviderBusy
 from postcart.events.jobs import Job, Purpose
 from postcart.senders.answers import of_error
 from postcart.senders.claims import ClaimBook, claim_of
 from postcart.senders.item import Release
 from postcart.senders.providers import ProviderPlan, Providers
-from postcart.senders.rate import TokenBucket
 from postcart.senders.records import Stamp, entry_of
 
 FIRST, SECOND, SPARE = "first", "second", "spare"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -9,11 +10,13 @@ import pytest
 from histories import CAMPAIGNS, random_history, shuffled, tripled
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.person import Outstanding, Person
+from postcart.domain.journey.shipping import OrderState
+from postcart.domain.track.parcel import Parcel, Scan, Watch
 from postcart.events.jobs import Job
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.stage import StageFigures
 from postcart.processors.engine.task import Output
-from postcart.processors.outlines import FORGET, PersonOutline, person_kind
+from postcart.processors.outlines import FORGET, ParcelOutline, PersonOutline, parcel_kind, person_kind
 from side_by_side import context, typed
 from tasks_in_memory import SHOP_CARTS, SHOP_ORDERS, Pipeline, Worker, append
 
@@ -143,3 +146,26 @@ def test_a_job_that_is_to_be_sent_again_is_waited_for(retry_ms: int) -> None:
     person = Person(person_id="p", outstanding={"j": Outstanding(job=job, retry_ms=retry_ms)})
     outline = msgspec.msgpack.decode(msgspec.msgpack.encode(person), type=PersonOutline)
     assert person_kind(person) == person_kind(outline) == ("retry" if retry_ms else None)
+
+
+@pytest.mark.parametrize(("unpaid_ms", "kind"), [(0, None), (5, "notice")])
+def test_an_order_that_may_be_told_of_is_waited_for(unpaid_ms: int, kind: str | None) -> None:
+    """In the row and in its outline."""
+    person = Person(person_id="p", orders={"o": OrderState(placed_ms=1, unpaid_ms=unpaid_ms)})
+    outline = msgspec.msgpack.decode(msgspec.msgpack.encode(person), type=PersonOutline)
+    assert person_kind(person) == person_kind(outline) == kind
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({}, None),
+        ({"waiting": [Scan(id="s", time=1, status="in_transit")]}, "registration"),
+        ({"watches": {"no_scan": Watch(due_ms=1, since_ms=0, cause="s")}}, "delay"),
+    ],
+)
+def test_what_a_parcel_waits_for(fields: dict[str, Any], kind: str | None) -> None:
+    """In the row and in its outline."""
+    parcel = Parcel(key="dhl/1", **fields)
+    outline = msgspec.msgpack.decode(msgspec.msgpack.encode(parcel), type=ParcelOutline)
+    assert parcel_kind(parcel) == parcel_kind(outline) == kind

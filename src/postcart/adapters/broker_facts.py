@@ -9,10 +9,13 @@ from typing import Any, Final, NamedTuple
 from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaException, Message, Producer, TopicCollection
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
+from postcart.adapters.rdkafka.lane import leave_behind
 from postcart.errors import BrokerUnavailable
 
 _REQUEST_S: Final = 15.0
 _FIRST_ANSWER_S: Final = 6.0
+_ANY_TIME_S: Final = 3_600.0
+"""An admin client of librdkafka 2.16 aborts the process when a coordinator answers a question that has timed out."""
 _FORBIDDEN: Final = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -103,10 +106,15 @@ class BrokerFacts:
 
     def group_rights(self, groups: Iterable[str]) -> dict[str, set[str] | Refused]:
         """What this client may do with each consumer group."""
+        self._metadata()  # raises if nobody answers
         asked = self._admin.describe_consumer_groups(
-            list(groups), include_authorized_operations=True, request_timeout=_REQUEST_S
+            list(groups), include_authorized_operations=True, request_timeout=_ANY_TIME_S
         )
-        return {name: self._rights(future) for name, future in asked.items()}
+        try:
+            return {name: self._rights(future) for name, future in asked.items()}
+        finally:
+            if not all(future.done() for future in asked.values()):
+                leave_behind(self._admin)
 
     def append(self, topic: str, *, transactional_id: str, real_ms: Callable[[], int]) -> Appended | Refused:
         """Append a record in a transaction that is then aborted: no reader of committed records ever sees it.
@@ -158,6 +166,10 @@ class BrokerFacts:
             answer = future.result(_REQUEST_S * 2)
         except KafkaException as error:
             return self._refused(error)
+        except TimeoutError as error:
+            raise BrokerUnavailable(
+                f"Kafka at {self._config.get('bootstrap.servers')} does not answer in time"
+            ) from error
         return {AclOperation(operation).name for operation in answer.authorized_operations or ()}
 
     def _refused(self, error: KafkaException) -> Refused:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 from confluent_kafka import (
     OFFSET_INVALID,
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -26,6 +25,7 @@ from confluent_kafka.admin import (
 )
 from msgspec import Struct
 
+from postcart.adapters.rdkafka.lane import leave_behind
 from postcart.errors import BrokerUnavailable
 
 LagState = Literal["known", "no_commit", "unknown", "no_topic"]
@@ -33,6 +33,9 @@ LagState = Literal["known", "no_commit", "unknown", "no_topic"]
 
 _Place = tuple[str, int]
 _QUIET = 0  # librdkafka would write to stderr what the exceptions tell anyway
+_ANY_TIME_S = 3_600.0
+"""An admin client of librdkafka 2.16 aborts the process when a coordinator answers a question that has timed out: so it
+is asked only for what nobody else can tell, by a client that keeps waiting and is left behind."""
 
 
 class PartitionLag(Struct, frozen=True, kw_only=True):
@@ -87,11 +90,12 @@ def measure(
     admin = AdminClient({**config, "log_level": _QUIET})
     places = _partitions(admin, {topic for topics in groups.values() for topic in topics}, config, timeout_s)
     ends = _ends(admin, places, timeout_s)
-    described = _described(admin, list(groups), timeout_s)
     committed = {
-        group: _committed(admin, group, [place for place in places if place[0] in topics], timeout_s)
+        group: _committed(config, group, [place for place in places if place[0] in topics], timeout_s)
         for group, topics in groups.items()
     }
+    answering = [group for group, positions in committed.items() if positions is not None]
+    described = _described(admin, answering, timeout_s)
     measured = []
     for group, topics in groups.items():
         own = [place for place in places if place[0] in topics]
@@ -176,32 +180,40 @@ def _ends(admin: AdminClient, places: Sequence[_Place], timeout_s: float) -> dic
 
 
 def _described(admin: AdminClient, groups: list[str], timeout_s: float) -> dict[str, ConsumerGroupDescription]:
+    """Of groups whose coordinators have answered just now."""
     if not groups:
         return {}
-    return dict(_answers(admin.describe_consumer_groups(groups, request_timeout=timeout_s)))
+    asked = admin.describe_consumer_groups(groups, request_timeout=_ANY_TIME_S)
+    found = dict(_answers(asked, until_s=time.monotonic() + timeout_s))
+    if not all(future.done() for future in asked.values()):
+        leave_behind(admin)
+    return found
 
 
-def _committed(admin: AdminClient, group: str, places: Sequence[_Place], timeout_s: float) -> dict[_Place, int] | None:
-    """The group's next positions; None if the broker did not tell. Asked by name: a mock cluster knows no other way."""
-    if not places:
-        return {}
-    wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(*place) for place in places])
-    asked = admin.list_consumer_group_offsets([wanted], request_timeout=timeout_s)
-    for _, answer in _answers(asked):
-        return {
-            (place.topic, place.partition): place.offset
-            for place in answer.topic_partitions
-            if place.error is None and place.offset != OFFSET_INVALID and place.offset >= 0
-        }
-    return None
+def _committed(
+    config: Mapping[str, Any], group: str, places: Sequence[_Place], timeout_s: float
+) -> dict[_Place, int] | None:
+    """The group's next positions; None if the broker did not tell. Asked by a consumer that never joins."""
+    consumer = Consumer({**config, "log_level": _QUIET, "group.id": group, "enable.auto.commit": False})
+    try:
+        found = consumer.committed([TopicPartition(*place) for place in places], timeout=timeout_s) if places else []
+    except KafkaException:
+        return None
+    finally:
+        consumer.close()
+    return {
+        (place.topic, place.partition): place.offset
+        for place in found
+        if place.error is None and place.offset != OFFSET_INVALID and place.offset >= 0
+    }
 
 
-def _answers(futures: Mapping[Any, Any]) -> Iterator[tuple[Any, Any]]:
-    """What was answered; what was not is missing."""
+def _answers(futures: Mapping[Any, Any], *, until_s: float | None = None) -> Iterator[tuple[Any, Any]]:
+    """What was answered, up to that monotonic second if one is given; what was not is missing."""
     for asked, future in futures.items():
         try:
-            yield asked, future.result()
-        except KafkaException:
+            yield asked, future.result(None if until_s is None else max(0.0, until_s - time.monotonic()))
+        except (KafkaException, TimeoutError):
             continue
 
 

@@ -6,8 +6,9 @@ part of a transaction.
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from time import monotonic
-from typing import Final
+from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
@@ -31,6 +32,13 @@ class LogRecord:
 
     def __init__(self, topic: str, *, key: bytes, value: bytes | None, partition_key: bytes) -> None:
         self.topic, self.key, self.value, self.partition_key = topic, key, value, partition_key
+
+
+class Written(NamedTuple):
+    """Where a record lies."""
+
+    partition: int
+    position: int
 
 
 class RecordLog:
@@ -61,27 +69,36 @@ class RecordLog:
         self.failed: KafkaError | None = None
         """Set once the producer can't go on: the process must end and start again."""
 
-    def append(self, records: Sequence[LogRecord]) -> None:
+    def append(self, records: Sequence[LogRecord]) -> list[Written]:
         """Write the records and wait for the broker. Blocks, up to 5 s longer than a record may take.
+
+        Returns:
+            Where each lies, in their order.
 
         Raises:
             BrokerUnavailable: It is not known that all are there. Some may be: append them again.
         """
         waiting = _Waiting(len(records))
         try:
-            for record in records:
-                partition = murmur2(record.partition_key) % self._partitions[record.topic]
-                self._producer.produce(record.topic, record.value, record.key, partition, on_delivery=waiting.told)
+            for index, record in enumerate(records):
+                partition = self.partition_of(record.topic, record.partition_key)
+                told = partial(waiting.told, index)
+                self._producer.produce(record.topic, record.value, record.key, partition, on_delivery=told)
         except (BufferError, KafkaException) as error:
             raise BrokerUnavailable(f"a record is not taken: {error}") from error
         deadline = monotonic() + self._answer_s + _SPARE_S
         while not waiting.done.is_set() and monotonic() < deadline:
             self._producer.poll(_POLL_S)
-        told = waiting.error
-        if told is not None and told.fatal():
-            self.failed = told
-        if told is not None or not waiting.done.is_set():
-            raise BrokerUnavailable(f"a record is not there: {told.str() if told else 'no answer'}")
+        failed = waiting.error
+        if failed is not None and failed.fatal():
+            self.failed = failed
+        if failed is not None or not waiting.done.is_set():
+            raise BrokerUnavailable(f"a record is not there: {failed.str() if failed else 'no answer'}")
+        return waiting.written
+
+    def partition_of(self, topic: str, partition_key: bytes) -> int:
+        """Where records of that key lie in a topic."""
+        return murmur2(partition_key) % self._partitions[topic]
 
 
 class _Waiting:
@@ -90,14 +107,17 @@ class _Waiting:
     def __init__(self, count: int) -> None:
         self.done = threading.Event()
         self.error: KafkaError | None = None
+        self.written = [Written(-1, -1)] * count
         self._left = count
         self._lock = threading.Lock()
         if not count:
             self.done.set()
 
-    def told(self, error: KafkaError | None, _message: Message) -> None:
+    def told(self, index: int, error: KafkaError | None, message: Message) -> None:
         with self._lock:
             self._left -= 1
+            if error is None:
+                self.written[index] = Written(int(message.partition() or 0), int(message.offset() or 0))
             self.error = self.error or error
             if not self._left:
                 self.done.set()

@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import uvicorn
 
 from postcart.errors import ConfigurationError
 
+Run = Callable[[], Coroutine[None, None, None]]
 _START_S = 20.0
 _STOP_S = 20.0
 
@@ -85,15 +86,30 @@ class WebServer:
         self._socket.close()
 
     @contextlib.contextmanager
-    def running(self) -> Iterator["WebServer"]:
-        """Serve on a thread of its own while the ``with`` block lasts."""
+    def running(self, *, beside: Run | None = None, leave: Run | None = None) -> Iterator["WebServer"]:
+        """Serve on a thread of its own while the ``with`` block lasts.
+
+        Args:
+            beside: Runs on the same event loop meanwhile.
+            leave: Runs there at the end, before requests under way are waited for.
+        """
         loop = asyncio.new_event_loop()
         stop = asyncio.Event()
         up = threading.Event()
 
+        async def leaving() -> None:
+            await stop.wait()
+            if leave is not None:
+                await leave()
+
         async def run() -> None:
             loop.call_later(0, self._watch, loop, up)
+            others = [loop.create_task(one()) for one in (beside, leaving) if one is not None]
             await self.serve(stop)
+            await others.pop()
+            for one in others:
+                one.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
 
         thread = threading.Thread(target=lambda: loop.run_until_complete(run()), name="web-server", daemon=True)
         thread.start()

@@ -16,6 +16,7 @@ from postcart.cli import (
     doctor,
     estimates,
     events,
+    feed,
     lag,
     preview,
     project,
@@ -46,6 +47,7 @@ _ORDER = (
     "lag",
     "why",
     "project",
+    "feed",
 )
 
 
@@ -113,4 +115,5 @@ app.add_typer(dead.app, name="dead")
 app.command()(lag.lag)
 app.command()(why.why)
 app.add_typer(project.app, name="project")
+app.add_typer(feed.app, name="feed")
 app.command()(demo.demo)

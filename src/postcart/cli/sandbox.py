@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def sandbox(
     port: Annotated[
-        int, typer.Option(min=0, max=65_000, help="The first of six ports to listen on; 0: any that are free.")
+        int, typer.Option(min=0, max=65_000, help="The first of seven ports to listen on; 0: any that are free.")
     ] = 8600,
     folder: Annotated[
         Path | None,
@@ -33,10 +33,10 @@ def sandbox(
 ) -> None:
     """Run providers for trials until stopped, and print what arrives.
 
-    A mail sink, text messages (Twilio's API), a receiver of webhooks, a push service for browsers, FCM, and
-    APNs, on localhost. They check signatures, limits and headers as the real ones do, and deliver
-    nothing. First come the settings that lead to them, as lines for a shell, and subscriptions for a profile; then a
-    line for each message. With JSON the first line has the settings, each further one a message.
+    A mail sink, text messages (Twilio's API), a receiver of webhooks, a push service for browsers, FCM, APNs,
+    and a Slack-compatible webhook, on localhost. They check signatures, limits and headers as the real ones do, and
+    deliver nothing. First come the settings that lead to them, as lines for a shell, and subscriptions for a profile;
+    then a line for each message. With JSON the first line has the settings, each further one a message.
     """
     from postcart.wiring.sandbox import running_sandbox  # noqa: PLC0415
 
@@ -82,5 +82,5 @@ def _show(arrival: "Arrival", output: str) -> None:
     else:
         shown = "  ".join(f"{name}={value!r}" for name, value in arrival.shown.items())
         word = "taken" if arrival.accepted else f"refused: {'; '.join(arrival.faults)}"
-        sys.stdout.write(f"{arrival.server:<8}  {word}  {shown}\n")
+        sys.stdout.write(f"# {arrival.server:<8}  {word}  {shown}\n")  # a comment, as all of it may be sourced
     sys.stdout.flush()

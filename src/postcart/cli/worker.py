@@ -50,6 +50,18 @@ def journey() -> None:
 
 
 @app.command()
+def alerts() -> None:
+    """Tell employees of trouble.
+
+    Orders that wait, parcels that don't move, stock that runs short.
+    Alerts in, messages to a chat and mailboxes out, grouped; also when it is over.
+    """
+    from postcart.wiring.alerts import run_alert_worker  # noqa: PLC0415
+
+    _run(run_alert_worker)
+
+
+@app.command()
 def project() -> None:
     """Keep the read model up to date, from which `postcart why` answers.
 

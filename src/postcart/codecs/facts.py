@@ -11,6 +11,7 @@ import msgspec
 from confluent_kafka import Message
 from msgspec import Struct, structs
 
+from postcart.codecs.marks import ClaimMark, EndMark, ItemMark, JobMark, KeyMark, Mark, StateMark
 from postcart.codecs.refusal import UNREADABLE, unreadable
 from postcart.events.decisions import (
     AbandonmentDecided,
@@ -22,7 +23,8 @@ from postcart.events.decisions import (
     StepDue,
     StepPlanned,
 )
-from postcart.events.jobs import Claim, DeliveryReport, Job, Outcome, Receipt, ReceiptRecord
+from postcart.events.feed import FeedItem, FeedMark, FeedRecord
+from postcart.events.jobs import Claim, DeliveryReport, Job, Receipt, ReceiptRecord
 from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone, ParcelDecision
 from postcart.events.times import to_ms
 
@@ -56,7 +58,7 @@ FactKind = Literal[
     "report",
     "unreadable",
 ]
-Source = Literal["decisions", "jobs", "claims", "receipts"]
+Source = Literal["decisions", "jobs", "claims", "receipts", "feed", "keys"]
 
 _KINDS: Final[dict[type[Any], FactKind]] = {
     AbandonmentDecided: "abandonment",
@@ -75,11 +77,12 @@ _KINDS: Final[dict[type[Any], FactKind]] = {
     DeliveryReport: "report",
 }
 _RECORDS: Final[dict[str, Any]] = {kind: record for record, kind in _KINDS.items()}
-_DECODE: Final[dict[Source, Callable[[bytes], FactRecord]]] = {
+_DECODE: Final[dict[Source, Callable[[bytes], FactRecord | FeedRecord]]] = {
     "decisions": msgspec.json.Decoder(DecisionRecord).decode,
     "jobs": msgspec.json.Decoder(Job).decode,
     "claims": msgspec.json.Decoder(Claim).decode,
     "receipts": msgspec.json.Decoder(ReceiptRecord).decode,
+    "feed": msgspec.json.Decoder(FeedRecord).decode,
 }
 _encode = msgspec.json.Encoder().encode
 
@@ -113,54 +116,21 @@ class Fact(Struct, frozen=True, gc=False):
     body: str = ""
 
 
-class JobMark(NamedTuple):
-    """The record ``position`` of a partition says that a job was handed to the senders."""
-
-    job_id: str
-    person_id: str
-    topic: str
-    partition: int
-    position: int
-    appended_ms: int
-    attempt: int
-    revision: int
-
-
-class ClaimMark(NamedTuple):
-    """The latest word of a sender on a job."""
-
-    job_id: str
-    person_id: str
-    position: int
-    appended_ms: int
-    attempt: int
-    state: str
-
-
-class EndMark(NamedTuple):
-    """A receipt that ends a job, or gives it back (``not_accepted``)."""
-
-    job_id: str
-    person_id: str
-    position: int
-    appended_ms: int
-    attempt: int
-    outcome: Outcome
-
-
-Mark = JobMark | ClaimMark | EndMark
-
-
 class Told(NamedTuple):
-    """What a record comes to."""
+    """What a record comes to: a fact, a mark, or both."""
 
-    fact: Fact
+    fact: Fact | None = None
     mark: Mark | None = None
 
 
 def told_by(source: Source, message: Message) -> Told | None:
-    """The fact of a message; None for a tombstone. One that can't be read is a fact too, with the reason."""
+    """The fact of a message; None for a tombstone. One that can't be read is a fact too, with the reason.
+
+    What is in a person's feed, and keys, are no facts: marks alone.
+    """
     value = message.value()
+    if source == "keys":
+        return _key(message)
     if value is None:
         return None
     place = (str(message.topic()), int(message.partition() or 0), int(message.offset() or 0))
@@ -171,6 +141,10 @@ def told_by(source: Source, message: Message) -> Told | None:
         refusal = unreadable(error)
         body = _encode({"reason": refusal.reason, "detail": refusal.detail[:500]}).decode()
         return Told(Fact(*place, appended_ms, "unreadable", appended_ms, body=body))
+    if isinstance(record, FeedItem):
+        return Told(mark=ItemMark(record, place[1], place[2], appended_ms))
+    if isinstance(record, FeedMark):
+        return Told(mark=StateMark(record, place[2]))
     return Told(_fact(place, appended_ms, record), _mark(place, appended_ms, record))
 
 
@@ -185,6 +159,16 @@ def record_of(fact: Fact) -> FactRecord:
         raise msgspec.ValidationError(f"a fact of kind {fact.kind} has no record")
     record: FactRecord = msgspec.json.decode(fact.body, type=kind)
     return record
+
+
+def _key(message: Message) -> Told | None:
+    key = message.key()
+    if not key:
+        return None
+    person = key if isinstance(key, str) else key.decode("utf-8", "replace")
+    value = message.value()
+    wrapped = value.encode() if isinstance(value, str) else value
+    return Told(mark=KeyMark(person, int(message.offset() or 0), wrapped))
 
 
 def _fact(place: tuple[str, int, int], appended_ms: int, record: FactRecord) -> Fact:

@@ -15,6 +15,7 @@ from msgspec import structs
 
 from postcart.content import sample
 from postcart.content.context import build_context
+from postcart.content.inapp import InAppRenderer
 from postcart.content.languages import Language, Languages
 from postcart.content.messages import problems as catalogue_problems
 from postcart.content.mjml import unknown_tags
@@ -33,6 +34,9 @@ _CLIPPED_BYTES = 102_000
 
 _PROMOTIONS = frozenset({"incentive", "unsubscribe_url", "cart"})
 """What only messages that need consent may speak of."""
+
+_LONG_ID = "long id"
+"""Of an order: a push message may end within what follows it."""
 
 _UNTRANSLATED = re.compile(r"%\(\w+\)s|\{\{|\{%")
 _IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
@@ -68,6 +72,8 @@ def lint_templates(templates: Path, locales: Path) -> list[Problem]:
             found.update(_rendered(made, language, name))
         for name in made.of_channel("sms"):
             found.update(_text_messages(made, languages, language, name))
+        for name in made.of_channel("inapp"):
+            found.update(_feed_items(made, languages, language, name))
         for name in made.of_channel("push"):
             found.update(_push_messages(made, languages, language, name))
     return sorted(found)
@@ -143,19 +149,36 @@ def _text_messages(templates: TemplateSet, languages: Languages, language: Langu
             yield Problem(where, f"a transactional text offers to opt out ({language.tag}, {case})")
 
 
+def _feed_items(templates: TemplateSet, languages: Languages, language: Language, name: str) -> Iterator[Problem]:
+    """Items of the in-app feed: within their bounds, with nothing left to fill in."""
+    where = f"{templates.folder.name}/{name}/inapp.*.j2"
+    renderer = InAppRenderer(templates, sample.SHOP, languages=languages)
+    for case, job in _cases(templates, name).items():
+        recipient = replace(sample.RECIPIENT, locale=language.tag)
+        try:
+            item = renderer.render(structs.replace(job, channel="inapp"), recipient, date_ms=sample.DATE_MS)
+        except RenderError as error:
+            yield _parted(str(error))
+            continue
+        if _UNTRANSLATED.search(f"{item.title} {item.body} {item.label or ''}"):
+            yield Problem(where, f"a text shows a placeholder ({language.tag}, {case})")
+        if (item.label is None) != (item.url is None):
+            yield Problem(where, f"label and link go together ({language.tag}, {case})")
+
+
 def _push_messages(templates: TemplateSet, languages: Languages, language: Language, name: str) -> Iterator[Problem]:
     """Push messages of usual shops and carts: shown whole."""
     where = f"{templates.folder.name}/{name}"
     renderer = PushRenderer(templates, sample.SHOP, languages=languages)
     recipient = replace(sample.RECIPIENT, locale=language.tag)
-    for case, job in sample.sample_jobs(name).items():
+    for case, job in _cases(templates, name).items():
         try:
             push = renderer.render(structs.replace(job, channel="push"), recipient, (), date_ms=sample.DATE_MS)
         except RenderError as error:
             yield _parted(str(error))
             continue
         for part, text in ((TITLE, push.title), (BODY, push.body)):
-            if text.endswith("…"):
+            if text.endswith("…") and case != _LONG_ID:
                 yield Problem(f"{where}/{part}", f"too long, it would be cut ({language.tag}, {case})")
             if _UNTRANSLATED.search(text):
                 yield Problem(f"{where}/{part}", f"the text shows a placeholder ({language.tag}, {case})")

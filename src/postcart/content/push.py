@@ -10,13 +10,14 @@ from typing import Final, Literal
 
 from postcart.content.context import Recipient, ShopIdentity, build_context
 from postcart.content.languages import Languages
-from postcart.content.templates import TemplateSet
+from postcart.content.templates import PREVIEW, SUBJECT, TemplateSet
 from postcart.content.urls import web_url
 from postcart.errors import RenderError
 from postcart.events.jobs import Job, Purpose
 from postcart.events.shop import PushSubscription
 
 TITLE, BODY, LINK = "push.title.txt.j2", "push.body.txt.j2", "push.link.txt.j2"
+_OF_MAIL: Final = {TITLE: SUBJECT, BODY: PREVIEW}
 LONGEST_TITLE: Final = 65
 LONGEST_BODY: Final = 178
 """Characters that phones and browsers show at least; what is longer ends in an ellipsis."""
@@ -79,7 +80,7 @@ class PushRenderer:
         language = self._languages.resolve(recipient.locale)
         context = build_context(job, recipient, self._shop, date_ms=date_ms, unsubscribe_url=None)
         title, body, link = (
-            " ".join(self._templates.part(job.template, part, language, context).split())
+            " ".join(self._templates.part(job.template, self._part_for(job.template, part), language, context).split())
             for part in (TITLE, BODY, LINK)
         )
         for part, text in ((TITLE, title), (BODY, body)):
@@ -99,6 +100,10 @@ class PushRenderer:
             direction=language.direction,
             targets=targets,
         )
+
+    def _part_for(self, template: str, part: str) -> str:
+        """A mail's subject and preview say it where a push message has no words of its own."""
+        return part if self._templates.has(template, part) else _OF_MAIL.get(part, part)
 
 
 def shortened(text: str, most: int) -> str:

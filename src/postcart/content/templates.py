@@ -108,8 +108,12 @@ class TemplateSet:
         Raises:
             RenderError: As ``render``.
         """
-        self._check_name(name, part.partition(".")[0])
+        self._check_name(name, _channel_of(f"{name}/{part}"))
         return self._part(name, part, {**context, "language": self.sandbox.admit(language)}).strip()
+
+    def has(self, name: str, part: str) -> bool:
+        """Whether template ``name`` has that part."""
+        return f"{name}/{part}" in self.sources
 
     def shared(self, path: str, language: Language, context: Mapping[str, Any]) -> str:
         """What layouts or partials hold at ``path``, by itself. Raises RenderError as ``render``."""

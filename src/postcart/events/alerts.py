@@ -29,6 +29,7 @@ class Alert(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag
         since: From when on something was waited for.
         resolved: It is over.
         person_id: Opaque; never a contact point.
+        variant_id: Of ``stock``.
     """
 
     alert_id: str
@@ -46,6 +47,7 @@ class Alert(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True, tag
     reason: Reason | None = None
     since: datetime | None = None
     person_id: str | None = None
+    variant_id: str | None = None
 
 
 def alert_id(about: UUID, cause: str) -> str:

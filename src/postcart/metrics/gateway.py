@@ -3,6 +3,8 @@
 Owns: the answer to each callback. Must not: know a route.
 """
 
+from collections.abc import Callable
+
 from postcart.metrics.instruments import Instruments
 
 
@@ -19,6 +21,14 @@ class GatewayFigures:
     def reported(self, channel: str, provider: str, kind: str) -> None:
         """A report is on its topic."""
         self._instruments.counter("receipts_total", channel=channel, provider=provider, status=kind).inc()
+
+    def engaged(self, channel: str, kind: str, *, count: int = 1) -> None:
+        """A person did something with messages."""
+        self._instruments.counter("engagements_total", channel=channel, kind=kind, actor="person").inc(count)
+
+    def streams(self, count: Callable[[], int]) -> None:
+        """From now on ``count`` says how many streams are open."""
+        self._instruments.gauge("feed_streams").set_function(count)
 
     def request(self, route: str, method: str, status: int, seconds: float) -> None:
         """A request was answered."""

@@ -12,8 +12,8 @@ from typing import Literal
 PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["worker", "stage", "sender", "journey", "feedback", "lag exporter", "gateway", "read model"]
-"""What sets it; the gateway is not part of this release, its names are kept for it."""
+Source = Literal["worker", "stage", "sender", "journey", "feedback", "alerts", "lag exporter", "gateway", "read model"]
+"""What sets it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds of work: a millisecond to 10 s."""
@@ -68,7 +68,8 @@ METRICS: tuple[Metric, ...] = (
     Metric("watermark_timestamp_seconds", "gauge", ("stage", "partition"),
            "The stage's clock: event time up to which the partition has decided.", "stage"),
     Metric("deadlines_pending", "gauge", ("stage", "kind"),
-           "Rows that wait for a deadline: session_end, step, retry, or else only to be forgotten.", "stage"),
+           "Rows that wait for a deadline: session_end, step, retry, notice (of orders and parcels), "
+           "delay (of parcels), registration (of scans that have none), or else only to be forgotten.", "stage"),
     Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
            "Wall clock less the time of a session's end or a due step when it was decided; the disorder allowed is "
            "part of it.", "stage", DELAY),
@@ -97,7 +98,11 @@ METRICS: tuple[Metric, ...] = (
     Metric("delivery_reports_total", "counter", ("channel", "kind"),
            "What came back after acceptance: delivered, hard, soft, policy, complaint or other.", "journey"),
     Metric("engagements_total", "counter", ("channel", "kind", "actor"),
-           "Opens and clicks, by person or machine.", "gateway"),
+           "Opens and clicks, by person or machine; of the in-app feed what persons did: seen, read, unread, archived"
+           " or unarchived.", "gateway"),
+    Metric("feed_streams", "gauge", (), "Open streams of the in-app feed.", "gateway"),
+    Metric("alert_messages_total", "counter", ("destination", "kind", "outcome"),
+           "Attempts at messages to employees: told, refused (dropped), or failed (tried again).", "alerts"),
     Metric("dead_letters_total", "counter", ("topic", "reason"), "Records set aside, by topic of origin.", "worker"),
     Metric("dead_letters_pending", "gauge", ("topic", "reason"), "Dead letters not redriven.", "lag exporter"),
     Metric("webhooks_received_total", "counter", ("source", "result"), "Webhooks.", "gateway"),

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from postcart.domain.detect.visitor import Visitor
 from postcart.domain.journey.person import Person
+from postcart.domain.journey.shipping import deadlines_ms
+from postcart.domain.track.parcel import Parcel
 
-Kind = Literal["session_end", "step", "retry"]
+Kind = Literal["session_end", "step", "retry", "notice", "delay", "registration"]
 FORGET: Final = "forget"
 """The kind of rows that wait for nothing but to be forgotten."""
 
@@ -45,11 +47,33 @@ class _Outstanding(Struct, gc=False):
     retry_ms: int = 0
 
 
+class OrderOutline(Struct, gc=False):
+    """What an order waits for."""
+
+    unpaid_ms: int = 0
+    unpacked_ms: int = 0
+
+
+class ErrandOutline(Struct, gc=False):
+    """What a message about an order or a parcel waits for."""
+
+    due_ms: int = 0
+
+
 class PersonOutline(Struct, gc=False):
     """Those fields of a person that tell its kind."""
 
     episode: _Episode | None = None
     outstanding: dict[str, _Outstanding] = {}
+    orders: dict[str, OrderOutline] = {}
+    errands: dict[str, ErrandOutline] = {}
+
+
+class ParcelOutline(Struct, gc=False):
+    """Those fields of a parcel that tell its kind."""
+
+    watches: dict[str, _Part] = {}
+    waiting: list[_Part] = []
 
 
 def visitor_kind(visitor: Visitor | VisitorOutline) -> Kind | None:
@@ -58,13 +82,22 @@ def visitor_kind(visitor: Visitor | VisitorOutline) -> Kind | None:
 
 
 def person_kind(person: Person | PersonOutline) -> Kind | None:
-    """A planned step, else a job that is to be sent again; else None."""
+    """A planned step, else a job that is to be sent again, else an order or a message about one; else None."""
     episode = person.episode
     if episode is not None and any(step.pending for step in episode.steps):
         return "step"
     if person.outstanding and any(item.retry_ms for item in person.outstanding.values()):
         return "retry"
+    if (person.orders or person.errands) and any(deadlines_ms(person.orders, person.errands)):
+        return "notice"
     return None
+
+
+def parcel_kind(parcel: Parcel | ParcelOutline) -> Kind | None:
+    """A delay that may come about, else scans that wait for the word whose parcel it is; else None."""
+    if parcel.watches:
+        return "delay"
+    return "registration" if parcel.waiting else None
 
 
 class Waiting:
@@ -118,4 +151,9 @@ def waiting_visitors() -> Waiting:
 
 def waiting_persons() -> Waiting:
     """For JOURNEY's rows."""
-    return Waiting(person_kind, PersonOutline, ("step", "retry"))
+    return Waiting(person_kind, PersonOutline, ("step", "retry", "notice"))
+
+
+def waiting_parcels() -> Waiting:
+    """For TRACK's rows."""
+    return Waiting(parcel_kind, ParcelOutline, ("delay", "registration"))

@@ -81,7 +81,7 @@ class Projection:
             place = (batch.topic, batch.partition)
             former = moves.get(place)
             moves[place] = Move(former.before if former else self._stored.get(place), batch.next)
-        facts = [one.fact for found in told for one in found]
+        facts = [one.fact for found in told for one in found if one.fact]
         marks = [one.mark for found in told for one in found if one.mark]
         outrun = store.apply(facts, marks, moves, now_ms=now_ms)
         if outrun:
@@ -90,7 +90,7 @@ class Projection:
             return {place: known.get(place) for place in places}
         self._stored |= {place: move.after for place, move in moves.items()}
         for batch, found in zip(batches, told, strict=True):
-            dead = sum(one.fact.kind == "unreadable" for one in found)
+            dead = sum(one.fact is not None and one.fact.kind == "unreadable" for one in found)
             applied = len(batch.records) - dead
             self._metrics.processed(
                 batch.topic, received=len(batch.records), applied=applied, late=0, repeated=0, dead=dead

@@ -13,18 +13,10 @@ from msgspec import Struct
 
 from postcart.domain.journey.person import FOR_EVER, Person
 from postcart.domain.journey.shipping import deadlines_ms
+from postcart.processors.outlines import ErrandOutline, OrderOutline
 
 _NAMES: Final = (b"orders", b"errands", b"retry_ms")
 """Rows at rest leave out what is empty: one in which none of these occurs waits for nothing here."""
-
-
-class _Order(Struct, gc=False):
-    unpaid_ms: int = 0
-    unpacked_ms: int = 0
-
-
-class _Errand(Struct, gc=False):
-    due_ms: int = 0
 
 
 class _Job(Struct, gc=False):
@@ -37,8 +29,8 @@ class _Outstanding(Struct, gc=False):
 
 
 class _Outline(Struct, gc=False):
-    orders: dict[str, _Order] = {}
-    errands: dict[str, _Errand] = {}
+    orders: dict[str, OrderOutline] = {}
+    errands: dict[str, ErrandOutline] = {}
     outstanding: dict[str, _Outstanding] = {}
 
 

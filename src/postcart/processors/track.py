@@ -26,6 +26,7 @@ from postcart.events.times import DAY_MS, to_ms
 from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.intake import append_bound_ms, dead_outputs, latest_ms
 from postcart.processors.lane_book import LaneBook
+from postcart.processors.outlines import waiting_parcels
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.watermark import Watermark
@@ -76,6 +77,7 @@ class TrackTask:
             version=ROW_VERSION,
             deadline=lambda parcel: parcel.deadline_ms(rules),
             stays_decoded=lambda parcel: bool(parcel.pending),
+            waiting=waiting_parcels(),
         )
         self._book = LaneBook(config.lanes, partition, config.tasks)
         # Lanes are not waited for by time but by the days that tasks have told.

@@ -75,12 +75,14 @@ class GateRules:
         currency: Of prices that name none.
         personal: Whether messages go to a contact point of the person; else to the person itself, or to one endpoint
             of the installation, which ``endpoint`` then names by its opaque id.
+        keyed: Whether the person's key is needed though no contact point is opened with it.
     """
 
     quiet_hours: Mapping[str, QuietHours | None] = field(default_factory=dict)
     shop_country: str | None = None
     currency: str = "USD"
     personal: bool = True
+    keyed: bool = False
     endpoint: str | None = None
 
 
@@ -123,7 +125,8 @@ def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay
     if reason is not None:
         return Judgement(Suppress(reason), job, tuple(said))
     quiet = _quiet(job, known, moment_ms, rules, said)
-    return Judgement(quiet or (_keyed(known, said) if rules.personal else SEND), job, tuple(said))
+    needs_key = rules.personal or rules.keyed
+    return Judgement(quiet or (_keyed(known, said) if needs_key else SEND), job, tuple(said))
 
 
 def moment(job: Job, *, now_ms: int | None, is_replay: bool) -> int | None:

@@ -13,8 +13,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from postcart.domain.rate import TokenBucket
 from postcart.senders.channel import ChannelHealth, State
-from postcart.senders.rate import TokenBucket
 
 _UP: frozenset[State] = frozenset({"open", "ramping"})
 

@@ -4,6 +4,7 @@ Owns: start, end and the tasks in between. Must not: know a channel.
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import replace
 
@@ -31,6 +32,7 @@ log = structlog.get_logger(__name__)
 
 _CONNECT_S = 30.0
 _PULSE_S = 0.5
+_LAST_WORD_S = 1.0
 _TABLES_EVERY_S = {False: 2.0, True: 0.25}
 """How often, in live operation and in a replay, copies are proven fresh: 10 s old is too old, and in a replay a job
 waits for what was there when it was read."""
@@ -185,8 +187,11 @@ class Sender:
         self._dispatcher.stop()
         for task in tasks:
             task.cancel()
-        if self._state.failure.done():
-            return  # the process is to end at once: nothing that takes time
+        if self._state.failure.done():  # the process is to end at once: nothing that takes time, but for a last word
+            with contextlib.suppress(TimeoutError):  # without which its partitions would wait for the session's end
+                async with asyncio.timeout(_LAST_WORD_S):
+                    await self._poller.ended()
+            return
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._gates.stop()
         await self._tables.stop()

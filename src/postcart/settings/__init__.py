@@ -3,8 +3,9 @@
 Owns: which settings there are. Must not: be imported below its layer; the domain takes its numbers as arguments.
 """
 
+from postcart.settings.kafka import Kafka
 from postcart.settings.load import Known, known_settings, load_settings, require
-from postcart.settings.model import Dkim, Kafka, Log, Settings, Shop, Smtp, Unsubscribe
+from postcart.settings.model import Dkim, Log, Settings, Shop, Smtp, Unsubscribe
 from postcart.settings.origin import Shown, plain_text, show_settings
 from postcart.settings.sources import FILE_VARIABLE, PREFIX, variable
 from postcart.settings.values import Band, Season

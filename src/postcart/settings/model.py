@@ -10,7 +10,11 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl, SecretStr, model_validator
 
+from postcart.settings.alerts import Alerts
 from postcart.settings.caps import Frequency
+from postcart.settings.feed import Feed
+from postcart.settings.feedback import Feedback
+from postcart.settings.kafka import Kafka
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
 from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking
@@ -21,7 +25,6 @@ from postcart.settings.values import (
     Channels,
     Country,
     Currency,
-    DomainName,
     Group,
     HttpsAddress,
     Lines,
@@ -38,37 +41,6 @@ from postcart.settings.values import (
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "[::1]"})
 """Names of this machine: what is only meant for it need not be secret."""
 _NAME = r"[a-zA-Z0-9._-]*"
-
-
-class Kafka(Group):
-    """How clients prove who they are to Kafka. The addresses are ``bootstrap``."""
-
-    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
-        "plaintext", description="use sasl_ssl where others can reach the network"
-    )
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("SCRAM-SHA-512", description="with sasl")
-    sasl_username: str | None = Field(None, description="with sasl")
-    sasl_password: SecretStr | None = Field(None, description="with sasl")
-    ca_file: Path | None = Field(None, description="PEM file of the authority that signed the brokers' certificates")
-
-    @model_validator(mode="after")
-    def _complete(self) -> Self:
-        if self.security_protocol.startswith("sasl") and not (self.sasl_username and self.sasl_password):
-            raise ValueError("sasl needs sasl_username and sasl_password")
-        return self
-
-    def properties(self) -> dict[str, str | int | float | bool]:
-        """Properties for every librdkafka client. The host name in certificates is checked, always."""
-        found: dict[str, str | int | float | bool] = {"security.protocol": self.security_protocol}
-        if self.security_protocol.endswith("ssl"):
-            found["ssl.endpoint.identification.algorithm"] = "https"
-            if self.ca_file:
-                found["ssl.ca.location"] = str(self.ca_file)
-        if self.security_protocol.startswith("sasl") and self.sasl_username and self.sasl_password:
-            found["sasl.mechanism"] = self.sasl_mechanism
-            found["sasl.username"] = self.sasl_username
-            found["sasl.password"] = self.sasl_password.get_secret_value()
-        return found if self.security_protocol != "plaintext" else {}
 
 
 class Shop(Group):
@@ -173,22 +145,6 @@ class Unsubscribe(Group):
     )
 
 
-class Feedback(Group):
-    """Where mails that come back are taken in: bounces, complaints, opt-outs by mail (`postcart worker feedback`)."""
-
-    host: str = Field("localhost", min_length=1, description="address to listen on; 0.0.0.0 in a container")
-    port: int = Field(2525, ge=1, le=65535, description="to listen on; the mail server of the domain relays to it")
-    protocol: Literal["smtp", "lmtp"] = Field("smtp", description="lmtp beside a mail server on the same machine")
-    domain: DomainName | None = Field(
-        None,
-        description="of envelope senders, its MX leads here; below the From address's domain, which is the default",
-    )
-    complaints: MailAddress | None = Field(None, description="address that feedback loops are told to report to")
-    max_bytes: int = Field(5_000_000, ge=10_000, le=50_000_000, description="of a mail; larger ones are refused")
-    connections: int = Field(50, ge=1, le=1000, description="at a time; each may hold a mail in memory")
-    timeout_s: float = Field(120.0, ge=1, le=600, description="seconds for each step of the conversation")
-
-
 class Log(Group):
     """What a process tells while it runs."""
 
@@ -257,7 +213,9 @@ class Settings(Group):
     fcm: Fcm = Field(default_factory=Fcm)
     apns: Apns = Field(default_factory=Apns)
     webhook: Webhook = Field(default_factory=Webhook)
+    alerts: Alerts = Field(default_factory=Alerts)
     gateway: Gateway = Field(default_factory=Gateway)
+    feed: Feed = Field(default_factory=Feed)
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)

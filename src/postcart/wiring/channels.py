@@ -24,6 +24,7 @@ from postcart.settings.messaging import ProviderGroup
 BUILT_IN: Final = {
     "email": "postcart.wiring.email",
     "sms": "postcart.wiring.sms",
+    "inapp": "postcart.wiring.inapp",
     "push": "postcart.wiring.push",
     "webhook": "postcart.wiring.webhook",
 }
@@ -58,6 +59,7 @@ class Channel:
         providers: Names of its providers by the settings: labels of metrics.
         needs: Settings whose defaults are not good enough where Kafka is not on this machine.
         personal: Whether messages go to contact points of persons.
+        keyed: Whether a message is sealed with the person's key, also where no contact point is opened with it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Channel:
     providers: Callable[[Settings], tuple[str, ...]]
     needs: tuple[str, ...] = field(default=())
     personal: bool = True
+    keyed: bool = False
 
 
 def provider_plan(group: ProviderGroup, name: str, in_flight: int) -> ProviderPlan:

@@ -10,26 +10,33 @@ from contextlib import ExitStack
 from functools import partial
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.record_log import RecordLog
 from postcart.adapters.topics import partition_count
+from postcart.adapters.topics.table import FEED_CHANNEL
 from postcart.adapters.web_server import WebServer
 from postcart.content.languages import Languages
 from postcart.content.sms_replies import SmsReplies
 from postcart.content.templates import TemplateSet
 from postcart.errors import BrokerUnavailable, ConfigurationError
 from postcart.events.ids import contact_id
+from postcart.gateway.feed_page import page_routes
+from postcart.gateway.feed_routes import not_found
 from postcart.gateway.phone_book import PhoneBook
 from postcart.gateway.sms import Known
 from postcart.gateway.sms_desk import SmsDesk
 from postcart.gateway.sms_routes import SmsRoutes
 from postcart.metrics.gateway import GatewayFigures
-from postcart.metrics.server import MetricsServer
+from postcart.metrics.server import Facts, MetricsServer
 from postcart.senders.table_reader import TableReader
 from postcart.senders.tables import Proof, Suppressions
 from postcart.settings import Settings
 from postcart.wiring.email import shop_identity
+from postcart.wiring.feed import FeedParts
 from postcart.wiring.stages import client_settings
 from postcart.wiring.worker_name import worker_name
 from postcart.wiring.workers import process_instruments, require_own_keys, worker_clock
@@ -47,22 +54,52 @@ def run_gateway(settings: Settings) -> int:
         BrokerUnavailable: Kafka can't be reached.
         ConfigurationError: Anything else that must be changed first.
     """
-    require_own_keys(settings, "identity_key")
+    wanted = {"sms", FEED_CHANNEL} & set(settings.channel_names)
+    if not wanted:
+        raise ConfigurationError("the gateway serves the channels sms and inapp: POSTCART_CHANNELS=email,sms,inapp")
+    feed_keys = ("master_key", "feed.secret") if FEED_CHANNEL in wanted else ()
+    require_own_keys(settings, "identity_key", *feed_keys)
     instruments = process_instruments()
     figures = GatewayFigures(instruments)
     with worker_clock(settings) as clock, ExitStack() as stack:
-        texts = _Texts(settings, now_ms=lambda: clock.now_ms() or clock.real_ms(), figures=figures)
-        server = WebServer(
-            Starlette(routes=texts.routes.routes()), host=settings.gateway.host, port=settings.gateway.port
-        )
+        texts = feed = None
+        if "sms" in wanted:
+            texts = _Texts(settings, now_ms=lambda: clock.now_ms() or clock.real_ms(), figures=figures)
+        if FEED_CHANNEL in wanted:
+            feed = FeedParts(settings, now_ms=clock.real_ms, figures=figures)
+        server = WebServer(_app(settings, texts, feed), host=settings.gateway.host, port=settings.gateway.port)
+        producers = [part.records for part in (texts, feed) if part is not None]
         if settings.metrics_port:
-            live, ready = {"producer": lambda: texts.records.failed is None}, {"loaded": texts.is_loaded}
+            live: Facts = {"producer": lambda: all(one.failed is None for one in producers)}
+            ready: Facts = {"loaded": texts.is_loaded} if texts is not None else {}
             stack.enter_context(MetricsServer(instruments.registry, live=live, ready=ready, port=settings.metrics_port))
-        texts.reader.start()
+        if texts is not None:
+            texts.reader.start()
+
+        def failed() -> BaseException | None:
+            gone = next((one.failed for one in producers if one.failed is not None), None)
+            if gone is not None:
+                return BrokerUnavailable(f"the producer can't go on: {gone.str()}")
+            return texts.failure() if texts is not None else None
+
         config = GatewayConfig(
-            server=server, watches=(texts.reader.watch, texts.load), failed=texts.failure, close=(texts.reader.stop,)
+            server=server,
+            watches=((texts.reader.watch, texts.load) if texts else ()) + ((feed.hub.watch,) if feed else ()),
+            failed=failed,
+            leave=(feed.hub.stop,) if feed else (),
+            close=((texts.reader.stop,) if texts else ()) + ((feed.pool.close,) if feed else ()),
         )
         return run_server(config)
+
+
+def _app(settings: Settings, texts: "_Texts | None", feed: FeedParts | None) -> ASGIApp:
+    routes: list[BaseRoute] = [*texts.routes.routes()] if texts is not None else []
+    if feed is None:
+        return Starlette(routes=routes)
+    routes += feed.routes.routes()
+    if settings.feed.page:
+        routes += page_routes()
+    return feed.routes.with_origins(Starlette(routes=routes, exception_handlers={HTTPException: not_found}))
 
 
 class _Texts:
@@ -125,9 +162,7 @@ class _Texts:
         self._loaded.set()
 
     def failure(self) -> BaseException | None:
-        """What ends the process."""
-        if self.records.failed is not None:
-            return BrokerUnavailable(f"the producer can't go on: {self.records.failed.str()}")
+        """What ends the process, besides the producer."""
         return self._failure
 
     def _failed(self, error: BaseException) -> None:

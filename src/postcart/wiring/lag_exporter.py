@@ -18,7 +18,15 @@ from prometheus_client.core import GaugeMetricFamily
 
 from postcart.adapters.dead_letters.pending import Group, PendingLetters
 from postcart.adapters.lag import Measured, measure
-from postcart.adapters.topics import project_group, project_inputs, stage_group, stage_inputs, stages
+from postcart.adapters.topics import (
+    alert_group,
+    alert_inputs,
+    project_group,
+    project_inputs,
+    stage_group,
+    stage_inputs,
+    stages,
+)
 from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.server import MetricsServer
@@ -45,6 +53,8 @@ def group_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
     }
     if settings.read_model_url is not None:
         groups[project_group(settings)] = project_inputs(settings)
+    if settings.alerts.slack_url is not None or settings.alerts.email:
+        groups[alert_group(settings)] = alert_inputs(settings)
     return groups
 
 

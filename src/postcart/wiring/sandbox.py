@@ -21,12 +21,13 @@ from postcart.adapters.sandbox.apns import ApnsSandbox
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.fcm import FcmSandbox
 from postcart.adapters.sandbox.http2 import Http2Server
+from postcart.adapters.sandbox.slack import PATH, SlackSandbox
 from postcart.adapters.sandbox.sms import ACCOUNT, SECRET, SmsSandbox
 from postcart.adapters.sandbox.web_push import WebPushSandbox
 from postcart.adapters.sandbox.webhook import WebhookSandbox
 from postcart.adapters.web_server import Tls, WebServer
 
-_ORDER: Final = ("smtp", "sms", "webhook", "web push", "fcm", "apns")
+_ORDER: Final = ("smtp", "sms", "webhook", "web push", "fcm", "apns", "slack")
 _WEBHOOK_KEY: Final = bytes(range(32))
 _WEBHOOK_SECRET: Final = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105 -- of bytes 0 to 31, for trials
 _TEAM, _KEY_ID, _TOPIC = "SANDBOXTEA", "SANDBOXKEY", "com.example.shop"
@@ -54,7 +55,7 @@ def running_sandbox(folder: Path, *, port: int = 0, tell: Tell) -> Iterator[Runn
 
     Args:
         folder: For mails, certificate and keys; keys and certificate are made anew.
-        port: The first of six; 0: any that are free.
+        port: The first of seven; 0: any that are free.
         tell: Hears of all that arrives, on several threads.
 
     Raises:
@@ -74,6 +75,7 @@ def running_sandbox(folder: Path, *, port: int = 0, tell: Tell) -> Iterator[Runn
                 **_sms(serve, tell),
                 **_webhook(serve, tls, tell),
                 **push,
+                "POSTCART_ALERTS__SLACK_URL": f"{serve.web('slack', SlackSandbox(tell=tell).app)}{PATH}",
             },
             push=subscriptions,
             folder=folder,

@@ -45,6 +45,7 @@ def sender_config(settings: Settings, name: str, *, clock: Clock, metrics: Sende
         shop_country=settings.shop.country,
         currency=settings.currency,
         personal=entry.personal,
+        keyed=entry.keyed,
         endpoint=parts.endpoint,
     )
     return SenderConfig(

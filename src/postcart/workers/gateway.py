@@ -24,12 +24,14 @@ class GatewayConfig:
         server: Not yet serving.
         watches: Run beside it; one that ends by an error ends the process.
         failed: What else may have failed meanwhile; asked twice a second.
+        leave: Called when it is to stop, before requests under way are waited for: answers without end end here.
         close: Called at the end.
     """
 
     server: WebServer
     watches: tuple[Callable[[], Awaitable[None]], ...] = ()
     failed: Callable[[], BaseException | None] = lambda: None
+    leave: tuple[Callable[[], Awaitable[None]], ...] = field(default=())
     close: tuple[Callable[[], Awaitable[None]], ...] = field(default=())
 
 
@@ -68,9 +70,16 @@ async def _until_told(config: GatewayConfig) -> BaseException | None:
             await asyncio.sleep(_LOOK_EVERY_S)
         raise error
 
+    async def leave() -> None:
+        await stop.wait()
+        for one in config.leave:
+            await one()
+
     tasks = [loop.create_task(watched(run)) for run in (*config.watches, look)]
+    leaving = loop.create_task(leave())
     log.info("gateway_listens", url=config.server.url)
     await config.server.serve(stop)
+    await leaving
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

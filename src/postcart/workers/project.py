@@ -19,6 +19,7 @@ from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.adapters.read_model import Place, ReadModel, Standing
 from postcart.errors import EXIT_OK, BrokerUnavailable, PostcartError, ReadModelUnavailable, exit_code
+from postcart.events.feed import KEPT_MS
 from postcart.processors.accounting import Accounting, Glimpse
 from postcart.processors.projection import Projection
 
@@ -134,8 +135,9 @@ class Projector:
         if now_s >= self._forget_due_s:
             self._forget_due_s = now_s + _FORGET_EVERY_S
             forgotten = self._store.forget(config.kept_from_ms())
-            if forgotten:
-                log.info("forgotten", facts=forgotten)
+            items = self._store.forget_items(config.now_ms() - KEPT_MS)
+            if forgotten or items:
+                log.info("forgotten", facts=forgotten, items=items)
 
     def _apply(self, consumer: BatchConsumer, batches: list[RecordBatch]) -> None:
         elsewhere = self._config.projection.apply(self._store, batches, now_ms=self._config.now_ms())

@@ -198,5 +198,5 @@ class Committer:
 
     async def _commit_plainly(self, offsets: Partitions) -> None:
         positions = [TopicPartition(topic, number, position) for (topic, number), position in offsets.items()]
-        request = self._poller().call(lambda consumer: consumer.commit(offsets=positions, asynchronous=True))
+        request = self._poller().call(lambda consumer: consumer.commit(offsets=positions, asynchronous=False))
         await asyncio.wrap_future(request)

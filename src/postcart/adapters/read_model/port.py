@@ -6,7 +6,8 @@ Owns: the port and the shapes that cross it. Must not: know SQL, or what facts m
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from postcart.codecs.facts import Fact, Mark
+from postcart.codecs.facts import Fact
+from postcart.codecs.marks import Mark
 
 Place = tuple[str, int]
 """Topic and partition."""
@@ -134,6 +135,10 @@ class ReadModel(Protocol):
 
     def forget(self, before_ms: int) -> int:
         """Forget whole months (UTC) that ended by then, and jobs last heard of then. Returns how many facts."""
+        ...
+
+    def forget_items(self, before_ms: int) -> int:
+        """Forget items of in-app feeds that the broker took before then. Returns how many."""
         ...
 
     def rebuild(self) -> None:

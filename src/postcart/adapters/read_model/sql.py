@@ -13,7 +13,9 @@ from msgspec import structs
 from postcart.adapters.read_model import statements as sql
 from postcart.adapters.read_model.months import month_of
 from postcart.adapters.read_model.port import Move, Place, Size, Standing, Unaccounted
-from postcart.codecs.facts import ClaimMark, EndMark, Fact, JobMark, Mark
+from postcart.adapters.read_model.sql_feed import forget_items, mark_feed
+from postcart.codecs.facts import Fact
+from postcart.codecs.marks import ClaimMark, EndMark, ItemMark, JobMark, KeyMark, Mark, StateMark
 from postcart.errors import ConfigurationError, ReadModelUnavailable
 
 _INSTALLATION: Final = "installation"
@@ -86,6 +88,11 @@ class SqlReadModel:
                 f"there is no read model at {self._where} yet: `postcart worker project` makes it and keeps it up"
             )
         self._refuse_newer(applied)
+        if migrations(self._session.dialect).keys() - applied:
+            raise ReadModelUnavailable(
+                f"the read model at {self._where} is older than this release: `postcart worker project` brings it up "
+                "to date"
+            )
 
     def bind(self, installation: str) -> None:
         """See ReadModel."""
@@ -121,7 +128,8 @@ class SqlReadModel:
                 if outrun:
                     raise _Outrun  # noqa: TRY301 -- this is how the transaction is undone
                 session.many(sql.ADD_FACT, [structs.astuple(fact) for fact in facts])
-                self._mark(marks)
+                self._mark([one for one in marks if isinstance(one, JobMark | ClaimMark | EndMark)])
+                mark_feed(session, [one for one in marks if isinstance(one, ItemMark | StateMark | KeyMark)])
         except _Outrun:
             pass
         return frozenset(outrun)
@@ -175,6 +183,10 @@ class SqlReadModel:
             pass
         return forgotten
 
+    def forget_items(self, before_ms: int) -> int:
+        """See ReadModel."""
+        return forget_items(self._session, before_ms)
+
     def rebuild(self) -> None:
         """See ReadModel."""
         session, known = self._session, migrations(self._session.dialect)
@@ -191,7 +203,7 @@ class SqlReadModel:
     def _find(self, column: str, name: str, most: int) -> list[Fact]:
         return [Fact(*row) for row in self._session.rows(sql.FIND[column], name, most)]
 
-    def _mark(self, marks: Sequence[Mark]) -> None:
+    def _mark(self, marks: Sequence[JobMark | ClaimMark | EndMark]) -> None:
         """By job, so that two workers lock rows in one order; within a job in the order in which it was said."""
         session = self._session
         marks = sorted(marks, key=lambda mark: (mark.job_id, mark.position))

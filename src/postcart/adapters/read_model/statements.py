@@ -102,4 +102,4 @@ DELETE FROM jobs WHERE job_id IN (SELECT job_id FROM jobs WHERE seen_ms < %s LIM
 """
 PROPERTY: Final = "SELECT value FROM properties WHERE name = %s"
 SET_PROPERTY: Final = "INSERT INTO properties (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-TABLES: Final = ("facts", "jobs", "positions", "properties")
+TABLES: Final = ("facts", "jobs", "positions", "properties", "feed_items", "person_keys")

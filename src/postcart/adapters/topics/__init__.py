@@ -10,6 +10,8 @@ from postcart.adapters.topics.sampling import check_keys
 from postcart.adapters.topics.table import (
     Stage,
     Topic,
+    alert_group,
+    alert_inputs,
     all_topics,
     changelog,
     job_topics,
@@ -27,6 +29,8 @@ __all__ = [
     "Created",
     "Stage",
     "Topic",
+    "alert_group",
+    "alert_inputs",
     "all_topics",
     "changelog",
     "check",

@@ -13,6 +13,8 @@ Stage = str
 """``detect``, ``track``, ``journey``, or the name of a channel."""
 _PIPELINE: Final[tuple[Stage, ...]] = ("detect", "track", "journey")
 PURPOSES: Final = ("transactional", "marketing")
+FEED_CHANNEL: Final = "inapp"
+"""The channel whose messages lie in the topic ``feed`` and, projected, in the read model."""
 
 _DEAD_LETTER_BYTES = 8 * 1024 * 1024
 """A dead letter holds the original bytes in base64: room for 5 MB of them."""
@@ -67,6 +69,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("gate"): _compacted(),
         **{name: _kept(30) for channel in settings.channel_names for name in _of_channel(settings, channel)},
         own("receipts"): _kept(30),
+        **({own("feed"): _kept(30)} if FEED_CHANNEL in settings.channel_names else {}),
         own("alerts"): _kept(30),
         own("decisions"): _kept(30),
         # A destroyed key must be gone from the disk within a day, also if nothing is written after it.
@@ -123,12 +126,24 @@ def project_inputs(settings: Settings) -> tuple[str, ...]:
     own = settings.topic
     begins = (own("jobs."), own("claims."))
     known = (topic.name for topic in all_topics(settings))
-    return own("decisions"), own("receipts"), *(name for name in known if name.startswith(begins))
+    of_feed = (own("feed"), own("keys")) if FEED_CHANNEL in settings.channel_names else ()
+    return own("decisions"), own("receipts"), *of_feed, *(name for name in known if name.startswith(begins))
 
 
 def project_group(settings: Settings) -> str:
     """Return the consumer group of the workers that project."""
     return settings.topic("project")
+
+
+def alert_inputs(settings: Settings) -> tuple[str, ...]:
+    """Return the topics that employees are told from."""
+    stock = () if settings.alerts.stock_below is None else (settings.shop_topic("catalog"),)
+    return settings.topic("alerts"), *stock
+
+
+def alert_group(settings: Settings) -> str:
+    """Return the consumer group of the workers that tell employees."""
+    return settings.topic("alerting")
 
 
 def changelog(settings: Settings, stage: Stage) -> str:

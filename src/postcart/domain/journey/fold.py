@@ -259,6 +259,8 @@ def _fade(person: Person, clock_ms: int) -> bool:
         person.sent = {job: at_ms for job, at_ms in person.sent.items() if at_ms > horizon_ms}
     if person.reserved:
         person.reserved = {job: one for job, one in person.reserved.items() if one.at_ms > horizon_ms}
+    if person.rejected:
+        person.rejected = {job: at_ms for job, at_ms in person.rejected.items() if at_ms > horizon_ms}
     if person.ordered_ms and person.ordered_ms <= horizon_ms:
         person.ordered_ms = 0
     if person.mailed:
@@ -274,6 +276,7 @@ def _fade(person: Person, clock_ms: int) -> bool:
         or person.outstanding
         or person.sent
         or person.reserved
+        or person.rejected
         or person.mailed
         or person.ordered_ms
         or person.profile

@@ -129,6 +129,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         known: Had an order or an episode before.
         sent: Planned time of the steps that count as sent, by job id, as long as the cool-off may need them.
         reserved: Marketing messages that count for the caps, by job id; given back if they did not go out.
+        rejected: When messages about carts were rejected, by job id: redriven ones may yet go out, and count from then.
         profile: The latest; its contact points are sealed before they come here.
         contact_ids: Opaque ids of contact points, by "profile's id/channel"; see ``contact_ids_of``.
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
@@ -151,6 +152,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     known: bool = False
     sent: dict[str, int] = field(default_factory=dict)
     reserved: dict[str, Reserved] = field(default_factory=dict)
+    rejected: dict[str, int] = field(default_factory=dict)
     outstanding: dict[str, Outstanding] = field(default_factory=dict)
     profile: ProfileUpdated | None = None
     contact_ids: dict[str, str] = field(default_factory=dict)

@@ -5,10 +5,12 @@ Owns: how receipts change a person's row. Must not: talk to a provider, or send 
 
 from msgspec import structs
 
+from postcart.domain.caps import Reserved
 from postcart.domain.journey.outcome import Decided
 from postcart.domain.journey.person import Person
 from postcart.events.jobs import Receipt
 
+_GONE = frozenset({"accepted", "uncertain"})
 _REARM = frozenset({"returned", "merged", "superseded"})
 """Suppressed for these reasons, a step may be planned again by the next arming."""
 
@@ -16,6 +18,8 @@ _REARM = frozenset({"returned", "merged", "superseded"})
 def settle(person: Person, receipt: Receipt, out: Decided) -> bool:
     """Take in a receipt. Idempotent; ``accepted`` overrides ``uncertain``. Returns whether it was news."""
     item = person.outstanding.get(receipt.job_id)
+    if item is None and receipt.job_id in person.rejected:
+        return _redriven(person, receipt)
     if item is None or receipt.attempt < item.job.attempt:
         return False
     if receipt.outcome == "not_accepted":
@@ -24,16 +28,32 @@ def settle(person: Person, receipt: Receipt, out: Decided) -> bool:
         return True
     del person.outstanding[receipt.job_id]
     person.cancelled.pop(receipt.job_id, None)
-    if receipt.outcome in {"accepted", "uncertain"}:
+    if receipt.outcome in _GONE:
         return True
-    person.sent.pop(receipt.job_id, None)
+    if person.sent.pop(receipt.job_id, None) is not None and receipt.outcome == "rejected":
+        person.rejected[receipt.job_id] = receipt.at_ms
     person.reserved.pop(receipt.job_id, None)
-    episode = person.episode
-    if receipt.channel == "sms" and episode is not None and episode.episode_id == receipt.episode_id:
-        episode.texted = False
+    _texted(person, receipt, texted=False)
     if receipt.outcome == "suppressed" and receipt.reason in _REARM:
         _plan_again(person, receipt.job_id, out)
     return True
+
+
+def _redriven(person: Person, receipt: Receipt) -> bool:
+    """A job that was rejected has gone out after all, as a later revision: it counts as sent from then on."""
+    if receipt.outcome not in _GONE:
+        return False
+    del person.rejected[receipt.job_id]
+    person.sent[receipt.job_id] = receipt.at_ms
+    person.reserved[receipt.job_id] = Reserved(receipt.channel, receipt.at_ms)
+    _texted(person, receipt, texted=True)
+    return True
+
+
+def _texted(person: Person, receipt: Receipt, *, texted: bool) -> None:
+    episode = person.episode
+    if receipt.channel == "sms" and episode is not None and episode.episode_id == receipt.episode_id:
+        episode.texted = texted
 
 
 def retry_due(person: Person, clock_ms: int, out: Decided) -> None:
