@@ -8,7 +8,7 @@ PYTEST := $(BIN)/python -m pytest
 SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check format docs bench kafka requirements clean
+.PHONY: help install demo test faults-small faults-short faults test-fast check format docs bench kafka requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,17 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## real shop events become mails, in about a minute (POSTCART_BROKER=kafka: on real Kafka)
 	$(BIN)/postcart demo
 
-test: $(STAMP) ## all tests, side by side; each process of them starts a real Kafka (or takes KAFKA_BOOTSTRAP)
-	$(PYTEST) $(SIDE_BY_SIDE)
+test: $(STAMP) ## all tests but faults, side by side; each process starts a real Kafka (or takes KAFKA_BOOTSTRAP)
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not faults"
+
+faults-small: $(STAMP) ## every row of the fault matrix, small, one after the other; broker outages
+	$(PYTEST) -m faults
+
+faults-short: $(STAMP) ## every row of the fault matrix with 10,000 events, 3 seeds; hours
+	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 3 --keep
+
+faults: $(STAMP) ## the same with 20 seeds; a day; results and the table in docs/guarantees.md
+	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 20 --keep
 
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not slow and not kafka and not browser"

@@ -53,6 +53,7 @@ class Crew:
         self.kinds: dict[str, Kind] = {}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.ended: list[Ended] = []
+        self._lifeline, self._held = os.pipe()  # workers end when nobody holds it any more, however we end
         self._platform = threading.Thread(target=self._watch, name="platform", daemon=True)
         self._platform.start()
 
@@ -134,6 +135,8 @@ class Crew:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             process.wait()
+        os.close(self._lifeline)
+        os.close(self._held)
 
     def log_of(self, name: str, *, last: int = 3000) -> str:
         """The end of a worker's log."""
@@ -166,6 +169,7 @@ class Crew:
             self.processes[name] = subprocess.Popen(  # noqa: S603 -- our own script
                 ["nice", "-n", str(NICE), sys.executable, str(HERE / "worker.py"), msgspec.json.encode(told).decode()],  # noqa: S607
                 env=environment,
+                stdin=self._lifeline,
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,

@@ -14,6 +14,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -140,12 +141,18 @@ def _abort_in(owner: Any, method: str, strikes: Callable[..., bool]) -> None:
     setattr(owner, method, hooked)
 
 
+def _end_with_the_harness() -> None:
+    sys.stdin.buffer.read()  # the harness holds the other end and never writes
+    os._exit(1)
+
+
 def main() -> int:
     """Run the worker."""
     told = msgspec.json.decode(sys.argv[1], type=Told)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if told.descriptors:
         resource.setrlimit(resource.RLIMIT_NOFILE, (told.descriptors, told.descriptors))
+    threading.Thread(target=_end_with_the_harness, name="lifeline", daemon=True).start()
     configure_logging(level="info", form="json")
     hook = Hook(Path(told.control))
     hook_transactions(hook)

@@ -50,6 +50,7 @@ def await_mails(sink: MailSink, count: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_the_only_broker_goes_away(own_kafka: Any, tmp_path: Path) -> None:
     """Killed for longer than a session and a transaction may last: stages and senders wait, and go on."""
     with (
@@ -77,6 +78,7 @@ def test_the_only_broker_goes_away(own_kafka: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_one_of_three_brokers_then_all(own_kafka: Any, tmp_path: Path) -> None:
     """One is killed: they go on without it. All are killed: they wait."""
     with (

@@ -18,6 +18,8 @@ from postcart.settings import Settings
 
 _REQUEST_S = 15.0
 _FIRST_ANSWER_S = 6.0
+_SETTLING_S = 60.0
+"""Brokers that answer are given longer: several that have just started, on a busy machine, take their time."""
 _PAUSE_S = 0.1
 _TRY_S = 3.0
 """For one try."""
@@ -166,7 +168,7 @@ class Admin:
 
     def _patiently(self, ask: Callable[[], list[TopicPartition] | None]) -> list[TopicPartition]:
         """Ask until there is a coordinator, as there soon will be; an error of a single partition is one of all."""
-        deadline = monotonic() + _REQUEST_S
+        began = monotonic()
         while True:
             try:
                 found = ask() or []
@@ -175,7 +177,7 @@ class Admin:
                 found, trouble = [], error.args[0]
             if trouble is None:
                 return found
-            late = monotonic() > deadline
+            late = monotonic() > began + (_SETTLING_S if trouble.code() in _SETTLING else _REQUEST_S)
             if late and trouble.code() in _UNREACHABLE:
                 raise self.unreachable()
             if late or trouble.code() not in _SETTLING | _UNREACHABLE:
