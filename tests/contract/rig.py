@@ -182,6 +182,20 @@ class Stage:
         async with asyncio.timeout(PATIENCE_S):
             return await run_until_stopped(app, asyncio.Event())
 
+    async def drains_or_fails_by(self, error: type[BaseException], *, spec: StageSpec) -> bool:
+        """Run a worker until lag 0 (true), or until it ends by such an error (false)."""
+        app, stop = self.app(spec=spec), asyncio.Event()
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(run_until_stopped(app, stop))
+            draining = group.create_task(self.drained())
+            await asyncio.wait({running, draining}, return_when=asyncio.FIRST_COMPLETED)
+            drained = draining.done()
+            draining.cancel()
+            stop.set()
+        failure = running.result()
+        assert failure is None if drained else isinstance(failure, error)
+        return drained
+
     async def drained(self) -> None:
         """Wait until the group stands at every high watermark: lag 0."""
         offsets = Offsets(ClientSettings(bootstrap=self.broker.bootstrap), client_id="drained")
