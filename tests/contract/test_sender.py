@@ -10,6 +10,8 @@ import pytest
 
 from postcart.adapters.mail_sink import SinkOptions, running_sink
 
+pytestmark = pytest.mark.slow
+
 
 def _load_rig() -> Any:
     if "sender_rig" in sys.modules:

@@ -53,12 +53,14 @@ def test_data_on_stdout_the_rest_on_stderr() -> None:
     assert b"events from 3 files" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_history_can_come_from_a_pipe() -> None:
     """With the same decisions as from a file."""
     imported = postcart("events", "import", "rees46", *map(str, CSV)).stdout
     assert postcart("simulate", "-", stdin=imported).stdout == postcart("simulate", *map(str, CSV)).stdout != b""
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """``| head`` ends it quietly, with the code that a pipeline expects."""
     line = {"type": "added", "line": {"variant_id": "p", "quantity": 1, "unit_price": "1"}}
