@@ -1,31 +1,15 @@
 """The sender on every broker that the product runs on: Apache Kafka and librdkafka's mock cluster."""
 
-import importlib.util
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from postcart.adapters.mail_sink import SinkOptions, running_sink
+from stream import sender_rig
 
 pytestmark = pytest.mark.slow
-
-
-def _load_rig() -> Any:
-    if "sender_rig" in sys.modules:
-        return sys.modules["sender_rig"]
-    spec = importlib.util.spec_from_file_location("sender_rig", Path(__file__).parents[1] / "stream" / "sender_rig.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-sender_rig = _load_rig()
 
 
 @pytest.fixture(params=["mock_broker", pytest.param("kafka", marks=pytest.mark.kafka)])

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,15 +11,14 @@ import httpx
 import msgspec
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from channel_rig import ROOT, ChannelRig, channel_rig, now_ms, wait_for, write_campaign
-
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.sms import SECRET, Answer, SmsSandbox, sign
 from postcart.adapters.sandbox.webhook import WebhookSandbox
 from postcart.adapters.web_server import WebServer
 from postcart.events.consents import ConsentRecorded
 from postcart.events.suppressions import Suppressed
+from stream.channel_rig import ROOT, ChannelRig, channel_rig, write_campaign
+from stream.sender_rig import now_ms, wait_for
 
 pytestmark = pytest.mark.kafka
 
