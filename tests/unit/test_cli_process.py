@@ -81,10 +81,11 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 
 def test_interruption_is_no_traceback(tmp_path: Path) -> None:
     """Ctrl-C while it waits for input; as at a terminal, also if these tests run in a background that ignores it."""
+    command = [*POSTCART[:2], f"{AT_A_TERMINAL}; {POSTCART[2]}", "simulate", "-"]
+    pipe = subprocess.PIPE
     with subprocess.Popen(  # noqa: S603 -- our own command
-        [*POSTCART[:2], f"{AT_A_TERMINAL}; {POSTCART[2]}", "simulate", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        cwd=ROOT, env=environ(TMPDIR=str(tmp_path)),
-    ) as process:  # fmt: skip
+        command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environ(TMPDIR=str(tmp_path))
+    ) as process:
         while not list(tmp_path.glob("postcart-*/stdin")):  # it reads by now
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
