@@ -12,14 +12,9 @@ from stream import sender_rig
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=["mock_broker", pytest.param("kafka", marks=pytest.mark.kafka)])
-def broker(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(request.param)
-
-
-def test_life_of_a_sender(broker: Any, tmp_path: Path) -> None:
+def test_life_of_a_sender(each_broker: Any, tmp_path: Path) -> None:
     """Jobs become mails once, in order; it leaves politely, and its successor repeats nothing and goes on."""
-    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(broker, tmp_path) as rig:
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(each_broker, tmp_path) as rig:
         rig.smtp_port = sink.port
         people = [rig.person(f"p{n}") for n in range(10)]
         jobs = [rig.job(person, step) for step in (1, 2) for person in people]
