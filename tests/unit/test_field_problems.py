@@ -50,6 +50,13 @@ def test_the_kind_comes_first(document: object, kind: object, problem: tuple[str
     assert field_problems(document, kind) == [problem]
 
 
+def test_one_kind_needs_no_name() -> None:
+    """A tag is asked for only where there is a choice; a wrong one is a problem all the same."""
+    profile = {"id": "e", "time": 1, "person_id": "p"}
+    assert field_problems(profile, ProfileUpdated) == []
+    assert field_problems(profile | {"type": "order"}, ProfileUpdated) == [("type", "'order' is none of: profile")]
+
+
 def test_names_of_fields_and_the_nearest() -> None:
     """For a hint at what was probably meant."""
     names = field_names(ADDED, CartEvents)

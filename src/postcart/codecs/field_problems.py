@@ -47,6 +47,8 @@ def struct_of(document: dict[str, Any], kind: Any) -> tuple[type[msgspec.Struct]
     if not tagged:
         return structs[0], None
     tag_field = str(structs[0].__struct_config__.tag_field)
+    if tag_field not in document and len(structs) == 1:
+        return structs[0], None  # where there is nothing to choose from the decoder doesn't ask for a tag
     tag = document.get(tag_field)
     found = tagged.get(tag) if isinstance(tag, str) else None
     if found is not None:
