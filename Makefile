@@ -31,7 +31,7 @@ demo: $(STAMP) ## real shop events become mails, in about a minute (POSTCART_BRO
 test: $(STAMP) ## all tests but faults, side by side; each process starts a real Kafka (or takes KAFKA_BOOTSTRAP)
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not faults"
 
-faults-small: $(STAMP) ## every row of the fault matrix, small, one after the other; broker outages
+faults-small: $(STAMP) ## every row of the fault matrix, small; broker outages
 	$(PYTEST) -m faults
 
 faults-short: $(STAMP) ## every row of the fault matrix with 10,000 events, 3 seeds; hours

@@ -115,6 +115,13 @@ def mock_broker() -> Iterator[Cluster]:
         yield Cluster(broker.bootstrap, lambda topics, _config: broker.create(topics), real=False)
 
 
+@pytest.fixture(params=["mock_broker", pytest.param("kafka", marks=pytest.mark.kafka)])
+def each_broker(request: pytest.FixtureRequest) -> Cluster:
+    """A mock cluster, then real Kafka."""
+    found: Cluster = request.getfixturevalue(request.param)
+    return found
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """PostgreSQL, one for the whole run. Where it is not installed tests are skipped; in CI that is a failure."""

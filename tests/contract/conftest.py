@@ -1,17 +1,10 @@
-"""What contract suites run against: brokers and databases, each test on all of them."""
+"""What contract suites run against besides brokers: databases, each test on all of them."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from postgres_server import Postgres
-
-
-@pytest.fixture(params=["mock_broker", pytest.param("kafka", marks=pytest.mark.kafka)])
-def each_broker(request: pytest.FixtureRequest) -> Any:
-    """A mock cluster, then real Kafka."""
-    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -24,6 +24,8 @@ from postcart.processors.engine.crashes import ENOUGH
 from postcart.processors.engine.task import Effects, Idle, RecordBatch
 from stream import copier
 
+pytestmark = pytest.mark.slow
+
 
 def _tasks(app: StageApp) -> list[copier.CopierTask]:
     return [slot.task for slot in app.engine._roster.running()]  # type: ignore[misc]

@@ -1,39 +1,20 @@
 """The sender on every broker that the product runs on: Apache Kafka and librdkafka's mock cluster."""
 
-import importlib.util
 import signal
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from postcart.adapters.mail_sink import SinkOptions, running_sink
+from stream import sender_rig
+
+pytestmark = pytest.mark.slow
 
 
-def _load_rig() -> Any:
-    if "sender_rig" in sys.modules:
-        return sys.modules["sender_rig"]
-    spec = importlib.util.spec_from_file_location("sender_rig", Path(__file__).parents[1] / "stream" / "sender_rig.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-sender_rig = _load_rig()
-
-
-@pytest.fixture(params=["mock_broker", pytest.param("kafka", marks=pytest.mark.kafka)])
-def broker(request: pytest.FixtureRequest) -> Any:
-    return request.getfixturevalue(request.param)
-
-
-def test_life_of_a_sender(broker: Any, tmp_path: Path) -> None:
+def test_life_of_a_sender(each_broker: Any, tmp_path: Path) -> None:
     """Jobs become mails once, in order; it leaves politely, and its successor repeats nothing and goes on."""
-    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(broker, tmp_path) as rig:
+    with running_sink(SinkOptions(), sender_rig.now_ms) as sink, sender_rig.rig(each_broker, tmp_path) as rig:
         rig.smtp_port = sink.port
         people = [rig.person(f"p{n}") for n in range(10)]
         jobs = [rig.job(person, step) for step in (1, 2) for person in people]

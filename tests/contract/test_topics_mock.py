@@ -8,6 +8,7 @@ from postcart.errors import TopologyError
 from postcart.settings import load_settings
 
 
+@pytest.mark.slow
 def test_a_mock_cluster_made_from_the_table_is_ready_for_workers() -> None:
     """Topics from the table, first offsets by the command's own code."""
     plain = load_settings({"POSTCART_PARTITIONS": "3"})

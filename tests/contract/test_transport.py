@@ -24,6 +24,8 @@ from postcart.adapters.rdkafka.transaction import TransactionAborted, Transactor
 from postcart.adapters.rdkafka.trouble import fences, verdict
 from postcart.errors import ConfigurationError, Fenced, TopologyError
 
+pytestmark = pytest.mark.slow
+
 
 def _topic(broker: Any, *, commit: bool = True) -> tuple[str, str]:
     prefix = broker.prefix("transport")

@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from faults.crew import wall_ms
+from faults.evidence import evidence_of
 from faults.feed import write
 from faults.load import Json, Load, expected_of
 from faults.mailroom import polite
+from faults.scenario import At, Do
 from faults.tail import wait_for
 from faults.world import World
 from oracle import Campaign
@@ -177,7 +179,7 @@ def nobody_who_opted_out(world: World) -> list[str]:
 def _nobody(world: World, people: set[str], reason: str) -> list[str]:
     addresses = {world.load.addresses[person] for person in people}
     carts = {job.job_id for job in world.jobs() if job.purpose == "marketing"}
-    evidence = world.evidence({})
+    evidence = evidence_of(world, {})
     problems = []
     if reached := [name for name, address in evidence.taken if name in carts and address in addresses]:
         problems.append(f"{len(reached)} reminders to people who had {reason}: {reached[:3]}")
@@ -195,6 +197,16 @@ def shift(seconds: int) -> Any:
         set_clock(world.folder, seconds)
 
     return jump
+
+
+def jumps(_: Random) -> list[At]:
+    """An hour ahead and back, then an hour behind and back."""
+    return [
+        At(0.3, Do(shift(3_600), "+1 h")),
+        At(0.6, Do(shift(0), "right")),
+        At(0.8, Do(shift(-3_600), "-1 h")),
+        At(1.0, Do(shift(0), "right")),
+    ]
 
 
 def in_time(world: World) -> list[str]:

@@ -139,3 +139,8 @@ def arrivals(events: Sequence[Json], random: Random, *, times: int = 1, late_ms:
 def persons_where(load: Load, chosen: Callable[[str], bool]) -> Iterator[str]:
     """Persons with an address for which that holds."""
     return (person for person, address in load.addresses.items() if chosen(address))
+
+
+def over_change_of_clocks(random: Random, count: int, _: int) -> Load:
+    """A history over one of the days on which clocks change."""
+    return load_of(random.randrange(1_000_000), count, start=random.choice((1, 2, 3, 4)))

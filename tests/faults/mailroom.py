@@ -44,6 +44,31 @@ class Refusing:
         return self._answer if stage == self._stage and share_of(subject, self._share) else None
 
 
+def greylisting() -> Manner:
+    """Later, for everybody."""
+    return Refusing("rcpt", "451 4.7.1 greylisted, try again in 60 seconds")
+
+
+def holding_back() -> Manner:
+    """Not now, before anybody is named."""
+    return Refusing("mail", "451 4.3.2 not now")
+
+
+def locked() -> Manner:
+    """Our login is refused."""
+    return Refusing("mail", "535 5.7.8 bad credentials")
+
+
+def nobody_there(share: float) -> Manner:
+    """A share of the addresses does not exist."""
+    return Refusing("rcpt", "550 5.1.1 no such user", share=share)
+
+
+def by_policy(share: float) -> Manner:
+    """A share of the addresses is closed to us."""
+    return Refusing("rcpt", "550 5.7.1 blocked by policy", share=share)
+
+
 class Ambiguous:
     """Takes a share of the messages, once each, and then is silent, or late with its yes."""
 

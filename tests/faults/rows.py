@@ -3,19 +3,17 @@
 Owns: what each row does and allows, in the words of the table. Must not: do anything by itself.
 """
 
-from collections.abc import Callable, Sequence
-from random import Random
-from typing import Literal, get_args
-
 from faults import checks, live
 from faults.crash import KILLER, crash
-from faults.load import load_of
-from faults.mailroom import Ambiguous, Drop, Late, Manner, Refusing, polite
+from faults.load import over_change_of_clocks
+from faults.mailroom import Ambiguous, Drop, Late, by_policy, greylisting, holding_back, locked, nobody_there, polite
 from faults.places import fill_disk
 from faults.poison import mend, own_templates, poison
 from faults.proxied import disturb
 from faults.registry import MixedEncoder, learn_and_redrive, served_registry, unknown_version, with_late_comers
 from faults.scenario import (
+    ASLEEP_S,
+    KINDS,
     SENDER_POINTS,
     TRANSACTION_POINTS,
     Allowed,
@@ -26,39 +24,12 @@ from faults.scenario import (
     Outage,
     Row,
     Storm,
-    Strike,
+    strikes,
 )
-from faults.worker import Kind
 
-KINDS: tuple[Kind, ...] = get_args(Kind)
-ASLEEP_S = 14.0
-"""The brokers' session time-out is 10 s."""
 _MINUTE_MS = 60_000
 IN_DOUBT = Allowed(uncertain=True)
 APART = 0.2
-
-
-def greylisting() -> Manner:
-    return Refusing("rcpt", "451 4.7.1 greylisted, try again in 60 seconds")
-
-
-def holding_back() -> Manner:
-    return Refusing("mail", "451 4.3.2 not now")
-
-
-def strikes(
-    kind: Kind, points: Sequence[str], action: Literal["kill", "stop"], *, count: int = 4, asleep_s: float = 0.0
-) -> Callable[[Random], Sequence[At]]:
-    """Faults at ``count`` of the points, chosen and ordered by the seed, evenly over the first two thirds."""
-
-    def steps(random: Random) -> list[At]:
-        order = random.sample(points, count)
-        return [
-            At(0.1 + 0.6 * number / len(order), Strike(kind, point, action, asleep_s))
-            for number, point in enumerate(order)
-        ]
-
-    return steps
 
 
 ROWS: tuple[Row, ...] = (
@@ -192,7 +163,7 @@ ROWS: tuple[Row, ...] = (
         name="smtp-550-5.1.1",
         fault="550 5.1.1 for a fifth of the addresses",
         expected="one attempt each, then suppressed; all others unharmed",
-        steps=lambda _: [At(0.0, Mails(lambda: Refusing("rcpt", "550 5.1.1 no such user", share=APART)))],
+        steps=lambda _: [At(0.0, Mails(lambda: nobody_there(APART)))],
         allowed=Allowed(rejected=True, suppressed=frozenset({"suppressed_address"})),
         apart=APART,
         check=checks.one_attempt_each,
@@ -203,7 +174,7 @@ ROWS: tuple[Row, ...] = (
         fault="550 5.7.1 for a fifth of the addresses, for half of the time",
         expected="rejected with an alert, nobody suppressed",
         steps=lambda _: [
-            At(0.0, Mails(lambda: Refusing("rcpt", "550 5.7.1 blocked by policy", share=APART))),
+            At(0.0, Mails(lambda: by_policy(APART))),
             At(0.6, Mails(lambda: polite)),
         ],
         allowed=Allowed(rejected=True),
@@ -216,7 +187,7 @@ ROWS: tuple[Row, ...] = (
         fault="535: the server refuses our login for a third of the time",
         expected="channel paused, no attempt used up, resumes by itself",
         steps=lambda _: [
-            At(0.2, Mails(lambda: Refusing("mail", "535 5.7.8 bad credentials"))),
+            At(0.2, Mails(locked)),
             At(0.55, Mails(lambda: polite)),
         ],
         check=checks.no_attempt_used_up,
@@ -270,12 +241,7 @@ ROWS: tuple[Row, ...] = (
         name="clock",
         fault="all workers' clocks jump by +1 h and back, then by -1 h and back",
         expected="lost 0; no early and no second reminder; quiet hours hold",
-        steps=lambda _: [
-            At(0.3, Do(live.shift(3_600), "+1 h")),
-            At(0.6, Do(live.shift(0), "right")),
-            At(0.8, Do(live.shift(-3_600), "-1 h")),
-            At(1.0, Do(live.shift(0), "right")),
-        ],
+        steps=live.jumps,
         live=True,
         load=live.leavers,
         around=live.faked_clock,
@@ -286,7 +252,7 @@ ROWS: tuple[Row, ...] = (
         name="daylight",
         fault="histories over the change of clocks, workers in a zone that changes",
         expected="lost 0, duplicates 0; quiet hours hold",
-        load=lambda random, count, _: load_of(random.randrange(1_000_000), count, start=random.choice((1, 2, 3, 4))),
+        load=over_change_of_clocks,
         variables={"TZ": "Europe/Berlin"},
         load_s=25.0,
     ),

@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 from faults.crew import wall_ms
+from faults.evidence import evidence_of
 from faults.injectors import perform
 from faults.judge import judge
 from faults.load import Load, load_of
@@ -87,7 +88,7 @@ def run(
         except (AssertionError, BrokerUnavailable) as missed:
             problems.append(str(missed)[:2000])
         world.look()
-        verdict = judge(world.evidence(world.lag()), row.allowed)
+        verdict = judge(evidence_of(world, world.lag()), row.allowed)
         problems += verdict.problems
         if row.check is not None:
             problems += row.check(world)

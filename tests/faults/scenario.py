@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from faults.load import Load
 from faults.mailroom import Manner
@@ -17,6 +17,9 @@ from postcart.events.jobs import SuppressReason
 
 SENDER_POINTS = ("before_claim", "claimed", "accepted", "before_receipts")
 TRANSACTION_POINTS = ("begun", "produced", "offsets", "committed")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+ASLEEP_S = 14.0
+"""The brokers' session time-out is 10 s."""
 
 
 @dataclass(frozen=True)
@@ -160,3 +163,18 @@ class Row:
     encoder: Callable[[], Any] | None = None
     disk_mb: int = 0
     proxied: bool = False
+
+
+def strikes(
+    kind: Kind, points: Sequence[str], action: Literal["kill", "stop"], *, count: int = 4, asleep_s: float = 0.0
+) -> Callable[[Random], Sequence[At]]:
+    """Faults at ``count`` of the points, chosen and ordered by the seed, evenly over the first two thirds."""
+
+    def steps(random: Random) -> list[At]:
+        order = random.sample(points, count)
+        return [
+            At(0.1 + 0.6 * number / len(order), Strike(kind, point, action, asleep_s))
+            for number, point in enumerate(order)
+        ]
+
+    return steps

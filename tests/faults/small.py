@@ -5,20 +5,34 @@ Owns: which rows share a world. Must not: know how a fault is done.
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from faults import checks, live
 from faults.crash import KILLER, crash
-from faults.load import load_of
-from faults.mailroom import Ambiguous, Answer, Drop, Late, Manner, Refusing, Stage, polite
-from faults.places import fill_disk
+from faults.load import over_change_of_clocks
+from faults.mailroom import (
+    Ambiguous,
+    Answer,
+    Drop,
+    Late,
+    Stage,
+    by_policy,
+    greylisting,
+    holding_back,
+    locked,
+    nobody_there,
+    polite,
+)
 from faults.poison import mend, own_templates, poison
 from faults.proxied import disturb
 from faults.registry import MixedEncoder, learn_and_redrive, served_registry, unknown_version, with_late_comers
-from faults.rows import ASLEEP_S, IN_DOUBT, KINDS, greylisting, holding_back
+from faults.rows import BY_NAME, IN_DOUBT
 from faults.scenario import (
+    ASLEEP_S,
+    KINDS,
     SENDER_POINTS,
     TRANSACTION_POINTS,
     Allowed,
@@ -43,8 +57,8 @@ class Hardly:
 
     def __init__(self) -> None:
         self._manners = (
-            Refusing("rcpt", "550 5.1.1 no such user", share=_APART / 2),
-            Refusing("rcpt", "550 5.7.1 blocked by policy", share=_APART),
+            nobody_there(_APART / 2),
+            by_policy(_APART),
             Ambiguous(Drop(kept=True), share=0.15),
             Ambiguous(Late(4.0), share=0.3),
         )
@@ -57,10 +71,6 @@ class Hardly:
     def __call__(self, stage: Stage, subject: str) -> Answer:
         """The first manner that has a word."""
         return next((said for manner in self._manners if (said := manner(stage, subject)) is not None), None)
-
-
-def _locked() -> Manner:
-    return Refusing("mail", "535 5.7.8 bad credentials")
 
 
 @contextmanager
@@ -120,23 +130,7 @@ SMALL: tuple[Row, ...] = (
         check=_stopped_by_word,
         allowed=Allowed(suppressed=frozenset({"ordered", "no_consent"})),
     ),
-    Row(
-        name="clock",
-        fault="clocks jump",
-        expected="no early and no second reminder",
-        steps=lambda _: [
-            At(0.3, Do(live.shift(3_600), "+1 h")),
-            At(0.6, Do(live.shift(0), "right")),
-            At(0.8, Do(live.shift(-3_600), "-1 h")),
-            At(1.0, Do(live.shift(0), "right")),
-        ],
-        crew=ONE_EACH,
-        live=True,
-        load=live.leavers,
-        around=live.faked_clock,
-        check=live.in_time,
-        allowed=Allowed(same_decisions=False),
-    ),
+    replace(BY_NAME["clock"], crew=ONE_EACH),
     Row(
         name="killed",
         fault="kill -9 in each kind of worker, every event three times and shuffled",
@@ -181,7 +175,7 @@ SMALL: tuple[Row, ...] = (
         steps=lambda _: [
             At(0.0, Mails(Hardly)),
             At(0.6, Mails(greylisting)),
-            At(0.75, Mails(_locked)),
+            At(0.75, Mails(locked)),
             At(0.85, Mails(lambda: polite)),
         ],
         crew=ONE_EACH,
@@ -203,21 +197,12 @@ SMALL: tuple[Row, ...] = (
         name="places",
         fault="64 descriptors, clocks that change for the summer",
         expected="lost 0, duplicates 0",
-        load=lambda random, count, _: load_of(random.randrange(1_000_000), count, start=random.choice((1, 2, 3, 4))),
+        load=over_change_of_clocks,
         variables={"TZ": "Europe/Berlin"},
         told={"descriptors": 64},
         crew=ONE_EACH,
         load_s=8.0,
     ),
-    Row(
-        name="disk",
-        fault="the broker's disk is full",
-        expected="lost 0; no send without a claim",
-        steps=lambda _: [At(0.3, Do(fill_disk, "disk full"))],
-        crew=ONE_EACH,
-        disk_mb=256,
-        load_s=20.0,
-        allowed=IN_DOUBT,
-    ),
+    replace(BY_NAME["disk-full"], crew=ONE_EACH, load_s=20.0),
 )
 """In the order in which they are begun: those that mostly wait come first."""

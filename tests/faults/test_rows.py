@@ -53,5 +53,7 @@ def test_promises_hold(row: Row, runs: Runs) -> None:
     try:
         result = runs[row.name].result()
     except BrokerUnavailable as problem:
-        pytest.skip(str(problem))
+        if not row.disk_mb:
+            raise
+        pytest.skip(str(problem))  # a small disk takes root
     assert result.good, str(result)

@@ -144,8 +144,7 @@ def _abort_in(owner: Any, method: str, strikes: Callable[..., bool]) -> None:
 
 
 def _end_with_the_harness() -> None:
-    # The harness holds the other end and never writes. Not by sys.stdin: its lock would abort an interpreter that ends.
-    os.read(0, 1)
+    os.read(0, 1)  # the harness holds the other end and never writes; sys.stdin's lock would abort a polite end
     os._exit(1)
 
 

@@ -3,79 +3,39 @@
 Owns: putting these together and taking them down. Must not: hurt anything, or judge.
 """
 
-import json
-import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any, Protocol, TypeVar
 
-import msgspec
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from faults.crew import Crew, Ended
+from faults.crew import Crew
+from faults.evidence import POOL, WATCHED
 from faults.feed import Feed, LiveFeed, ReplayFeed
-from faults.judge import Evidence
-from faults.load import Load, arrivals, comparable
+from faults.load import Load, arrivals
 from faults.mailroom import Mailroom, open_mailroom, share_of
 from faults.scenario import Row
 from faults.shipping import Shipping
 from faults.tail import Group, Tail, wait_for
 from postcart.adapters.topics import all_topics, create, stage_group, stage_inputs
-from postcart.codecs.dead_letters import DeadLetter, DeadRecord
 from postcart.errors import BrokerUnavailable
-from postcart.events.jobs import Claim, Job, Receipt, ReceiptRecord
-from postcart.events.signals import AnySignal, TaskClock
+from postcart.events.jobs import Job, Receipt
 from postcart.settings import Settings, load_settings
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]
-POOL = 8
-"""C: messages in flight per sender."""
 _START_S = 90.0
 _TRIES = 4
 _PATIENCE_S = 300.0
 """No question to a coordinator may time out: librdkafka's admin client aborts the process when it is answered then."""
 _LIMITS = {"grace_s": 1.0, "first_probe_s": 0.5, "most_probe_s": 2.0}
-_SHARED_LINES = frozenset({"abandonment", "planned", "due", "cancelled"})
-"""Decisions that the naive implementation makes, too; the others are reasons."""
-
-
-def _decision(value: bytes) -> str | None:
-    line = json.loads(value)
-    return comparable(line) if line["type"] in _SHARED_LINES else None
-
-
-def _only(kind: type[T], union: Any) -> Callable[[bytes], T | None]:
-    """Decodes records of this kind; others of the union are left out."""
-    decode = msgspec.json.Decoder(union).decode
-
-    def only(value: bytes) -> T | None:
-        try:
-            found = decode(value)
-        except msgspec.DecodeError:  # poison: the judge looks for its dead letter
-            return None
-        return found if isinstance(found, kind) else None
-
-    return only
-
-
-_WATCHED: dict[str, Callable[[bytes], Any]] = {
-    "decisions": _decision,
-    "jobs.email.marketing": _only(Job, Job),
-    "jobs.email.transactional": _only(Job, Job),
-    "receipts": _only(Receipt, ReceiptRecord),
-    "claims.email": _only(Claim, Claim),
-    "dead": _only(DeadLetter, DeadRecord),
-    "signals": _only(TaskClock, AnySignal),
-    "journey.changelog": lambda _: None,
-}
 
 
 class Broker(Protocol):
@@ -198,41 +158,9 @@ class World:
                 self._asked[stage] = Group(self.settings.bootstrap, name, topics, self.settings.partitions)
         return self._asked
 
-    def evidence(self, lag: dict[str, int | None]) -> Evidence:
-        """Everything that the judge wants to know."""
-        letters = {letter.id: letter for letter in self.tails["dead"].found}  # read again, it is the same letter
-        manner = self.room.manner
-        ended = self.crew.ended
-        return Evidence(
-            load=self.load,
-            in_flight=POOL,
-            parcels={job.job_id: job.person_id for job in self.shipping.jobs.values()},
-            decisions=self.decisions(),
-            jobs=self.jobs(),
-            receipts=self.receipts(),
-            claims=self.tails["claims.email"].found,
-            taken=[(_job_of(mail.entry.message_id), mail.entry.recipient) for mail in tuple(self.room.sink.received)],
-            lag=lag,
-            deaths=sum(1 for end in ended if end.kind == "email" and not _politely(end)),
-            ambiguous=getattr(manner, "count", 0) + int(self.notes.get("ambiguous", 0)),
-            codes=Counter(end.code for end in ended if not _politely(end)),
-            letters=Counter(letter.reason for letter in letters.values()),
-            letters_due=self.letters_due,
-            apart=self.is_apart,
-        )
-
     def is_apart(self, address: str) -> bool:
         """Whether decisions about whoever has this address depend on the server's answers."""
         return share_of(address, self.row.apart)
-
-
-def _politely(end: Ended) -> bool:
-    """Told to go, and gone; one that had not yet begun dies of the signal."""
-    return end.asked and end.code in {0, -signal.SIGTERM}
-
-
-def _job_of(message_id: str) -> str:
-    return message_id.strip("<>").partition("@")[0]
 
 
 @contextmanager
@@ -252,7 +180,7 @@ def open_world(row: Row, *, seed: int, broker: Broker, prefix: str, folder: Path
         stack.callback(crew.close)
         tails = {
             name: Tail(settings.bootstrap, settings.topic(name), settings.partitions, decode)
-            for name, decode in _WATCHED.items()
+            for name, decode in WATCHED.items()
         }
         stack.callback(lambda: [watched.close() for watched in tails.values()])
         for kind, count in row.crew.items():

@@ -9,10 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_DNS, UUID, uuid5
@@ -24,17 +22,14 @@ from postcart.adapters.topics import Admin, create
 from postcart.adapters.vault import Vault
 from postcart.events.ids import contact_id
 from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job, ReceiptRecord
-from postcart.events.signals import LineState
 from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 from postcart.settings import load_settings
+from stream.due_jobs import due_job
+from stream.sender_rig import now_ms
 
 ROOT = Path(__file__).parents[2]
 ENVIRON = dict(os.environ)  # noqa: TID251 -- what the workers inherit
 _encode = msgspec.json.Encoder().encode
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 def write_campaign(folder: Path, steps: str) -> None:
@@ -104,24 +99,12 @@ class ChannelRig:
 
     def emit(self, person_id: str, channel: str, **changes: Any) -> Job:
         """Write a job that is due now."""
-        fields: dict[str, Any] = {
+        fields = {
             "job_id": str(uuid5(UUID(person_id), f"{channel}/{changes}")),
-            "person_id": person_id,
-            "episode_id": str(uuid5(UUID(person_id), "episode")),
-            "step": 1,
             "channel": channel,
-            "purpose": "marketing",
             "campaign": "awake",
-            "campaign_version": "1",
-            "journey": "standard",
-            "template": "cart-reminder",
-            "armed_ms": now_ms() - 3_600_000,
-            "planned_ms": now_ms(),
-            "due_ms": now_ms(),
-            "not_after_ms": now_ms() + 86_400_000,
-            "lines": (LineState(variant_id="5773203", quantity=1, changed_ms=0, unit_price=Decimal("2.62")),),
         }
-        job = Job(**(fields | changes))
+        job = due_job(person_id, now_ms=now_ms(), **(fields | changes))
         self._producer.produce(self.settings.topic(f"jobs.{channel}.{job.purpose}"), _encode(job), person_id)
         self._producer.flush()
         return job
@@ -209,13 +192,3 @@ def channel_rig(cluster: Any, folder: Path, **env: str) -> Iterator[ChannelRig]:
         yield rig
     finally:
         rig.close()
-
-
-def wait_for(condition: Any, *, what: Any, seconds: float = 90.0) -> Any:
-    """Poll until it holds; the bound only ends a test that would hang."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"waited {seconds} s in vain: {what() if callable(what) else what}")

@@ -27,8 +27,8 @@ from postcart.events.decisions import Judged
 from postcart.events.ids import contact_id
 from postcart.events.jobs import Claim, GateConsent, GatePerson, GateProgress, Job, Receipt, Stop
 from postcart.events.shop import VariantUpdated
-from postcart.events.signals import LineState
 from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
+from stream.due_jobs import due_job
 
 HERE = Path(__file__).parent
 MASTER_KEY = bytes(range(32))
@@ -40,14 +40,14 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def wait_for(condition: Callable[[], Any], *, what: str, seconds: float = 60.0) -> Any:
+def wait_for(condition: Callable[[], Any], *, what: str | Callable[[], str], seconds: float = 90.0) -> Any:
     """Poll until the condition holds; the bound only ends a test that would hang."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if result := condition():
             return result
         time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s in vain: {what}")
+    raise AssertionError(f"waited {seconds} s in vain: {what() if callable(what) else what}")
 
 
 class Rig:
@@ -107,24 +107,12 @@ class Rig:
     def job(self, person_id: str, step: int = 1, **changes: Any) -> Job:
         """A job that is due now."""
         purpose = changes.get("purpose", "marketing")
-        fields: dict[str, Any] = {
+        fields = {
             "job_id": str(uuid.uuid5(uuid.UUID(person_id), f"{purpose}/{step}")),
-            "person_id": person_id,
-            "episode_id": str(uuid.uuid5(uuid.UUID(person_id), "episode")),
             "step": step,
             "channel": "email",
-            "purpose": purpose,
-            "campaign": "cart-reminder",
-            "campaign_version": "1",
-            "journey": "standard",
-            "template": "cart-reminder",
-            "armed_ms": now_ms() - 3_600_000,
-            "planned_ms": now_ms(),
-            "due_ms": now_ms(),
-            "not_after_ms": now_ms() + 86_400_000,
-            "lines": (LineState(variant_id="5773203", quantity=1, changed_ms=0, unit_price=Decimal("2.62")),),
         }
-        return Job(**(fields | changes))
+        return due_job(person_id, now_ms=now_ms(), **(fields | changes))
 
     def suppress(self, name: str, reason: SuppressionReason = "hard") -> None:
         """Suppress a person's address."""

@@ -1,6 +1,5 @@
 """``postcart worker alerts`` on real Kafka: employees hear of troubles in a chat and by mail, also after a kill."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,14 +7,13 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from channel_rig import ChannelRig, channel_rig, now_ms, wait_for
-
 from postcart.adapters.mail_sink import SinkOptions, running_sink
 from postcart.adapters.sandbox.slack import PATH, SlackSandbox
 from postcart.adapters.web_server import WebServer
 from postcart.events.alerts import Alert
 from postcart.events.shop import VariantUpdated
+from stream.channel_rig import ChannelRig, channel_rig
+from stream.sender_rig import now_ms, wait_for
 
 pytestmark = pytest.mark.kafka
 START = datetime(2026, 11, 27, 14, tzinfo=UTC)

@@ -3,7 +3,6 @@
 import asyncio
 import itertools
 import json
-import sys
 import textwrap
 import threading
 from collections import Counter
@@ -15,9 +14,6 @@ import httpx
 import msgspec
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from channel_rig import ROOT, ChannelRig, channel_rig, now_ms, wait_for, write_campaign
-
 from postcart.adapters.sandbox import Arrival
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.sms import SECRET, Answer, SmsSandbox, sign
@@ -27,6 +23,8 @@ from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import contact_id
 from postcart.events.suppressions import Suppressed
 from postcart.wiring.sandbox import running_sandbox
+from stream.channel_rig import ROOT, ChannelRig, channel_rig, write_campaign
+from stream.sender_rig import now_ms, wait_for
 
 pytestmark = pytest.mark.kafka
 

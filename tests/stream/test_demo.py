@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -36,8 +36,11 @@ def demo(folder: Path, *options: str, **variables: str) -> Iterator[subprocess.P
 
 def children(pid: int) -> list[int]:
     """Processes that a process has started and that live."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # a thread may end while it is asked
+            found += map(int, task.read_text().split())
+    return found
 
 
 def alive(pid: int) -> bool:

@@ -142,6 +142,7 @@ def command(*arguments: str, **environ: str) -> tuple[int, dict[str, Any]]:
     return done.exit_code, json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_exit_codes(tmp_path: Path) -> None:
     """3 if a service can't be reached, 1 if something is wrong: settings here, as they need no service."""
     templates = {"POSTCART_TEMPLATES_DIR": str(tmp_path)}  # linting the real ones takes seconds

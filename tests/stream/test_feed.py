@@ -2,7 +2,6 @@
 
 import json
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,11 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-from channel_rig import ChannelRig, channel_rig, now_ms, wait_for
-
 from postcart.codecs.feed_token import Holder
 from postcart.wiring.feed import feed_token
+from stream.channel_rig import ChannelRig, channel_rig
+from stream.sender_rig import now_ms, wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SHOP = "https://shop.example"

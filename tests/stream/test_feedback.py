@@ -225,6 +225,7 @@ def test_a_mailbox_is_fed_once(kafka: Cluster, tmp_path: Path) -> None:
             assert key.decode() == person_id + ("/email/marketing" if topic == "consents" else "")
 
 
+@pytest.mark.slow
 def test_a_broker_that_does_not_answer_leaves_the_mailbox_alone(tmp_path: Path) -> None:
     """Exit code 3, and everything is still new."""
     for folder in ("new", "cur", "tmp"):

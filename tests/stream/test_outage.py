@@ -5,11 +5,13 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from postcart.adapters.local_kafka import LocalKafka
 from postcart.adapters.mail_sink import MailSink, SinkOptions, running_sink
 from stream import outage, sender_rig
 from stream.sender_judge import judge, people_with_jobs
@@ -49,62 +51,67 @@ def await_mails(sink: MailSink, count: int) -> None:
     sender_rig.wait_for(lambda: len(sink.received) >= count, what=f"{count} mails", seconds=240)
 
 
+@dataclass
+class Running:
+    """Stages that copy and a sender with jobs, on brokers of their own."""
+
+    brokers: LocalKafka
+    sink: MailSink
+    copying: outage.Copying
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def await_copies(self, what: str) -> None:
+        """Every partition has output again; how long that took is told at the end."""
+        self.seconds[what] = round(self.copying.await_more(what), 1)
+
+
+@contextmanager
+def running(own_kafka: Any, folder: Path, *, brokers: int, people: int) -> Iterator[Running]:
+    """All of it, with mails on their way; at the end everything is judged."""
+    with (
+        own_kafka(brokers) as (kafka, cluster),
+        running_sink(SinkOptions(delay_s=0.05), sender_rig.now_ms) as sink,
+        sender_rig.rig(cluster, folder) as rig,
+        outage.copying(
+            cluster.bootstrap, cluster.prefix("outage"), create=cluster.create, logs=folder / "copying"
+        ) as copying,
+    ):
+        rig.smtp_port = sink.port
+        jobs = people_with_jobs(rig, people)
+        rig.emit(*jobs)
+        with supervised(rig) as exits:
+            await_mails(sink, 60)
+            found = Running(kafka, sink, copying)
+            yield found
+            verdict = copying.finish()
+            judge(rig, sink, jobs, kills=exits.total(), seconds=240)
+    sys.stdout.write(f"output again {found.seconds}; {verdict}; sender {dict(exits)}\n")
+    assert verdict.good, str(verdict)
+    assert set(verdict.exits) | set(exits) <= {75}
+
+
 @pytest.mark.slow
 @pytest.mark.faults
 def test_the_only_broker_goes_away(own_kafka: Any, tmp_path: Path) -> None:
     """Killed for longer than a session and a transaction may last: stages and senders wait, and go on."""
-    with (
-        own_kafka(1) as (brokers, cluster),
-        running_sink(SinkOptions(delay_s=0.05), sender_rig.now_ms) as sink,
-        sender_rig.rig(cluster, tmp_path) as rig,
-        outage.copying(
-            cluster.bootstrap, cluster.prefix("outage"), create=cluster.create, logs=tmp_path / "copying"
-        ) as copying,
-    ):
-        rig.smtp_port = sink.port
-        jobs = people_with_jobs(rig, 200)
-        rig.emit(*jobs)
-        with supervised(rig) as exits:
-            await_mails(sink, 60)
-            brokers.kill(0)
-            stay_away(_SESSION_S + 5)
-            brokers.start(0)
-            seconds = copying.await_more("after the broker came back")
-            verdict = copying.finish()
-            judge(rig, sink, jobs, kills=exits.total(), seconds=240)
-    sys.stdout.write(f"output again after {seconds:.1f} s; {verdict}; sender {dict(exits)}\n")
-    assert verdict.good, str(verdict)
-    assert set(verdict.exits) | set(exits) <= {75}
+    with running(own_kafka, tmp_path, brokers=1, people=200) as found:
+        found.brokers.kill(0)
+        stay_away(_SESSION_S + 5)
+        found.brokers.start(0)
+        found.await_copies("after the broker came back")
 
 
 @pytest.mark.slow
 @pytest.mark.faults
 def test_one_of_three_brokers_then_all(own_kafka: Any, tmp_path: Path) -> None:
     """One is killed: they go on without it. All are killed: they wait."""
-    with (
-        own_kafka(3) as (brokers, cluster),
-        running_sink(SinkOptions(delay_s=0.05), sender_rig.now_ms) as sink,
-        sender_rig.rig(cluster, tmp_path) as rig,
-        outage.copying(
-            cluster.bootstrap, cluster.prefix("outage"), create=cluster.create, logs=tmp_path / "copying"
-        ) as copying,
-    ):
-        rig.smtp_port = sink.port
-        jobs = people_with_jobs(rig, 300)
-        rig.emit(*jobs)
-        with supervised(rig) as exits:
-            await_mails(sink, 60)
-            brokers.kill(0)
-            without = copying.await_more("while one broker is away")
-            await_mails(sink, len(sink.received) + 20)
-            brokers.start(0)
-            for number in range(3):
-                brokers.kill(number)
-            stay_away(_SESSION_S + 5)
-            brokers.start(0, 1, 2)
-            again = copying.await_more("after all brokers came back")
-            verdict = copying.finish()
-            judge(rig, sink, jobs, kills=exits.total(), seconds=240)
-    sys.stdout.write(f"without one {without:.1f} s, all back {again:.1f} s; {verdict}; sender {dict(exits)}\n")
-    assert verdict.good, str(verdict)
-    assert set(verdict.exits) | set(exits) <= {75}
+    with running(own_kafka, tmp_path, brokers=3, people=300) as found:
+        found.brokers.kill(0)
+        found.await_copies("while one broker is away")
+        await_mails(found.sink, len(found.sink.received) + 20)
+        found.brokers.start(0)
+        for number in range(3):
+            found.brokers.kill(number)
+        stay_away(_SESSION_S + 5)
+        found.brokers.start(0, 1, 2)
+        found.await_copies("after all brokers came back")

@@ -88,10 +88,10 @@ class Reader:
                 self.next[message.topic(), message.partition()] = message.offset() + 1
 
 
-@pytest.fixture(params=["mock_broker", "kafka"])
-def place(request: pytest.FixtureRequest) -> Place:
+@pytest.fixture
+def place(each_broker: Any) -> Place:
     """Topics of this test's own, on the demo's broker and on a real one."""
-    return Place(request.getfixturevalue(request.param))
+    return Place(each_broker)
 
 
 def history(count: int, seed: int) -> list[ShopEvent]:
@@ -264,6 +264,7 @@ def test_missing_topics_are_named(kafka: Any) -> None:
         clock.wait_for(1, timeout_s=60)
 
 
+@pytest.mark.slow
 def test_an_unreachable_broker_is_named() -> None:
     """The address, within seconds."""
     options = ReplayOptions(

@@ -1,10 +1,8 @@
 """The sender on real Kafka and a real SMTP server: what becomes of each kind of job."""
 
-import importlib.util
 import re
 import signal
 import socket
-import sys
 from collections import Counter, defaultdict
 from contextlib import ExitStack
 from decimal import Decimal
@@ -19,23 +17,9 @@ from postcart.events.ids import contact_id
 from postcart.events.jobs import Job, Stop
 from postcart.events.signals import LineState
 from postcart.events.suppressions import suppression_key
+from stream import sender_rig
 
 DAY_MS = 86_400_000
-
-
-def _load_rig() -> Any:
-    if "sender_rig" in sys.modules:
-        return sys.modules["sender_rig"]
-    spec = importlib.util.spec_from_file_location("sender_rig", Path(__file__).with_name("sender_rig.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-sender_rig = _load_rig()
 
 
 def message_id(job: Job) -> str:

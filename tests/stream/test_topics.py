@@ -172,6 +172,7 @@ def test_new_inputs_of_a_running_installation_begin_at_zero(kafka: Any) -> None:
     assert check(settings, "detect") == []
 
 
+@pytest.mark.slow
 def test_an_unreachable_broker_is_named_with_what_to_check() -> None:
     """Nobody listens on that port: the operating system gave it to us."""
     with socket.create_server(("127.0.0.1", 0)) as server:

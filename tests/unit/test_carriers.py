@@ -10,6 +10,7 @@ from postcart.content.carrier_files import SHIPPED, load_vocabularies, load_voca
 from postcart.domain.track.status import Meaning
 from postcart.errors import ConfigurationError
 from postcart.events.shipments import ParcelStatus
+from real_data import REAL_DATA
 
 EASYPOST = {
     "statuses": "unknown pre_transit in_transit out_for_delivery delivered available_for_pickup return_to_sender"
@@ -90,7 +91,7 @@ def test_shippo_whole() -> None:
 
 def test_every_recorded_easypost_status_is_known() -> None:
     """Those of the recorded webhooks, where they are at hand."""
-    folder = Path("/work/shared/data/webhooks/easypost")
+    folder = REAL_DATA / "webhooks" / "easypost"
     if not folder.is_dir():
         pytest.skip(f"{folder} is not here")
     said = {

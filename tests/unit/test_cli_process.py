@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CSV = sorted((ROOT / "tests" / "fixtures" / "rees46").glob("data_*.csv"))
+AT_A_TERMINAL = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
 POSTCART = [sys.executable, "-c", "import sys; sys.argv[0] = 'postcart'; from postcart.cli import main; main()"]
 
 
@@ -53,12 +54,14 @@ def test_data_on_stdout_the_rest_on_stderr() -> None:
     assert b"events from 3 files" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_history_can_come_from_a_pipe() -> None:
     """With the same decisions as from a file."""
     imported = postcart("events", "import", "rees46", *map(str, CSV)).stdout
     assert postcart("simulate", "-", stdin=imported).stdout == postcart("simulate", *map(str, CSV)).stdout != b""
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
     """``| head`` ends it quietly, with the code that a pipeline expects."""
     line = {"type": "added", "line": {"variant_id": "p", "quantity": 1, "unit_price": "1"}}
@@ -77,11 +80,12 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
 
 
 def test_interruption_is_no_traceback(tmp_path: Path) -> None:
-    """Ctrl-C while it waits for input."""
+    """Ctrl-C while it waits for input; as at a terminal, also if these tests run in a background that ignores it."""
+    command = [*POSTCART[:2], f"{AT_A_TERMINAL}; {POSTCART[2]}", "simulate", "-"]
+    pipe = subprocess.PIPE
     with subprocess.Popen(  # noqa: S603 -- our own command
-        [*POSTCART, "simulate", "-"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        cwd=ROOT, env=environ(TMPDIR=str(tmp_path)),
-    ) as process:  # fmt: skip
+        command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environ(TMPDIR=str(tmp_path))
+    ) as process:
         while not list(tmp_path.glob("postcart-*/stdin")):  # it reads by now
             assert process.poll() is None
         process.send_signal(signal.SIGINT)

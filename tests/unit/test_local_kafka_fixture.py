@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 NEEDS_KAFKA = "tests/stream/test_topics.py::test_unequal_counts_are_told_with_the_odd_one_out"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("environ", "outcome"), [({}, "1 skipped"), ({"CI": "true"}, "1 error")])
 def test_without_a_broker(tmp_path: Path, environ: dict[str, str], outcome: str) -> None:
     """Both say what to install."""

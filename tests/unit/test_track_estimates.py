@@ -22,8 +22,9 @@ from postcart.domain.track.evaluation import Case, Evaluation, evaluate
 from postcart.domain.track.linear import solve
 from postcart.events.shipments import ParcelRegistered, Place
 from postcart.events.times import DAY_MS, HOUR_MS
+from real_data import REAL_DATA
 
-REAL = Path("/work/shared/data/shipments")
+REAL = REAL_DATA / "shipments"
 
 
 def cases(folder: Path) -> list[Case]:

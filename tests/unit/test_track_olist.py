@@ -18,8 +18,9 @@ from postcart.domain.track.parcel import FOR_EVER, Parcel, ParcelEvent, Scan, wh
 from postcart.domain.track.rules import Rules
 from postcart.events.milestones import Milestone, Status
 from postcart.events.times import HOUR_MS, MINUTE_MS
+from real_data import REAL_DATA
 
-REAL = Path("/work/shared/data/shipments")
+REAL = REAL_DATA / "shipments"
 RULES = Rules()
 CONTEXT = Context(rules=RULES, business_days=weekdays)
 

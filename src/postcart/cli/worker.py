@@ -103,14 +103,12 @@ def send(
 
     Jobs in, claims and receipts out, beside gate, keys, catalogue and suppressions.
     """
+    from postcart.wiring.channels import unknown  # noqa: PLC0415
     from postcart.wiring.workers import run_send  # noqa: PLC0415
 
-    known = current_settings().channel_names
-    if channel not in known:
-        raise typer.BadParameter(
-            f"there is no channel {channel}, there are {', '.join(known)}; POSTCART_CHANNELS=…,{channel} adds it",
-            param_hint="CHANNEL",
-        )
+    settings = current_settings()
+    if channel not in settings.channel_names:
+        raise typer.BadParameter(unknown(settings, channel), param_hint="CHANNEL")
     _run(lambda settings: run_send(settings, channel))
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-import msgspec
 import structlog
 
 from postcart.adapters.record_log import LogRecord, RecordLog
 from postcart.gateway.feedback import Brought, FeedbackReader, Result
+from postcart.gateway.records import consent_record, report_record
 
 log = structlog.get_logger(__name__)
 
@@ -70,14 +70,8 @@ class FeedbackDesk:
 
     def _records(self, brought: Brought) -> list[LogRecord]:
         found: list[LogRecord] = []
-        if (report := brought.report) is not None:
-            person = report.person_id.encode()
-            value = msgspec.json.encode(report)
-            found.append(LogRecord(self.receipts, key=person, value=value, partition_key=person))
-        if (consent := brought.consent) is not None:
-            # The topic is compacted by this key; where it lies is the person's place, as all that JOURNEY reads.
-            person = consent.person_id.encode()
-            key = f"{consent.person_id}/{consent.channel}/{consent.purpose}".encode()
-            value = msgspec.json.encode(consent)
-            found.append(LogRecord(self.consents, key=key, value=value, partition_key=person))
+        if brought.report is not None:
+            found.append(report_record(self.receipts, brought.report))
+        if brought.consent is not None:
+            found.append(consent_record(self.consents, brought.consent))
         return found

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from postcart.adapters.providers.twilio_errors import FATES
 from postcart.content.phones import normal_phone
-from postcart.domain.sms_words import Said, said
+from postcart.content.sms_replies import Reply
+from postcart.domain.sms_words import said
 from postcart.events.consents import ConsentRecorded
 from postcart.events.ids import uuid5
 from postcart.events.jobs import DeliveryReport, ReportKind
@@ -21,7 +22,6 @@ from postcart.events.times import iso
 from postcart.gateway.phone_book import Holder
 
 Result = Literal["stop", "start", "help", "report", "nothing"]
-Reply = Literal["stop", "start", "confirmed", "help"]
 
 _LIFTED: Final = frozenset({"stop", "soft", "hard"})
 """Who writes from a number has it: neither STOP nor a failure keeps it suppressed after START."""
@@ -75,7 +75,7 @@ def read_incoming(form: Mapping[str, str], known: Callable[[str], Known], *, sou
     language = next((holder.locale for holder in of.holders if holder.locale), None) or word.language
     if word.word == "help":
         return Brought("help", reply=None if answered else "help", language=language)
-    brought = _stopped(of, word, evidence, now_ms) if word.word == "stop" else _started(of, evidence, now_ms)
+    brought = _stopped(of, evidence, now_ms) if word.word == "stop" else _started(of, evidence, now_ms)
     return brought._replace(reply=None if answered else brought.reply, language=language)
 
 
@@ -103,9 +103,8 @@ def read_status(form: Mapping[str, str], query: Mapping[str, str], *, source: st
     return Brought("report", report=report)
 
 
-def _stopped(of: Known, word: Said, evidence: str, now_ms: int) -> Brought:
+def _stopped(of: Known, evidence: str, now_ms: int) -> Brought:
     """One confirmation: who says STOP again hears nothing more (47 CFR 64.1200(a)(12))."""
-    del word
     return Brought(
         "stop",
         suppressed=Suppressed(contact_id=of.contact_id, channel="sms", reason="stop", at_ms=now_ms),

@@ -14,6 +14,7 @@ import structlog
 from postcart.adapters.record_log import LogRecord, RecordLog
 from postcart.content.sms_replies import SmsReplies
 from postcart.events.suppressions import suppression_key
+from postcart.gateway.records import consent_record, report_record
 from postcart.gateway.sms import Brought, Known, read_incoming, read_status
 
 log = structlog.get_logger(__name__)
@@ -84,19 +85,14 @@ class SmsDesk:
             )
 
     def _records(self, brought: Brought) -> list[LogRecord]:
-        encode, found = msgspec.json.encode, []
+        found: list[LogRecord] = []
         if (one := brought.suppressed) is not None:
             key = suppression_key(one.channel, one.contact_id)
-            found.append(LogRecord(self.suppressions, key=key, value=encode(one), partition_key=key))
+            found.append(LogRecord(self.suppressions, key=key, value=msgspec.json.encode(one), partition_key=key))
         if brought.lifted is not None:
             key = suppression_key("sms", brought.lifted)
             found.append(LogRecord(self.suppressions, key=key, value=None, partition_key=key))
-        for consent in brought.consents:
-            # The topic is compacted by this key; where it lies is the person's place, as all that JOURNEY reads.
-            key = f"{consent.person_id}/{consent.channel}/{consent.purpose}".encode()
-            person = consent.person_id.encode()
-            found.append(LogRecord(self.consents, key=key, value=encode(consent), partition_key=person))
-        if (report := brought.report) is not None:
-            person = report.person_id.encode()
-            found.append(LogRecord(self.receipts, key=person, value=encode(report), partition_key=person))
+        found += [consent_record(self.consents, consent) for consent in brought.consents]
+        if brought.report is not None:
+            found.append(report_record(self.receipts, brought.report))
         return found

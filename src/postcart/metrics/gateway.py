@@ -1,26 +1,19 @@
 """What the gateway counts.
 
-Owns: the answer to each callback. Must not: know a route.
+Owns: requests, and what callbacks brought. Must not: know a route.
 """
 
 from collections.abc import Callable
 
-from postcart.metrics.instruments import Instruments
+from postcart.metrics.reports import ReportFigures
 
 
-class GatewayFigures:
+class GatewayFigures(ReportFigures):
     """Figures of one gateway process."""
-
-    def __init__(self, instruments: Instruments) -> None:
-        self._instruments = instruments
 
     def webhook(self, source: str, result: str) -> None:
         """A webhook was dealt with or refused."""
         self._instruments.counter("webhooks_received_total", source=source, result=result).inc()
-
-    def reported(self, channel: str, provider: str, kind: str) -> None:
-        """A report is on its topic."""
-        self._instruments.counter("receipts_total", channel=channel, provider=provider, status=kind).inc()
 
     def engaged(self, channel: str, kind: str, *, count: int = 1) -> None:
         """A person did something with messages."""

@@ -77,6 +77,12 @@ def provider_plan(group: ProviderGroup, name: str, in_flight: int) -> ProviderPl
     )
 
 
+def unknown(settings: Settings, name: str) -> str:
+    """What to say of a channel that the settings don't name."""
+    known = ", ".join(settings.channel_names)
+    return f"there is no channel {name!r}, there are {known}; POSTCART_CHANNELS=…,{name} adds it"
+
+
 def channel(settings: Settings, name: str) -> Channel:
     """The entry of that name.
 
@@ -85,9 +91,7 @@ def channel(settings: Settings, name: str) -> Channel:
     """
     entries = dict(one.partition("=")[::2] for one in settings.channels)
     if name not in entries:
-        raise ConfigurationError(
-            f"there is no channel {name!r}, there are {', '.join(entries)}; POSTCART_CHANNELS=…,{name} adds it"
-        )
+        raise ConfigurationError(unknown(settings, name))
     module = entries[name] or BUILT_IN.get(name)
     if module is None:
         raise ConfigurationError(
