@@ -1,5 +1,6 @@
 """What may stand in a file of messages, and what is said of what may not."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,12 @@ def test_only_what_waits_has_a_waiting_time(tmp_path: Path) -> None:
 
 def test_a_channel_needs_its_part_of_the_template(tmp_path: Path) -> None:
     """Said with the template and the file that is missing; a webhook needs none."""
+    templates = tmp_path / "templates"
+    shutil.copytree(TEMPLATES, templates)
+    for part in (templates / "shipped").glob("inapp.*"):
+        part.unlink()
     text = "parcels:\n  shipped:\n    channels: [email, inapp]\n    also: [webhook]\n"
-    (problem,) = problems(tmp_path, text)
+    (problem,) = problems(tmp_path, text, templates)
     assert problem.startswith("2: there is no template 'shipped' for inapp; ")
 
 
