@@ -10,7 +10,7 @@ import asyncio
 import collections
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any, Self
 
 from confluent_kafka import Producer, TopicPartition
@@ -38,6 +38,16 @@ async def until(condition: Callable[[], Any], what: str) -> None:
     while not condition():
         assert time.monotonic() < give_up_at, f"waited in vain until {what}"
         await asyncio.sleep(0.01)
+
+
+@contextlib.contextmanager
+def asking(bootstrap: str) -> Iterator[Offsets]:
+    """Ask the broker where partitions end and where groups stand."""
+    offsets = Offsets(ClientSettings(bootstrap=bootstrap), client_id="asking")
+    try:
+        yield offsets
+    finally:
+        offsets.stop()
 
 
 class Recorder:
@@ -198,16 +208,16 @@ class Stage:
 
     async def drained(self) -> None:
         """Wait until the group stands at every high watermark: lag 0."""
-        offsets = Offsets(ClientSettings(bootstrap=self.broker.bootstrap), client_id="drained")
         partitions = [(topic, number) for topic in self.spec.inputs for number in range(PARTITIONS)]
         give_up_at = time.monotonic() + PATIENCE_S
-        while True:
-            ends = await offsets.ends(partitions)
-            committed = dict(await offsets.committed(self.spec.group, partitions))
-            if len(ends) == len(partitions) and ends == committed:
-                return
-            assert time.monotonic() < give_up_at, f"lag remains: {ends} {committed}"
-            await asyncio.sleep(0.05)
+        with asking(self.broker.bootstrap) as offsets:
+            while True:
+                ends = await offsets.ends(partitions)
+                committed = dict(await offsets.committed(self.spec.group, partitions))
+                if len(ends) == len(partitions) and ends == committed:
+                    return
+                assert time.monotonic() < give_up_at, f"lag remains: {ends} {committed}"
+                await asyncio.sleep(0.05)
 
     def outputs(self) -> list[tuple[int, int, bytes, bytes]]:
         """Partition, append time, key and value of everything that came out."""

@@ -11,13 +11,13 @@ from contract.rig import (
     PARTITIONS,
     Names,
     Recorder,
+    asking,
     commit_zero,
     positions,
     produce,
     produce_in_transaction,
     until,
 )
-from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.transaction import TransactionAborted, Transactor
@@ -67,8 +67,8 @@ def test_batches_chain_without_gaps_and_end_at_the_watermark(each_broker: Any) -
     produce_in_transaction(each_broker.bootstrap, topic, 30, partition=0, commit=True)
 
     async def run() -> None:
-        offsets = Offsets(ClientSettings(bootstrap=each_broker.bootstrap), client_id="ends")
-        end = await offsets.end(topic, 0)
+        with asking(each_broker.bootstrap) as offsets:
+            end = await offsets.end(topic, 0)
         async with Recorder(each_broker.bootstrap, group, [topic], batch_records=7) as member:
             await member.owning(PARTITIONS)
             await member.start_at({(topic, 0): 0})
@@ -113,8 +113,8 @@ def test_revocation_waits_for_the_commit_of_what_is_open(each_broker: Any) -> No
             first.on_revoking = None
             await first.owning(PARTITIONS)
         if each_broker.real:
-            offsets = Offsets(first.settings, client_id="o")
-            moved = await offsets.committed(group, committed[0])
+            with asking(each_broker.bootstrap) as offsets:
+                moved = await offsets.committed(group, committed[0])
             assert set(moved.values()) == {3}
 
     asyncio.run(run())
@@ -141,7 +141,8 @@ def test_what_a_rebalance_took_away_cannot_be_committed(kafka: Any) -> None:
                     await asyncio.to_thread(transactor.write, [record], positions(owned, 7), stale.metadata)
                 fresh = await asyncio.wrap_future(first.poller.membership())
                 await asyncio.to_thread(transactor.write, [record], positions(kept, 8), fresh.metadata)
-                found = await Offsets(first.settings, client_id="o").committed(group, kept)
+                with asking(kafka.bootstrap) as offsets:
+                    found = await offsets.committed(group, kept)
                 assert set(found.values()) == {8}
 
     asyncio.run(run())

@@ -110,6 +110,10 @@ class Engine:
         self._restorer.stop()
         self._roster.close()
 
+    def when_restored(self, call: Callable[[], None]) -> None:
+        """Have this called whenever all that was to be restored has been."""
+        self._restorer.on_restored = call
+
     def failed(self, error: BaseException) -> None:
         """End the process by this error; the first one counts. May be called on any thread."""
         if self._loop is not None and not self._loop.is_closed():

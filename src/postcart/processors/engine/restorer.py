@@ -5,7 +5,6 @@ run. In another order a predecessor's last transaction could be counted twice or
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -23,7 +22,6 @@ from postcart.processors.engine.task import StageSpec
 log = structlog.get_logger(__name__)
 
 _SAY_EVERY_S = 2.0
-_YOUNG_OBJECTS = 100_000  # allocations between two young collections; with rows at rest untracked, garbage is rare
 
 
 class Restorer:
@@ -53,6 +51,8 @@ class Restorer:
         self._metrics = metrics
         self._waiting: asyncio.Queue[Slot] = asyncio.Queue()
         self._lane = Lane("changelog-reader")
+        self.on_restored: Callable[[], None] = lambda: None
+        """Called whenever all that was to be restored has been."""
 
     def add(self, slot: Slot) -> None:
         """Restore this slot when its turn comes."""
@@ -61,13 +61,12 @@ class Restorer:
 
     async def run(self) -> None:
         """Restore whatever is added, until cancelled. An error means that the process must end."""
-        gc.set_threshold(_YOUNG_OBJECTS, 50, 100)
         reader = await self._lane.run(ChangelogReader, self._spec.changelog, self._config)
         try:
             while True:
                 await self._restore(await self._waiting.get(), reader)
                 if self._waiting.empty():
-                    gc.freeze()  # restored rows live long: the collector need not walk them
+                    self.on_restored()
         finally:
             self._lane.run(reader.close)
 

@@ -13,6 +13,7 @@ import faust
 import structlog
 
 from postcart.errors import EXIT_OK, exit_code
+from postcart.processors.engine import collector
 from postcart.processors.engine.app import StageApp
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,8 @@ def run_worker(app: StageApp) -> int:
     Returns:
         The exit code 0. On a failure it does not return: the process ends with ``exit_code``.
     """
+    collector.collect_rarely()
+    app.engine.when_restored(collector.keep_restored)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     failure = loop.run_until_complete(run_until_stopped(app))
