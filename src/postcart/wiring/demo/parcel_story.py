@@ -131,7 +131,7 @@ _WHY: Final[Mapping[Occasion, str]] = {
     "returned": "it goes back",
     "estimate_changed": "later than promised, or by a day or more",
     "delayed": "found without an event:",
-    "delay_cleared": "it moved again, so the delay is over by itself",
+    "delay_cleared": "over by itself; told where no milestone says so already",
 }
 
 

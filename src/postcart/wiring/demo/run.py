@@ -32,7 +32,7 @@ from postcart.wiring.demo.watching import Watcher
 from postcart.wiring.stages import client_settings
 
 DEFAULT_FOLDER: Final = Path("demo-output")
-DEFAULT_SECONDS: Final = 45.0
+DEFAULT_SECONDS: Final = 40.0
 _START_S: Final = 40.0
 _LOOK_S: Final = 0.05
 _QUIET_S: Final = 2 * LAG_EVERY_S
