@@ -53,7 +53,8 @@ Promise.all(%s.map((width) => new Promise((done) => {
   frame.onload = () => {
     const page = frame.contentDocument, root = page.documentElement, boxes = [...page.querySelectorAll(".scroll")];
     out[width] = {
-      scroll: root.scrollWidth, width: root.clientWidth, table: Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth)),
+      scroll: root.scrollWidth, width: root.clientWidth,
+      table: Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth)),
       headings: [...page.querySelectorAll("h1, h2")].map((one) => one.textContent),
       stories: page.querySelectorAll("article").length,
       unnamed: [...page.querySelectorAll("a")].filter((one) => !one.textContent.trim()).length,
