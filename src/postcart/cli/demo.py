@@ -25,7 +25,7 @@ def demo(
     ] = 40.0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the result page in a browser.")] = False,
 ) -> None:
-    """See carts and parcels become mails and text messages, in about a minute.
+    """See carts and parcels become messages, in about a minute.
 
     Events of a real shop, and parcels made up for its orders, are replayed through real workers, faster than real
     time, on an in-process mock broker with a local mail sink and a local provider of text messages;
