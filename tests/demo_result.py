@@ -45,7 +45,7 @@ def demo_result(inbox: Path, *, without: int = 0) -> Result:
         (inbox / f"{number:06d}.eml").write_bytes(mail.as_bytes())
         entries.append(Entry(number=number, message_id=name, recipient=to, envelope_from="b@x.example", at_ms=0))
     (inbox / "ledger.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(entries))
-    return result_of(tally, history=history, expected=expected, inbox=inbox, broker="a broker")
+    return result_of(tally, history=history, expected=expected, inbox=inbox, texts=[], broker="a broker")
 
 
 def _receipt(due: StepDue, job: str) -> Receipt:

@@ -16,7 +16,9 @@ import pytest
 
 from demo_result import demo_result
 from postcart.wiring.demo.page import write_page
+from postcart.wiring.demo.parcels import WAYS
 from postcart.wiring.demo.shop import Places
+from postcart.wiring.demo.timelines import _TITLES
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 CI = "CI" in os.environ  # noqa: TID251 -- tests are an outermost shell, like the CLI
@@ -49,11 +51,12 @@ Promise.all(%s.map((width) => new Promise((done) => {
   const frame = document.createElement("iframe");
   frame.style.cssText = `width:${width}px;height:800px;border:0`;
   frame.onload = () => {
-    const page = frame.contentDocument, root = page.documentElement, box = page.querySelector(".scroll");
+    const page = frame.contentDocument, root = page.documentElement, boxes = [...page.querySelectorAll(".scroll")];
     out[width] = {
-      scroll: root.scrollWidth, width: root.clientWidth, table: box.scrollWidth - box.clientWidth,
+      scroll: root.scrollWidth, width: root.clientWidth,
+      table: Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth)),
       headings: [...page.querySelectorAll("h1, h2")].map((one) => one.textContent),
-      persons: page.querySelectorAll("article").length,
+      stories: page.querySelectorAll("article").length,
       unnamed: [...page.querySelectorAll("a")].filter((one) => !one.textContent.trim()).length,
       loaded: frame.contentWindow.performance.getEntriesByType("resource").length,
     };
@@ -84,7 +87,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, dict[str, 
 
 
 def test_nothing_scrolls_sideways(seen: tuple[dict[str, dict[str, Any]], str]) -> None:
-    """Neither the page nor, from an ordinary phone on, its table."""
+    """Neither the page nor, from an ordinary phone on, its tables."""
     measured, _ = seen
     assert set(measured) == set(map(str, WIDTHS))
     assert {width: one for width, one in measured.items() if one["scroll"] > one["width"]} == {}
@@ -92,10 +95,16 @@ def test_nothing_scrolls_sideways(seen: tuple[dict[str, dict[str, Any]], str]) -
 
 
 def test_what_it_holds(seen: tuple[dict[str, dict[str, Any]], str]) -> None:
-    """Headings in order, persons' stories, every link with a name; and it loads nothing."""
+    """Headings in order, persons' and parcels' stories, every link with a name; and it loads nothing."""
     for one in seen[0].values():
-        assert one["headings"] == ["What happened, and why", "Reminders", "Some persons, step by step"]
-        assert one["persons"] == 9
+        assert one["headings"] == [
+            "What happened, and why",
+            "Reminders",
+            "Orders and parcels",
+            "Some persons, step by step",
+            "Some parcels, from the order to the door",
+        ]
+        assert one["stories"] == len(_TITLES) + len(WAYS)
         assert one["unnamed"] == 0
         assert one["loaded"] == 0
 

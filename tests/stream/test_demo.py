@@ -52,14 +52,15 @@ def alive(pid: int) -> bool:
 
 
 def working(process: subprocess.Popen[str], folder: Path) -> list[int]:
-    """Wait until all five processes are there and the workers have begun; returns their ids."""
+    """Wait until all seven processes are there and the workers have begun; returns their ids."""
     started: list[int] = []
 
     def reached() -> bool:
         started[:] = children(process.pid)
-        logs = [folder / "logs" / f"{name}.log" for name in ("detect", "journey", "project", "email", "mail-server")]
+        names = ("detect", "track", "journey", "project", "email", "sms", "mail-server")
+        logs = [folder / "logs" / f"{name}.log" for name in names]
         return process.poll() is not None or (
-            len(started) == 5 and all(log.exists() and log.stat().st_size for log in logs)
+            len(started) == len(names) and all(log.exists() and log.stat().st_size for log in logs)
         )
 
     wait_until(reached, lambda: f"children {started}")
@@ -68,7 +69,7 @@ def working(process: subprocess.Popen[str], folder: Path) -> list[int]:
 
 
 def test_the_demo_ends_well(tmp_path: Path) -> None:
-    """Exit code 0, the table, one page per mail, and the same decisions as simulate."""
+    """Exit code 0, the tables, one page per mail, text messages, and the same decisions as simulate."""
     with demo(tmp_path / "out", "--seconds", "15") as process:
         out, err = process.communicate(timeout=ENDS_WITHIN_S)
     assert process.returncode == 0, out + err
@@ -87,6 +88,22 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     due, *others = map(int, found.groups())
     assert others == [due, due]
     assert due > 50
+    found = re.search(r"(\d+) text messages were due; (\d+) were taken, none twice; receipts: (\d+) accepted\.", out)
+    assert found, out
+    texts, *others = map(int, found.groups())
+    assert others == [texts, texts]
+    assert texts > 10
+    for what in (
+        "placed",
+        "shipped",
+        "delivered",
+        "delayed",
+        "  no pickup",
+        "  no scan",
+        "  estimate",
+        "delay cleared",
+    ):
+        assert re.search(rf"^{what} +[1-9]", out, re.MULTILINE), what
     pages = sorted((tmp_path / "out" / "mails" / "mails").glob("*.html"))
     assert len(pages) == len(read_folder(tmp_path / "out" / "inbox")) == due
     index = (tmp_path / "out" / "index.html").read_text("utf-8")

@@ -10,9 +10,12 @@ from demo_result import demo_result, demo_settings
 from postcart.adapters.mail_sink import read_folder
 from postcart.errors import ConfigurationError
 from postcart.events.decisions import StepCancelled
+from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone
 from postcart.events.shop import time_ms
 from postcart.wiring.demo.expected import history_and_expected
 from postcart.wiring.demo.page import write_page
+from postcart.wiring.demo.parcel_story import RULES, orders_of, parcel_stories
+from postcart.wiring.demo.parcels import WAYS
 from postcart.wiring.demo.shop import Places, demo_variables
 from postcart.wiring.demo.timelines import _TITLES, timelines
 
@@ -33,6 +36,40 @@ def test_every_reason_to_stop_is_seen() -> None:
     _, expected = history_and_expected(demo_settings())
     reasons = {one.reason for one in expected.decisions if isinstance(one, StepCancelled)}
     assert reasons >= {"ordered", "returned", "cool_off", "no_consent", "collapsed"}
+
+
+def test_every_delay_is_found_and_cleared() -> None:
+    """Each rule, once at least; and no parcel is still on its way at the end."""
+    history, expected = history_and_expected(demo_settings())
+    found = {one.rule: one.id for one in expected.decisions if isinstance(one, Delay) and one.level == 1}
+    assert set(found) == set(RULES)
+    cleared = {one.delay_id for one in expected.decisions if isinstance(one, Cleared)}
+    assert cleared >= set(found.values())
+    assert any(isinstance(one, EstimateChanged) for one in expected.decisions)
+    arrived = [one for one in expected.decisions if isinstance(one, Milestone) and one.status == "delivered"]
+    assert len(arrived) == len(orders_of(history)) > len(WAYS)
+
+
+def test_parcels_have_their_stories_and_rows(tmp_path: Path) -> None:
+    """One for each way, in order of time; delays found and cleared are in them and in the table."""
+    result = demo_result(tmp_path / "inbox")
+    told = parcel_stories(result.history, result.tally, mail_of=lambda _: None, texts={})
+    assert {one.title for one in told} == {way.title for way in WAYS}
+    words = " ".join(moment.what for one in told for moment in one.moments)
+    assert all(f"Delay found, level 1: {rule}" in words for rule in RULES.values())
+    assert words.count("Delay cleared") == len(RULES)
+    for one in told:
+        assert [moment.at_ms for moment in one.moments] == sorted(moment.at_ms for moment in one.moments)
+    rows = {row.what: row.found for row in result.parcels}
+    assert rows["placed"] == rows["delivered"] == len(orders_of(result.history))
+    assert rows["delayed"] == rows["delay cleared"] == len(RULES)
+
+
+def test_a_text_message_taken_twice_or_unasked_is_not_well(tmp_path: Path) -> None:
+    """As with mails."""
+    result = demo_result(tmp_path / "inbox")
+    assert not replace(result, texts={"somebody": "else's"}).well
+    assert not replace(result, twice=1).well
 
 
 def test_each_kind_of_story_is_told(tmp_path: Path) -> None:

@@ -22,14 +22,16 @@ def demo(
     folder: Annotated[Path, typer.Option(file_okay=False, help="Where mails, logs and the result page go.")] = _FOLDER,
     seconds: Annotated[
         float, typer.Option(min=5, max=3600, metavar="N", help="How long the replay takes; start and end come on top.")
-    ] = 45.0,
+    ] = 40.0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the result page in a browser.")] = False,
 ) -> None:
-    """See real shop events become mails, in about a minute.
+    """See carts and parcels become messages, in about a minute.
 
-    They are replayed through real workers, faster than real time, on an in-process mock broker with a local mail sink;
+    Events of a real shop, and parcels made up for its orders, are replayed through real workers, faster than real
+    time, on an in-process mock broker with a local mail sink and a local provider of text messages;
     POSTCART_BROKER=kafka takes a real Kafka instead. Nothing leaves this machine. Ctrl-C ends it, and all it started.
-    Exit code 1 if the workers decided otherwise than `postcart simulate` does, or a mail that was due did not arrive.
+    Exit code 1 if the workers decided otherwise than `postcart simulate` does, or a message that was due did not
+    arrive.
     """
     from postcart.wiring.demo import DemoOptions, run_demo  # noqa: PLC0415
 

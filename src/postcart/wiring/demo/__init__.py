@@ -1,4 +1,4 @@
-"""The demo: real shop events, a broker, workers as processes, a mail server, and a page of what happened.
+"""The demo: a shop's events, parcels, a broker, workers as processes, providers, and a page of what happened.
 
 Owns: putting these together for a minute. Must not: hold a rule, or be needed by anything else.
 """

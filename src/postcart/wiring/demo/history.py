@@ -1,4 +1,4 @@
-"""The demo's history: real shop events, and a few made-up visits after them.
+"""The demo's history: real shop events, and made-up visits and parcels after them.
 
 Owns: reading the events that come with the package. Must not: decide, or know Kafka.
 """
@@ -13,9 +13,10 @@ from postcart.codecs.rees46 import read_items, read_rees46
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.domain.simulation import simulate
-from postcart.events.shop import ProfileUpdated, ShopEvent
+from postcart.events.shop import OrderPlaced, ProfileUpdated, ShopEvent, order_key, time_ms
 from postcart.settings import Settings
 from postcart.wiring.demo.afterwards import made_up_visits
+from postcart.wiring.demo.parcels import made_up_parcels
 from postcart.wiring.demo.people import made_up
 
 EVENTS_FILE: Final = "data_2022_nov.csv"
@@ -29,7 +30,7 @@ class History:
 
     Attributes:
         real: Of the file, with persons made up.
-        added: What some of these persons do in the three days after it, made up.
+        added: What some of these persons do in the days after it, and the parcels of all orders; made up.
     """
 
     real: Sequence[ShopEvent]
@@ -57,4 +58,7 @@ def read_history(settings: Settings, context: Context, rules: Rules) -> History:
             items=items,
         )
         real = [made_up(event) if isinstance(event, ProfileUpdated) else event for event in events]
-    return History(real, made_up_visits(real, list(simulate(real, context, rules))))
+    visits = made_up_visits(real, list(simulate(real, context, rules)))
+    orders = [event for event in (*real, *visits) if isinstance(event, OrderPlaced)]
+    parcels = made_up_parcels(orders, after_ms=max(map(time_ms, real)))
+    return History(real, sorted((*visits, *parcels), key=order_key))

@@ -16,7 +16,7 @@ from postcart.settings import Settings
 from postcart.wiring.lag_exporter import group_topics
 from postcart.wiring.stages import client_settings
 
-_EVERY_S: Final = 2.0
+LAG_EVERY_S: Final = 2.0
 _QUESTION_S: Final = 2.0
 
 
@@ -43,7 +43,7 @@ class LagWatch:
 
     def _run(self) -> None:
         clock = WallClock()
-        while not self._stop.wait(_EVERY_S):
+        while not self._stop.wait(LAG_EVERY_S):
             try:
                 measured = measure(self._client, self._groups, now_ms=clock.now_ms(), timeout_s=_QUESTION_S)
             except BrokerUnavailable:

@@ -12,6 +12,7 @@ from postcart.content.gallery import write_gallery
 from postcart.events.decisions import AbandonmentDecided
 from postcart.events.shop import time_ms
 from postcart.events.times import DAY_MS, to_ms
+from postcart.wiring.demo.parcel_story import CHANNELS, parcel_stories
 from postcart.wiring.demo.result import Result
 from postcart.wiring.demo.shop import Places
 from postcart.wiring.demo.timelines import timelines
@@ -24,11 +25,15 @@ _GALLERY_FILE = "mails/{number:06d}.html"
 def write_page(result: Result, places: Places) -> None:
     """Write the gallery of mails and, above it, the page of what happened."""
     write_gallery(((mail.facts, mail.data) for mail in result.mails), places.gallery, title="Mails of the demo")
-    numbers = {(mail.due.episode_id, mail.due.step): number for number, mail in enumerate(result.mails, 1) if mail.due}
+    jobs = {(mail.due.episode_id, mail.due.step): mail.job_id for mail in result.mails if mail.due}
+    numbers = {mail.job_id: number for number, mail in enumerate(result.mails, 1)}
+
+    def mail_of_job(job_id: str) -> str | None:
+        number = numbers.get(job_id)
+        return None if number is None else f"{places.gallery.name}/{_GALLERY_FILE.format(number=number)}"
 
     def mail_of(episode_id: str, step: int) -> str | None:
-        number = numbers.get((episode_id, step))
-        return None if number is None else f"{places.gallery.name}/{_GALLERY_FILE.format(number=number)}"
+        return mail_of_job(jobs.get((episode_id, step), ""))
 
     pages = Environment(
         loader=DictLoader({"index.html.j2": (_FILES / "index.html.j2").read_text("utf-8")}),
@@ -39,8 +44,15 @@ def write_page(result: Result, places: Places) -> None:
     )
     style = Markup((_FILES / "style.css").read_text("utf-8"))  # noqa: S704 -- our own file
     told = timelines(result.history, result.tally.decisions, mail_of=mail_of, offsets=result.offsets)
+    moved = parcel_stories(result.history, result.tally, mail_of=mail_of_job, texts=result.texts)
     page = pages.get_template("index.html.j2").render(
-        result=result, tally=result.tally, told=told, days=_days(result), style=style
+        result=result,
+        tally=result.tally,
+        told=told,
+        moved=moved,
+        channels=CHANNELS,
+        days=_days(result),
+        style=style,
     )
     places.page.write_text(page, "utf-8")
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postcart.wiring.demo.asking import command, questions
+from postcart.wiring.demo.parcel_story import CHANNELS
 from postcart.wiring.demo.result import Result
 from postcart.wiring.demo.shop import Places
 
@@ -20,6 +21,8 @@ def print_result(result: Result, places: Places, *, color: bool, program: str) -
     """Print it to standard output."""
     console = Console(file=sys.stdout, no_color=not color, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
     console.print(_table(result), highlight=False)
+    console.print()
+    console.print(_parcels(result), highlight=False)
     console.print()
     _say(console, result.delivery)
     _say(console, result.verdict, style="green" if result.difference.equal else "bold red")
@@ -52,6 +55,19 @@ def _table(result: Result) -> Table:
         table.add_row(
             name, *(f"{count:,}" if count else "-" for count in row.by_step), f"{row.total:,}", row.why, style=style
         )
+    return table
+
+
+def _parcels(result: Result) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("orders and parcels")
+    for name in ("found", *CHANNELS):
+        table.add_column(name, justify="right")
+    table.add_column("why")
+    for row in result.parcels:
+        name = f"  {row.what}" if row.part else row.what
+        counts = (f"{count:,}" if count else "-" for count in row.by_channel or (0,) * len(CHANNELS))
+        table.add_row(name, f"{row.found:,}", *counts, row.why, style="dim" if row.part else "")
     return table
 
 

@@ -3,36 +3,56 @@
 Owns: whether all is well, and the sentences that say so. Must not: print.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from postcart.adapters.sandbox.sms import Text
 from postcart.wiring.demo.expected import Expected
 from postcart.wiring.demo.history import History
 from postcart.wiring.demo.mails import Mail, read_mails
+from postcart.wiring.demo.parcel_story import CHANNELS, ParcelRow, parcel_rows
 from postcart.wiring.demo.story import Difference, Row, compare, outcomes, rows
 from postcart.wiring.demo.tally import Tally
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Everything that is said."""
+    """Everything that is said.
+
+    Attributes:
+        texts: Job → the text message that the provider took; ``twice`` of them once more.
+        due: Reminders.
+    """
 
     history: History
     tally: Tally
     table: list[Row]
-    outcomes: dict[str, int]
+    parcels: list[ParcelRow]
     difference: Difference
     mails: list[Mail]
+    texts: Mapping[str, str]
+    twice: int
     due: int
     offsets: Mapping[int, int]
     broker: str
 
     @property
     def well(self) -> bool:
-        """It decided as ``simulate`` does, and each mail that was due is there, once."""
+        """It decided as ``simulate`` does, and each message that was due is there, once."""
         jobs = [mail.job_id for mail in self.mails]
-        return self.difference.equal and len(jobs) == len(set(jobs)) == self.due
+        mails = len(jobs) == len(set(jobs)) == self.due_over("email")
+        texts = set(self.texts) == self._messages("sms") and not self.twice
+        return self.difference.equal and mails and texts
+
+    def due_over(self, channel: str) -> int:
+        """How many messages were to go out: reminders, by mail, and those about orders and parcels."""
+        return len(self._messages(channel)) + (self.due if channel == "email" else 0)
+
+    def _messages(self, channel: str) -> set[str]:
+        """Jobs of messages about orders and parcels, less those that the sender rightly held back."""
+        held = {name for name, one in self.tally.receipts.items() if one.outcome == "suppressed"}
+        return {name for name, job in self.tally.messages.items() if job.channel == channel} - held
 
     @property
     def verdict(self) -> str:
@@ -49,24 +69,33 @@ class Result:
 
     @property
     def delivery(self) -> str:
-        """What came of the mails."""
+        """What came of the messages."""
         jobs = [mail.job_id for mail in self.mails]
         twice = len(jobs) - len(set(jobs))
-        answers = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in self.outcomes.items())
+        mails, texts = (
+            ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in outcomes(self.tally, channel).items())
+            for channel in CHANNELS
+        )
         return (
-            f"{self.due} mails were due; {len(jobs)} are in the mailbox, {twice or 'none'} twice; receipts: {answers}."
+            f"{self.due_over('email')} mails were due; {len(jobs)} are in the mailbox, {twice or 'none'} twice; "
+            f"receipts: {mails}. {self.due_over('sms')} text messages were due; {len(self.texts)} were taken, "
+            f"{self.twice or 'none'} twice; receipts: {texts}."
         )
 
 
-def result_of(tally: Tally, *, history: History, expected: Expected, inbox: Path, broker: str) -> Result:
-    """The result of a run, from what the pipeline wrote and the mail server has in ``inbox``."""
+def result_of(
+    tally: Tally, *, history: History, expected: Expected, inbox: Path, texts: Sequence[Text], broker: str
+) -> Result:
+    """The result of a run, from what the pipeline wrote, the mail server has in ``inbox``, and ``texts`` taken."""
     return Result(
         history=history,
         tally=tally,
         table=rows(tally),
-        outcomes=outcomes(tally),
+        parcels=parcel_rows(history, tally),
         difference=compare(tally, expected.lines),
         mails=read_mails(inbox, tally, history.all),
+        texts={one.key: one.body for one in texts},
+        twice=len(texts) - len({one.key for one in texts}),
         due=expected.due,
         offsets=expected.offsets,
         broker=broker,

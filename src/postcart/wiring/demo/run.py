@@ -18,7 +18,7 @@ from postcart.wiring.demo.asking import await_read_model
 from postcart.wiring.demo.clocked import replay_both
 from postcart.wiring.demo.expected import Expected, history_and_expected
 from postcart.wiring.demo.history import History
-from postcart.wiring.demo.lagging import LagWatch
+from postcart.wiring.demo.lagging import LAG_EVERY_S, LagWatch
 from postcart.wiring.demo.page import write_page
 from postcart.wiring.demo.processes import Processes
 from postcart.wiring.demo.progress import Progress
@@ -27,13 +27,16 @@ from postcart.wiring.demo.result import result_of
 from postcart.wiring.demo.screen import Screen, open_screen
 from postcart.wiring.demo.shop import Places, demo_variables, opened_broker, write_dkim_key
 from postcart.wiring.demo.tally import Tally
+from postcart.wiring.demo.texting import Texting, text_provider
 from postcart.wiring.demo.watching import Watcher
 from postcart.wiring.stages import client_settings
 
 DEFAULT_FOLDER: Final = Path("demo-output")
-DEFAULT_SECONDS: Final = 45.0
+DEFAULT_SECONDS: Final = 40.0
 _START_S: Final = 40.0
 _LOOK_S: Final = 0.05
+_QUIET_S: Final = 2 * LAG_EVERY_S
+"""By then the lag has been measured anew."""
 _STALLED_S: Final = 30.0
 """When nothing has changed for so long after the replay, nothing will."""
 
@@ -85,7 +88,7 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Pat
         started_s=began_s,
     )
     with open_screen(progress, terminal=options.terminal) as screen:
-        _run(
+        texting = _run(
             variables,
             environ,
             history=history,
@@ -96,7 +99,12 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Pat
         )
         screen.phase("writing the page of what happened")
         result = result_of(
-            progress.tally, history=history, expected=expected, inbox=places.inbox, broker=progress.broker
+            progress.tally,
+            history=history,
+            expected=expected,
+            inbox=places.inbox,
+            texts=texting.texts,
+            broker=progress.broker,
         )
         write_page(result, places)
     print_result(result, places, color=options.color, program=options.program)
@@ -112,13 +120,15 @@ def _run(
     places: Places,
     screen: Screen,
     seconds: float,
-) -> None:
+) -> Texting:
+    """Run it; returns the provider of text messages, for what it took."""
     progress = screen.progress
     with ExitStack() as stack:
         screen.phase(f"starting {progress.broker}")
         settings = stack.enter_context(opened_broker(variables, environ))
-        screen.phase("starting detect, journey, email sender, projection and mail server")
-        own = {**variables, "POSTCART_BOOTSTRAP": settings.bootstrap}
+        screen.phase("starting detect, track, journey, senders, projection and mail server")
+        texting = stack.enter_context(text_provider())
+        own = {**variables, **texting.settings, "POSTCART_BOOTSTRAP": settings.bootstrap}
         visible = {name: value for name, value in environ.items() if not name.startswith("POSTCART_")}
         processes = stack.enter_context(Processes(places.logs, {**visible, **own}))
         _start(processes, places)
@@ -142,18 +152,20 @@ def _run(
             stopped=stopped,
             on_part=screen.phase,
         )
-        screen.phase("waiting for the last mails")
-        _drain(progress.tally, expected, stopped=stopped)
+        screen.phase("waiting for the last messages")
+        _drain(progress, expected, stopped=stopped)
         await_read_model(settings, stopped=stopped)
         processes.check()
         screen.phase("ending the workers")
+        return texting
 
 
 def _start(processes: Processes, places: Places) -> None:
-    """Mail server and workers; the sender last, as it has to know the server's port."""
+    """Mail server and workers; the mail sender last, as it has to know the server's port."""
     processes.start("mail-server", "postcart.adapters.mail_sink", ["--folder", str(places.inbox)])
-    for name in ("detect", "journey", "project"):
+    for name in ("detect", "track", "journey", "project"):
         processes.start(name, "postcart", ["worker", name], POSTCART_WORKER_NAME=name)
+    processes.start("sms", "postcart", ["worker", "send", "sms"], POSTCART_WORKER_NAME="sms")
     port = processes.first_line("mail-server", timeout_s=_START_S).rpartition(":")[2]
     processes.start(
         "email", "postcart", ["worker", "send", "email"], POSTCART_WORKER_NAME="email", POSTCART_SMTP__PORT=port
@@ -163,6 +175,7 @@ def _start(processes: Processes, places: Places) -> None:
 def _watcher(settings: Settings, tally: Tally) -> Watcher:
     sinks = {
         settings.topic("decisions"): tally.add_decision,
+        **{settings.topic(f"jobs.{channel}.transactional"): tally.add_message for channel in settings.channel_names},
         settings.topic("receipts"): tally.add_receipt,
         settings.topic("signals"): tally.add_signal,
         settings.topic("gate"): tally.add_gate,
@@ -180,13 +193,23 @@ def _await_workers(settings: Settings, progress: Progress, *, stopped: Callable[
         time.sleep(_LOOK_S)
 
 
-def _drain(tally: Tally, expected: Expected, *, stopped: Callable[[], bool]) -> None:
-    """Wait until all is decided and sent, or nothing changes any more."""
-    seen, since = (0, 0), time.monotonic()
-    while not stopped() and time.monotonic() - since < _STALLED_S:
-        now = (len(tally.decisions), len(tally.receipts))
-        if tally.lines == expected.lines and len(tally.receipts) >= tally.due:
-            return
+def _drain(progress: Progress, expected: Expected, *, stopped: Callable[[], bool]) -> None:
+    """Wait until all is decided and sent, or nothing changes any more.
+
+    ``simulate`` does not say which messages about parcels go out; when all inputs of the stages have been read to their
+    ends, and nothing was added for a while, there are no more.
+    """
+    tally = progress.tally
+    seen, since = (0, 0, 0), time.monotonic()
+    while not stopped() and (unchanged_s := time.monotonic() - since) < _STALLED_S:
+        now = (tally.lines.total(), len(tally.receipts), len(tally.messages))
         if now != seen:
             seen, since = now, time.monotonic()
+        elif (
+            unchanged_s > _QUIET_S
+            and tally.lines == expected.lines
+            and len(tally.receipts) >= tally.due + len(tally.messages)
+            and not any(progress.lag.get(stage, 1) for stage in ("detect", "track", "journey"))
+        ):
+            return
         time.sleep(_LOOK_S)

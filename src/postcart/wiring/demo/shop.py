@@ -20,7 +20,16 @@ from postcart.adapters.topics import commit_beginnings, create, topic_counts
 from postcart.errors import ConfigurationError
 from postcart.settings import PREFIX, Settings, load_settings
 
-_KEPT: Final = ("BROKER", "PARTITIONS", "CAMPAIGNS_DIR", "TEMPLATES_DIR", "LOCALES_DIR", "CURRENCY", "SHOP__")
+_KEPT: Final = (
+    "BROKER",
+    "PARTITIONS",
+    "CAMPAIGNS_DIR",
+    "TEMPLATES_DIR",
+    "LOCALES_DIR",
+    "MESSAGES_FILE",
+    "CURRENCY",
+    "SHOP__",
+)
 """Of the person's own settings: what the mails look like. Nothing that leads to a real broker or mail server."""
 
 _CHECKOUT: Final = Path(__file__).parents[4]
@@ -104,6 +113,7 @@ def demo_variables(environ: Mapping[str, str], places: Places) -> dict[str, str]
     own = {
         "TOPIC_PREFIX": f"demo-{run}.postcart.",
         "SHOP_PREFIX": f"demo-{run}.shop.",
+        "CHANNELS": "email,sms",
         "CLOCK": "replay",
         "WATERMARK_INTERVAL_MS": "100",
         "SMTP__HOST": "127.0.0.1",
@@ -123,9 +133,16 @@ def demo_variables(environ: Mapping[str, str], places: Places) -> dict[str, str]
             for name in ("campaigns", "templates", "locales")
             if not Path(name).is_dir() and (_CHECKOUT / name).is_dir()
         },
+        "POSTCART_MESSAGES_FILE": str(_messages_file()),
         **kept,
         **{f"{PREFIX}{name}": value for name, value in own.items()},
     }
+
+
+def _messages_file() -> Path:
+    """Here, or that of the checkout."""
+    here = Path("messages.yaml")
+    return here.absolute() if here.is_file() else _CHECKOUT / here
 
 
 def write_dkim_key(places: Places) -> None:

@@ -108,7 +108,7 @@ def compare(tally: Tally, expected: Counter[bytes]) -> Difference:
     return Difference(missing.total(), extra.total(), tuple(lines[:6]))
 
 
-def outcomes(tally: Tally) -> dict[str, int]:
-    """What the mail server answered, by outcome; ``accepted`` always among them."""
-    counts = Counter(receipt.outcome for receipt in tally.receipts.values())
+def outcomes(tally: Tally, channel: str) -> dict[str, int]:
+    """What the channel's provider answered, by outcome; ``accepted`` always among them."""
+    counts = Counter(receipt.outcome for receipt in tally.receipts.values() if receipt.channel == channel)
     return {"accepted": counts.pop("accepted", 0), **dict(sorted(counts.items()))}

@@ -16,10 +16,12 @@ from postcart.events.decisions import (
     StepDue,
     StepPlanned,
 )
-from postcart.events.jobs import GateProgress, GateRecord, Receipt
+from postcart.events.jobs import GateProgress, GateRecord, Job, Receipt
+from postcart.events.milestones import ParcelDecision
 from postcart.events.signals import AnySignal, TaskClock, VisitEnded, VisitStarted
 
 _decision = msgspec.json.Decoder(DecisionRecord).decode
+_job = msgspec.json.Decoder(Job).decode
 _receipt = msgspec.json.Decoder(Receipt).decode
 _gate = msgspec.json.Decoder(GateRecord).decode
 _signal = msgspec.json.Decoder(AnySignal).decode
@@ -31,6 +33,8 @@ class Tally:
 
     Attributes:
         lines: Every decision as it stands in the topic, for the comparison.
+        parcels: What was told of parcels.
+        messages: Job → the message about an order or a parcel, over one channel.
         outcomes: Job → its outcome; ``accepted`` overrides ``uncertain``, ``not_accepted`` is none yet.
         in_visit: Visitors of known persons who are in the shop now.
         clocks: DETECT's task → its clock, event time.
@@ -39,6 +43,8 @@ class Tally:
 
     lines: Counter[bytes] = field(default_factory=Counter)
     decisions: list[Decision] = field(default_factory=list)
+    parcels: list[ParcelDecision] = field(default_factory=list)
+    messages: dict[str, Job] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
     in_visit: set[str] = field(default_factory=set)
     visits: int = 0
@@ -54,6 +60,10 @@ class Tally:
     def add_decision(self, value: bytes) -> None:
         """A record of the topic ``decisions``; what only says why is passed over."""
         decision = _decision(value)
+        if isinstance(decision, ParcelDecision):
+            self.lines[value] += 1
+            self.parcels.append(decision)
+            return
         if not isinstance(decision, Decision):
             return
         self.lines[value] += 1
@@ -70,6 +80,11 @@ class Tally:
                 self.due += 1
             case StepCancelled():
                 self.cancelled += 1
+
+    def add_message(self, value: bytes) -> None:
+        """A record of a channel's topic of transactional jobs."""
+        job = _job(value)
+        self.messages[job.job_id] = job
 
     def add_receipt(self, value: bytes) -> None:
         """A record of the topic ``receipts``."""
@@ -102,5 +117,5 @@ class Tally:
 
     @property
     def accepted(self) -> int:
-        """Mails that the server has accepted."""
+        """Messages that a provider has accepted."""
         return sum(receipt.outcome == "accepted" for receipt in self.receipts.values())
