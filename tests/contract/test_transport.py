@@ -45,6 +45,7 @@ def test_nothing_is_handed_over_before_a_partition_is_started(each_broker: Any) 
     async def run() -> None:
         async with Recorder(each_broker.bootstrap, group, [topic]) as member:
             owned = await member.owning(PARTITIONS)
+            await until(lambda: member.given, "the listener is told")
             assert member.given == [owned]
             await member.start_at({(topic, 0): 5, (topic, 2): 19})
             batches = await member.read(16)
