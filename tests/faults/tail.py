@@ -43,7 +43,7 @@ class Tail:
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,
+                "fetch.wait.max.ms": 200,  # new records come at once all the same
                 "log_level": 0,
                 "reconnect.backoff.max.ms": 500,
             }
