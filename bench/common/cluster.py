@@ -93,7 +93,7 @@ class Cluster:
 @contextmanager
 def cluster(partitions: int) -> Iterator[Cluster]:
     """The broker that KAFKA_BOOTSTRAP names, else one of its own; what was made is deleted at the end."""
-    with open_broker(os.environ.get("KAFKA_BOOTSTRAP"), cache=default_cache(os.environ)) as broker:
+    with open_broker(os.environ.get("KAFKA_BOOTSTRAP"), cache=default_cache(os.environ), measured=True) as broker:
         found = Cluster(broker.bootstrap, partitions)
         try:
             yield found

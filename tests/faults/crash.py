@@ -7,8 +7,8 @@ import json
 from random import Random
 
 from faults.feed import write
-from faults.tail import wait_for
 from faults.world import World
+from waiting import wait_for
 
 KILLER = "killer-record"
 """A worker's hook aborts the process when it meets this text, see ``worker``."""

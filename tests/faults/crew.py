@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from faults.tail import wait_for
 from faults.worker import Kind
+from waiting import wait_for
 
 HERE = Path(__file__).parent
 AGAIN_S = 0.3

@@ -12,8 +12,8 @@ from typing import Any
 
 from faults.crew import wall_ms
 from faults.scenario import At, Do, Injection, Leave, Mails, Outage, Storm, Strike, Together
-from faults.tail import wait_for
 from faults.world import World, whole
+from waiting import wait_for
 
 _STRIKE_S = 60.0
 _SESSION_S = 10.0

@@ -18,10 +18,10 @@ from faults.feed import write
 from faults.load import Json, Load, expected_of
 from faults.mailroom import polite
 from faults.scenario import At, Do
-from faults.tail import wait_for
 from faults.world import World
 from oracle import Campaign
 from postcart.events.consents import ConsentRecorded
+from waiting import wait_for
 
 AFTER_S = 40
 """The one reminder's offset."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 
 from faults.crew import wall_ms
-from faults.tail import wait_for
 from faults.world import World
 from postcart.adapters.local_kafka import LocalKafka
 from postcart.errors import BrokerUnavailable
+from waiting import wait_for
 
 _CHUNK = 1024 * 1024
 _FULL_S = 15.0

@@ -14,9 +14,9 @@ from pathlib import Path
 from random import Random
 
 from faults.feed import write
-from faults.tail import wait_for
 from faults.world import ROOT, World, whole
 from postcart.codecs.avro_schemas import released_schemas
+from waiting import wait_for
 
 _MANY = 5 * 1024 * 1024
 _MENDED, _HOPELESS = "mended-later", "never-mended"

@@ -17,7 +17,6 @@ from faults.crew import wall_ms
 from faults.feed import write
 from faults.load import Json, Load, expected_of, load_of
 from faults.poison import await_letters, command
-from faults.tail import wait_for
 from faults.world import ROOT, World
 from oracle.basics import milliseconds
 from postcart.codecs.avro_schemas import AvroSchema, avro_schema
@@ -25,6 +24,7 @@ from postcart.codecs.framing import wire_format
 from postcart.codecs.shop_events import ShopEventEncoder
 from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS, key_of, to_avro
 from side_by_side import typed
+from waiting import wait_for
 
 _OLD, _NEW, _UNKNOWN = 100, 200, 300
 """Ids begin here, one for each subject."""

@@ -13,10 +13,11 @@ import msgspec
 from confluent_kafka import Producer
 
 from faults.feed import Feed
-from faults.tail import Tail, wait_for
+from faults.tail import Tail
 from postcart.events.jobs import GatePerson, GateRecord, Job, Receipt, ReceiptRecord
 from postcart.events.signals import LineState
 from postcart.settings import Settings
+from waiting import wait_for
 
 _NAMES = uuid.UUID("c1a2f0de-51f4-5d0a-9f65-0d6e3a0f7a11")
 _DAY_MS = 86_400_000

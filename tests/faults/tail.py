@@ -78,20 +78,6 @@ class Tail:
         self._consumer.close()
 
 
-def wait_for(condition: Callable[[], Any], what: Callable[[], str], *, seconds: float = 120.0) -> Any:
-    """Poll until the condition holds; the bound only ends a run that would hang.
-
-    Raises:
-        AssertionError: It did not come; says what was missing.
-    """
-    until = time.monotonic() + seconds
-    while not (result := condition()):
-        if time.monotonic() > until:
-            raise AssertionError(f"waited {seconds:.0f} s in vain: {what()}")
-        time.sleep(0.05)
-    return result
-
-
 class Group:
     """How far a group's committed offsets are behind what there is.
 

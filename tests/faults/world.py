@@ -23,11 +23,12 @@ from faults.load import Load, arrivals
 from faults.mailroom import Mailroom, open_mailroom, share_of
 from faults.scenario import Row
 from faults.shipping import Shipping
-from faults.tail import Group, Tail, wait_for
+from faults.tail import Group, Tail
 from postcart.adapters.topics import all_topics, create, stage_group, stage_inputs
 from postcart.errors import BrokerUnavailable
 from postcart.events.jobs import Job, Receipt
 from postcart.settings import Settings, load_settings
+from waiting import wait_for
 
 T = TypeVar("T")
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from postcart.adapters.mail_sink import MailSink
-from stream.sender_rig import wait_for
+from waiting import wait_for
 
 IN_FLIGHT = 8
 

@@ -12,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from postcart.events.jobs import Claim, GateConsent, GatePerson, GateProgress, J
 from postcart.events.shop import VariantUpdated
 from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 from stream.due_jobs import due_job
+from waiting import wait_for
 
 HERE = Path(__file__).parent
 MASTER_KEY = bytes(range(32))
@@ -38,16 +39,6 @@ _encode = msgspec.json.Encoder().encode
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-def wait_for(condition: Callable[[], Any], *, what: str | Callable[[], str], seconds: float = 90.0) -> Any:
-    """Poll until the condition holds; the bound only ends a test that would hang."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if result := condition():
-            return result
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds} s in vain: {what() if callable(what) else what}")
 
 
 class Rig:

@@ -26,22 +26,12 @@ from postcart.events.decisions import Decision, DecisionRecord
 from postcart.events.jobs import Receipt
 from postcart.events.shop import ShopEvent
 from postcart.settings import Settings, load_settings
+from waiting import wait_for
 
 ROOT = Path(__file__).parents[2]
 WORKERS = {"detect": ["detect"], "journey": ["journey"], "email": ["send", "email"]}
 BESIDE = {"feedback": ["feedback"], "track": ["track"]}
 """Workers that the way of a cart does not need."""
-PATIENCE_S = 180.0
-"""How long a condition is waited for before the test fails: far longer than it takes on a slow machine."""
-
-
-def wait_until(condition: Callable[[], bool], what: Callable[[], str], patience_s: float = PATIENCE_S) -> None:
-    """Wait for a condition; say what was missing when it does not come."""
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not reached within {patience_s:.0f} s: {what()}")
-        time.sleep(0.1)
 
 
 class Shop:
@@ -161,7 +151,7 @@ class Shop:
             found = self.decisions()
             return not wanted - found
 
-        wait_until(reached, lambda: f"missing {list((wanted - found).elements())[:5]}")
+        wait_for(reached, lambda: f"missing {list((wanted - found).elements())[:5]}")
         assert not list((found - wanted).elements())[:5]
 
 

@@ -13,7 +13,8 @@ from postcart.adapters.web_server import WebServer
 from postcart.events.alerts import Alert
 from postcart.events.shop import VariantUpdated
 from stream.channel_rig import ChannelRig, channel_rig
-from stream.sender_rig import now_ms, wait_for
+from stream.sender_rig import now_ms
+from waiting import wait_for
 
 pytestmark = pytest.mark.kafka
 START = datetime(2026, 11, 27, 14, tzinfo=UTC)

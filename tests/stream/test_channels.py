@@ -24,7 +24,8 @@ from postcart.events.ids import contact_id
 from postcart.events.suppressions import Suppressed
 from postcart.wiring.sandbox import running_sandbox
 from stream.channel_rig import ROOT, ChannelRig, channel_rig, write_campaign
-from stream.sender_rig import now_ms, wait_for
+from stream.sender_rig import now_ms
+from waiting import wait_for
 
 pytestmark = pytest.mark.kafka
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from postcart.adapters.mail_sink import read_folder
-from stream.shop import ROOT, wait_until
+from stream.shop import ROOT
+from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 ENDS_WITHIN_S = 300
@@ -63,7 +64,7 @@ def working(process: subprocess.Popen[str], folder: Path) -> list[int]:
             len(started) == len(names) and all(log.exists() and log.stat().st_size for log in logs)
         )
 
-    wait_until(reached, lambda: f"children {started}")
+    wait_for(reached, lambda: f"children {started}")
     assert process.poll() is None
     return started
 
@@ -137,7 +138,7 @@ def test_nothing_outlives_the_demo(tmp_path: Path, how: signal.Signals) -> None:
         process.send_signal(how)
         _, err = process.communicate(timeout=ENDS_WITHIN_S)
     assert process.returncode == (-signal.SIGKILL if how is signal.SIGKILL else 130), err
-    wait_until(lambda: not any(map(alive, started)), lambda: f"alive: {list(filter(alive, started))}")
+    wait_for(lambda: not any(map(alive, started)), lambda: f"alive: {list(filter(alive, started))}")
     if how is not signal.SIGKILL:
         assert "stopped; all that the demo had started has been ended" in err
         assert "Traceback" not in err

@@ -14,7 +14,8 @@ import pytest
 from postcart.codecs.feed_token import Holder
 from postcart.wiring.feed import feed_token
 from stream.channel_rig import ChannelRig, channel_rig
-from stream.sender_rig import now_ms, wait_for
+from stream.sender_rig import now_ms
+from waiting import wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 SHOP = "https://shop.example"

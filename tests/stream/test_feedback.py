@@ -38,7 +38,8 @@ from postcart.events.shop import (
 from postcart.events.suppressions import Suppressed
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 from postcart.wiring.email import envelope_senders, unsubscribe_links
-from stream.shop import Shop, read_all, sink, wait_until
+from stream.shop import Shop, read_all, sink
+from waiting import wait_for
 
 NOON_MS = 1_664_625_600_000
 NAMES = ("bounces", "opts-out", "stays")
@@ -161,17 +162,17 @@ def test_a_bounce_and_an_opt_out_stop_the_next_reminder(kafka: Cluster, tmp_path
                 shop.start(kind)
             told = Told(shop)
             shop.replay(history(), run_on_ms=3 * HOUR_MS)
-            wait_until(lambda: len(mails()) == 3, lambda: f"{len(mails())} mails")
-            wait_until(lambda: is_open(port), lambda: (tmp_path / "feedback.log").read_text()[-2000:])
+            wait_for(lambda: len(mails()) == 3, lambda: f"{len(mails())} mails")
+            wait_for(lambda: is_open(port), lambda: (tmp_path / "feedback.log").read_text()[-2000:])
             sender = mail_to(mails(), "bounces").entry.envelope_from
             assert sender.endswith("@bounces.shop.example")
             assert [to_worker(port, sender, dsn("5.1.1")) for _ in range(2)] == [250, 250]
             assert to_worker(port, sender.replace("@", "x@"), dsn("5.1.1")) == 550
             assert to_worker(port, "unsubscribe@shop.example", opt_out_of(mail_to(mails(), "opts-out"))) == 250
-            wait_until(lambda: bool(told.suppressed()), lambda: str(told.records()))
+            wait_for(lambda: bool(told.suppressed()), lambda: str(told.records()))
             later = SessionStarted(id="later", time=NOON_MS + 4 * HOUR_MS, visitor_id="v-other", session_id="s-other")
             shop.replay([later], run_on_ms=4 * DAY_MS)
-            wait_until(lambda: len(told.outcomes()) == 3 + 2 + 2, lambda: str(told.outcomes()))
+            wait_for(lambda: len(told.outcomes()) == 3 + 2 + 2, lambda: str(told.outcomes()))
             assert told.outcomes() == {
                 **{("stays", step): "accepted" for step in (1, 2, 3)},
                 ("opts-out", 1): "accepted",

@@ -27,7 +27,8 @@ from postcart.events.shop import (
     VariantUpdated,
 )
 from smtp_sink import wall_ms
-from stream.shop import WORKERS, Shop, wait_until
+from stream.shop import WORKERS, Shop
+from waiting import wait_for
 
 CAMPAIGN = """
 name: cart-reminder
@@ -105,8 +106,8 @@ def test_what_people_do_stops_reminders_that_are_held_back(kafka: Cluster, tmp_p
             feed.tell([event for name in people for event in leaves_a_cart(name, wall_ms())])
             for kind in WORKERS:
                 shop.start(kind)
-            wait_until(lambda: b"channel_paused" in (tmp_path / "email.log").read_bytes(), lambda: "a pause")
-            wait_until(lambda: len(shop.read("jobs.email.marketing")) == len(people), lambda: "a job of everybody")
+            wait_for(lambda: b"channel_paused" in (tmp_path / "email.log").read_bytes(), lambda: "a pause")
+            wait_for(lambda: len(shop.read("jobs.email.marketing")) == len(people), lambda: "a job of everybody")
             now = wall_ms()
             visit = {name: {"visitor_id": f"visitor-{name}", "session_id": f"again-{name}"} for name in people}
             refused = ConsentRecorded(person_id="optout", channel="email", purpose="marketing", given=False, at_ms=now)
@@ -126,10 +127,10 @@ def test_what_people_do_stops_reminders_that_are_held_back(kafka: Cluster, tmp_p
                 ],
                 ("consents", msgspec.json.encode(refused), "optout"),
             )
-            wait_until(lambda: wall_ms() >= told_ms + PROMISED_MS, lambda: "the promised time")
+            wait_for(lambda: wall_ms() >= told_ms + PROMISED_MS, lambda: "the promised time")
             assert sink.received == []
             refusing["now"] = False
-            wait_until(lambda: len(shop.receipts()) == len(people), lambda: f"{shop.receipts()}")
+            wait_for(lambda: len(shop.receipts()) == len(people), lambda: f"{shop.receipts()}")
             assert {one.person_id: one.reason or one.outcome for one in shop.receipts()} == {
                 "stays": "accepted",
                 "buys": "ordered",

@@ -17,7 +17,8 @@ from postcart.events.alerts import Alert
 from postcart.events.shipments import ParcelRegistered, ParcelStatus
 from postcart.events.shop import OrderPaid, OrderPlaced, OrderRefunded, ProfileUpdated, ShopEvent, time_ms
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
-from stream.shop import ROOT, WORKERS, Shop, sink, wait_until
+from stream.shop import ROOT, WORKERS, Shop, sink
+from waiting import wait_for
 
 MONDAY = 1_664_755_200_000
 """2022-10-03T00:00:00Z."""
@@ -94,7 +95,7 @@ def test_what_happens_to_orders_and_parcels_is_told_once_and_in_order(kafka: Clu
             shop.replay(arrivals(seed=7), run_on_ms=6 * DAY_MS)
             shop.kill_and_restart("journey")
             count = sum(len(texts) for number in range(PEOPLE) for texts in wanted(number))
-            wait_until(lambda: len(mails()) >= count, lambda: f"{len(mails())} of {count}: {subjects(mails())}")
+            wait_for(lambda: len(mails()) >= count, lambda: f"{len(mails())} of {count}: {subjects(mails())}")
             shop.assert_alive()
             seen = Counter(item.entry.message_id for item in mails())
             told = subjects(mails())

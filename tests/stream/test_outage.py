@@ -15,6 +15,7 @@ from postcart.adapters.local_kafka import LocalKafka
 from postcart.adapters.mail_sink import MailSink, SinkOptions, running_sink
 from stream import outage, sender_rig
 from stream.sender_judge import judge, people_with_jobs
+from waiting import wait_for
 
 _SESSION_S = 10  # group.consumer.session.timeout.ms of the test brokers; the transactions' time-out is the same
 
@@ -44,11 +45,11 @@ def supervised(rig: Any) -> Iterator[Counter[int]]:
 def stay_away(seconds: float) -> None:
     """Let an outage last."""
     back_ms = sender_rig.now_ms() + 1000 * seconds
-    sender_rig.wait_for(lambda: sender_rig.now_ms() > back_ms, what="the outage's end", seconds=2 * seconds + 60)
+    wait_for(lambda: sender_rig.now_ms() > back_ms, what="the outage's end", seconds=2 * seconds + 60)
 
 
 def await_mails(sink: MailSink, count: int) -> None:
-    sender_rig.wait_for(lambda: len(sink.received) >= count, what=f"{count} mails", seconds=240)
+    wait_for(lambda: len(sink.received) >= count, what=f"{count} mails", seconds=240)
 
 
 @dataclass

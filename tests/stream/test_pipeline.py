@@ -19,7 +19,8 @@ from postcart.events.shop import ShopEvent, time_ms
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
 from side_by_side import typed
-from stream.shop import ROOT, WORKERS, Shop, sink, wait_until
+from stream.shop import ROOT, WORKERS, Shop, sink
+from waiting import wait_for
 
 FILES = [ROOT / "tests/fixtures/rees46" / f"data_2022_{month}.csv" for month in ("oct", "nov", "dec")]
 RUN_ON_MS = 6 * DAY_MS
@@ -84,9 +85,9 @@ def test_real_history_decided_and_sent_as_simulated(kafka: Cluster, tmp_path: Pa
         start_all(shop)
         shop.replay(arrivals(events, seed=1), run_on_ms=RUN_ON_MS)
         shop.decided(wanted)
-        wait_until(lambda: len(mails()) >= due_of(wanted), lambda: f"{len(mails())} of {due_of(wanted)} mails")
+        wait_for(lambda: len(mails()) >= due_of(wanted), lambda: f"{len(mails())} of {due_of(wanted)} mails")
         assert len(sent_once(mails)) == due_of(wanted)
-        wait_until(lambda: len(shop.receipts()) >= due_of(wanted), lambda: f"{len(shop.receipts())} receipts")
+        wait_for(lambda: len(shop.receipts()) >= due_of(wanted), lambda: f"{len(shop.receipts())} receipts")
         assert {receipt.outcome for receipt in shop.receipts()} == {"accepted"}
 
 
@@ -109,7 +110,7 @@ def test_killed_worker_changes_no_decision_and_no_mail(kafka: Cluster, tmp_path:
         shop.replay(events, run_on_ms=RUN_ON_MS, speed=20_000, on_clock=on_clock)
         assert not kills
         shop.decided(wanted)
-        wait_until(lambda: len(finished(shop)) >= due_of(wanted), lambda: f"{len(finished(shop))} jobs ended")
+        wait_for(lambda: len(finished(shop)) >= due_of(wanted), lambda: f"{len(finished(shop))} jobs ended")
         outcomes = Counter(finished(shop).values())
         uncertain = outcomes.pop("uncertain", 0)
         assert uncertain <= (3 * shop.settings.smtp.pool_size if victim == "email" else 0)

@@ -26,7 +26,8 @@ from postcart.events.ids import end_id
 from postcart.events.jobs import Claim, Job, Receipt
 from postcart.settings import Settings, load_settings
 from postgres_server import Postgres
-from stream.shop import ROOT, wait_until
+from stream.shop import ROOT
+from waiting import wait_for
 
 pytestmark = pytest.mark.slow
 _encode = msgspec.json.Encoder().encode
@@ -130,7 +131,7 @@ class Installation:
     def caught_up(self, url: str) -> None:
         """Wait until everything that is in the topics now has been applied."""
         ends = self.ends()
-        wait_until(
+        wait_for(
             lambda: self.applied(url) >= sum(ends.values()), lambda: f"{self.applied(url)} of {ends}; {self.logs()}"
         )
 
@@ -179,7 +180,7 @@ def test_killed_and_rebuilt_it_holds_what_an_uninterrupted_run_holds(
         before = installation.applied(url)
         with installation.worker(url) as process:
             installation.produce(history(300, seed), abort_every=3)
-            wait_until(lambda before=before: installation.applied(url) > before, installation.logs)  # type: ignore[misc]
+            wait_for(lambda before=before: installation.applied(url) > before, installation.logs)  # type: ignore[misc]
             process.send_signal(signal.SIGKILL)
             process.wait()
     with installation.worker(url) as process:
@@ -209,12 +210,12 @@ def test_two_workers_share_the_partitions(installation: Installation, postgres: 
         with installation.worker(url, POSTCART_WORKER_NAME="b") as second:
             installation.produce(history(200, 2))
             installation.caught_up(url)
-            wait_until(lambda: owners(installation, url) == {"project.a", "project.b"}, lambda: "not shared")
+            wait_for(lambda: owners(installation, url) == {"project.a", "project.b"}, lambda: "not shared")
             first.terminate()
             assert first.wait(30) == 0
             installation.produce(history(100, 3))
             installation.caught_up(url)
-            wait_until(lambda: lag(installation, url) == 0, lambda: f"lag {lag(installation, url)}")
+            wait_for(lambda: lag(installation, url) == 0, lambda: f"lag {lag(installation, url)}")
             assert second.poll() is None
     assert len(content(url)[1]) == 500
 
@@ -243,7 +244,7 @@ def test_it_outlasts_its_database(installation: Installation, postgres: Postgres
         admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         installation.produce(history(100, 2))
         logs = list(installation.folder.glob("worker-*.log"))
-        wait_until(lambda: any("read_model_away" in log.read_text() for log in logs), lambda: "it did not notice")
+        wait_for(lambda: any("read_model_away" in log.read_text() for log in logs), lambda: "it did not notice")
         assert process.poll() is None
         admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         installation.caught_up(url)
@@ -257,15 +258,15 @@ def test_a_job_that_nobody_can_account_for_is_seen(installation: Installation, t
     with installation.worker(url, POSTCART_METRICS_PORT=str(port)):
         installation.produce(history(50))
         pass_all(installation)
-        wait_until(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
+        wait_for(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
         installation.produce([(MARKETING, "person-0", _encode(job(ids)))])
         installation.caught_up(url)
         assert gauge(port, "jobs_unaccounted") == 0, "in line: the sender has not passed it"
         pass_all(installation)
-        wait_until(lambda: gauge(port, "jobs_unaccounted") == 1, installation.logs)
+        wait_for(lambda: gauge(port, "jobs_unaccounted") == 1, installation.logs)
         receipt = Receipt(**ids, channel="email", purpose="marketing", attempt=1, outcome="suppressed", at_ms=1)  # type: ignore[arg-type]
         installation.produce([("receipts", "person-0", _encode(receipt))])
-        wait_until(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
+        wait_for(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
         age_s = gauge(port, "read_model_age_seconds")
         assert age_s is not None
         assert age_s < 30

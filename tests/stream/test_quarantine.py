@@ -10,7 +10,7 @@ from confluent_kafka import Producer
 from postcart.codecs import dead_letters
 from postcart.codecs.dead_letters import DeadLetter
 from stream import copier, trial
-from stream.sender_rig import wait_for
+from waiting import wait_for
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from postcart.events.jobs import Job, Stop
 from postcart.events.signals import LineState
 from postcart.events.suppressions import suppression_key
 from stream import sender_rig
+from waiting import wait_for
 
 DAY_MS = 86_400_000
 
@@ -46,12 +47,12 @@ def test_jobs_become_mails_and_receipts(kafka: Any, tmp_path: Path) -> None:
             order[mail.entry.recipient].append(mail.entry.message_id)
         for n, person in enumerate(people):
             assert order[f"p{n}@example.com"] == [message_id(rig.job(person, step)) for step in (1, 2, 3)]
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
         leave(rig)
         rig.start()
         rig.emit(*jobs[:5], rig.job(people[0], 4))
         rig.await_receipts(61)
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
         leave(rig)
         assert {r.outcome for r in receipts} == {"accepted"}
         assert len(rig.receipts()) == len(sink.received) == 61
@@ -84,7 +85,7 @@ def test_the_gate_holds(kafka: Any, tmp_path: Path) -> None:
         rig.person("late")
         rig.await_receipts(8)
         assert sink.received[-1].entry.recipient == "late@example.com"
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
 
 
 def test_a_replay_is_judged_by_event_time(kafka: Any, tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_answers_of_the_server(kafka: Any, tmp_path: Path) -> None:
         rig.emit_raw("jobs.email.marketing", b"someone", b"{")
         rig.start()
         receipts = {r.job_id: r for r in rig.await_receipts(5)}
-        sender_rig.wait_for(lambda: len(rig.receipts()) >= 6, what="the deferred one's receipt")
+        wait_for(lambda: len(rig.receipts()) >= 6, what="the deferred one's receipt")
         receipts = {r.job_id: r for r in rig.receipts()}
         deferred = receipts[grey.job_id]
         assert (deferred.outcome, deferred.status) == ("not_accepted", "451 4.7.1")
@@ -144,10 +145,10 @@ def test_answers_of_the_server(kafka: Any, tmp_path: Path) -> None:
         assert len([value for _, value in rig.read("dead") if value]) == 2
         # JOURNEY's next attempt is taken; a repeat of the former one is not.
         rig.emit(grey, rig.job(grey.person_id, attempt=2))
-        sender_rig.wait_for(lambda: len(rig.receipts()) >= 7, what="the second attempt's receipt")
+        wait_for(lambda: len(rig.receipts()) >= 7, what="the second attempt's receipt")
         assert [r.attempt for r in rig.receipts() if r.job_id == grey.job_id] == [1, 2]
         assert all("@" not in (r.detail or "") for r in rig.receipts())
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
 
 
 def test_wrong_password_pauses_and_resumes(kafka: Any, tmp_path: Path) -> None:
@@ -162,11 +163,11 @@ def test_wrong_password_pauses_and_resumes(kafka: Any, tmp_path: Path) -> None:
         rig.smtp_port = sink.port
         rig.emit(*[rig.job(rig.person(f"p{n}")) for n in range(30)])
         rig.start(credentials=("shop", "secret"))
-        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
         said = next(line for line in rig.log_of("one").splitlines() if "channel_paused" in line)
         assert "POSTCART_SMTP__PASSWORD" in said
         tries = sink.connections
-        sender_rig.wait_for(lambda: sink.connections >= tries + 2, what="probes")
+        wait_for(lambda: sink.connections >= tries + 2, what="probes")
         assert rig.receipts() == []
         assert rig.lag() == 30
         wrong["now"] = False
@@ -174,7 +175,7 @@ def test_wrong_password_pauses_and_resumes(kafka: Any, tmp_path: Path) -> None:
         assert rig.outcomes() == {"accepted": 30}
         assert rig.log_of("one").count("channel_paused") == 1
         assert rig.log_of("one").count("channel_resumed") == 1
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
 
 
 PROMISED_S = 15
@@ -207,7 +208,7 @@ def test_what_comes_while_the_channel_is_held_back(kafka: Any, tmp_path: Path) -
         rig.sells("falls", "9.00", stock=4)
         rig.emit(*carts.values(), *parcels.values())
         rig.start(limits={"most_probe_s": 1.0})
-        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
         now = sender_rig.now_ms()
         rig.person("ordered", stops=[Stop("ordered", now)])
         rig.person("fast_clock", stops=[Stop("ordered", now + 3_600_000)])
@@ -220,7 +221,7 @@ def test_what_comes_while_the_channel_is_held_back(kafka: Any, tmp_path: Path) -
         rig.sells("falls", "7.50")
         rig.emit_raw("catalog", b"keeps", b"{")
         rig.flush()
-        sender_rig.wait_for(lambda: sender_rig.now_ms() > now + PROMISED_S * 1000, what="the promised time")
+        wait_for(lambda: sender_rig.now_ms() > now + PROMISED_S * 1000, what="the promised time")
         assert {r.outcome for r in rig.receipts()} <= {"suppressed"}, "nothing was used up"
         assert sink.received == []
         refusing["now"] = False
@@ -257,7 +258,7 @@ def test_what_comes_while_the_channel_is_held_back(kafka: Any, tmp_path: Path) -
         }  # fmt: skip
         assert "@" not in str([one.rules for one in rig.judged()])
         assert "table_records_unreadable" in rig.log_of("one")
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
 
 
 def test_a_sender_that_stood_still_asks_again(kafka: Any, tmp_path: Path) -> None:
@@ -273,11 +274,11 @@ def test_a_sender_that_stood_still_asks_again(kafka: Any, tmp_path: Path) -> Non
             rig.start(fault=(point, 1, "stop"), limits={"claim_age_max_s": 2.0})
             rigs.append(rig)
         for rig, point in zip(rigs, points, strict=True):
-            sender_rig.wait_for(lambda rig=rig: is_stopped(rig), what="the stop")
+            wait_for(lambda rig=rig: is_stopped(rig), what="the stop")
             rig.person(f"buys-{point}", stops=[Stop("ordered", sender_rig.now_ms())])
             rig.flush()
         bought_ms = sender_rig.now_ms()
-        sender_rig.wait_for(lambda: sender_rig.now_ms() > bought_ms + 3_000, what="the claims' age")
+        wait_for(lambda: sender_rig.now_ms() > bought_ms + 3_000, what="the claims' age")
         for rig in rigs:
             rig.processes["one"].send_signal(signal.SIGCONT)
         for rig in rigs:
@@ -312,7 +313,7 @@ def test_refusals_for_good(kafka: Any, tmp_path: Path) -> None:
         rig.emit(*jobs.values(), *jobs.values())
         rig.start()
         receipts = {r.job_id: r for r in rig.await_receipts(2)}
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
         found = {name: (receipts[job.job_id].outcome, receipts[job.job_id].status) for name, job in jobs.items()}
         assert found == {"unknown": ("rejected", "550 5.1.1"), "disliked": ("rejected", "550 5.7.1")}
         assert all(receipts[job.job_id].contact_id for job in jobs.values())
@@ -344,11 +345,11 @@ def test_a_later_revision_of_what_nobody_has(kafka: Any, tmp_path: Path) -> None
         again = [structs.replace(job, revision=1, template="cart-reminder") for job in jobs.values()]
         rig.emit(*jobs.values(), *again, *again)
         rig.start()
-        sender_rig.wait_for(lambda: rig.lag() == 0 and len(rig.receipts()) == 5, what="two more receipts")
+        wait_for(lambda: rig.lag() == 0 and len(rig.receipts()) == 5, what="two more receipts")
         leave(rig)
         rig.emit(*again, *jobs.values())
         rig.start()
-        sender_rig.wait_for(lambda: rig.lag() == 0, what="lag 0")
+        wait_for(lambda: rig.lag() == 0, what="lag 0")
         assert sorted(mail.entry.recipient for mail in sink.received) == [
             "accepted@example.com",
             "broken@example.com",
@@ -365,14 +366,14 @@ def test_memory_stays_bounded_while_nothing_can_be_sent(kafka: Any, tmp_path: Pa
         people = [rig.person(f"p{n}") for n in range(100)]
         rig.start(limits={"held": 2_000})
         log = tmp_path / "one.log"
-        sender_rig.wait_for(lambda: log.read_text().count("sender_restored") == 4, what="the restore")
+        wait_for(lambda: log.read_text().count("sender_restored") == 4, what="the restore")
         before = resident_kb(rig)
         for first in range(0, 1_000, 100):
             rig.emit(*[rig.job(person, step) for step in range(first, first + 100) for person in people])
-        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
         # It has read all that it will: what it holds does not move any more.
         sizes = [0]
-        sender_rig.wait_for(lambda: (sizes.append(resident_kb(rig)), sizes[-1] - sizes[-2] < 64)[1], what="rest")
+        wait_for(lambda: (sizes.append(resident_kb(rig)), sizes[-1] - sizes[-2] < 64)[1], what="rest")
         assert rig.lag() == 100_000
         assert resident_kb(rig) - before < 60_000, "a job held takes about 3 KB: all of them would be 300 MB"
 

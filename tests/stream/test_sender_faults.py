@@ -15,6 +15,7 @@ import pytest
 from postcart.adapters.mail_sink import MailSink, SinkOptions, running_sink
 from stream import sender_rig
 from stream.sender_judge import judge, people_with_jobs
+from waiting import wait_for
 
 DAY_MS = 86_400_000
 POINTS = ("before_claim", "claimed", "accepted", "before_receipts")
@@ -73,7 +74,7 @@ def test_stopped_past_the_session(kafka: Any, tmp_path: Path) -> None:
             trial.rig.start("one", fault=(trial.point, 3, "stop"))
         for trial in trials:
             stopped = trial.rig.processes["one"]
-            sender_rig.wait_for(lambda stopped=stopped: _is_stopped(stopped.pid), what=f"stopped at {trial.point}")
+            wait_for(lambda stopped=stopped: _is_stopped(stopped.pid), what=f"stopped at {trial.point}")
             trial.rig.start("two")
         for trial in trials:
             trial.rig.await_receipts(len(trial.jobs), seconds=120)
@@ -90,9 +91,9 @@ def test_stopped_for_a_while(kafka: Any, tmp_path: Path) -> None:
         jobs = [rig.job(rig.person(f"p{n}")) for n in range(20)]
         rig.emit(*jobs)
         stopped = rig.start("one", fault=("claimed", 2, "stop"), limits={"claim_age_max_s": 0.5})
-        sender_rig.wait_for(lambda: _is_stopped(stopped.pid), what="stopped")
+        wait_for(lambda: _is_stopped(stopped.pid), what="stopped")
         claimed_ms = max(claim.at_ms for claim in rig.claims() if claim.state == "claimed")
-        sender_rig.wait_for(lambda: sender_rig.now_ms() > claimed_ms + 1_000, what="an old claim")
+        wait_for(lambda: sender_rig.now_ms() > claimed_ms + 1_000, what="an old claim")
         stopped.send_signal(signal.SIGCONT)
         judge(rig, sink, jobs, kills=0)
         assert [claim for claim in rig.claims() if claim.state == "released"]
@@ -133,9 +134,9 @@ def test_memory_is_bounded(kafka: Any, tmp_path: Path) -> None:
             *[rig.job(person[n % 200], n // 200, not_after_ms=sender_rig.now_ms() + DAY_MS) for n in range(30_000)]
         )
         process = rig.start(limits={"held": 1000})
-        sender_rig.wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
+        wait_for(lambda: "channel_paused" in rig.log_of("one"), what="the pause")
         tries = sink.connections
-        sender_rig.wait_for(lambda: sink.connections >= tries + 3, what="probes")
+        wait_for(lambda: sink.connections >= tries + 3, what="probes")
         assert _memory_mb(process.pid) < 250
         assert rig.receipts() == []
         refusing["now"] = False
@@ -143,7 +144,7 @@ def test_memory_is_bounded(kafka: Any, tmp_path: Path) -> None:
 
 
 def _await_mails(sink: MailSink, count: int) -> None:
-    sender_rig.wait_for(lambda: len(sink.received) >= count, what=f"{count} mails")
+    wait_for(lambda: len(sink.received) >= count, what=f"{count} mails")
 
 
 def _memory_mb(pid: int) -> float:

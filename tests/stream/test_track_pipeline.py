@@ -20,7 +20,8 @@ from postcart.events.signals import TaskClock
 from postcart.events.times import DAY_MS, MINUTE_MS
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
 from postcart.wiring.tracking import tracking
-from stream.shop import Shop, wait_until
+from stream.shop import Shop
+from waiting import wait_for
 
 ORDERS = 220
 """As many as it takes until deliveries are predicted."""
@@ -109,7 +110,7 @@ def test_parcels_told_as_simulated(kafka: Cluster, tmp_path: Path) -> None:
             found = told(shop)
             return not wanted - found
 
-        wait_until(reached, lambda: f"missing {list((wanted - found).elements())[:3]}")
+        wait_for(reached, lambda: f"missing {list((wanted - found).elements())[:3]}")
         assert not list((found - wanted).elements())[:3]
         assert Counter(shop.read("decisions")) == wanted
         registered = sum(isinstance(event, ParcelRegistered) for event in events)

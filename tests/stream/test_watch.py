@@ -29,8 +29,9 @@ from postcart.adapters.mock_broker import MockBroker
 from postcart.adapters.topics import commit_beginnings, topic_counts
 from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent
 from postcart.metrics.table import METRICS, PREFIX
-from stream.shop import Shop, wait_until
+from stream.shop import Shop
 from stream.test_pipeline import FILES, RUN_ON_MS, due_of, events_of, wanted_of
+from waiting import wait_for
 
 Labels = Mapping[str, str]
 
@@ -102,7 +103,7 @@ class Watched(Shop):
 
     def await_ready(self, name: str) -> None:
         """Wait until the worker says that it is."""
-        wait_until(lambda: self.probe(name, "/ready") == 200, lambda: f"{name} is not ready")
+        wait_for(lambda: self.probe(name, "/ready") == 200, lambda: f"{name} is not ready")
 
 
 @contextmanager
@@ -137,8 +138,8 @@ def test_figures_and_logs_of_a_run(kafka: Cluster, tmp_path: Path) -> None:
                 shop.replay(events, run_on_ms=RUN_ON_MS)
                 shop.decided(wanted)
                 due = due_of(wanted)
-                wait_until(lambda: len(server.received) >= due, lambda: f"{len(server.received)} of {due} mails")
-                wait_until(lambda: accounted(shop, due), lambda: "the figures don't add up")
+                wait_for(lambda: len(server.received) >= due, lambda: f"{len(server.received)} of {due} mails")
+                wait_for(lambda: accounted(shop, due), lambda: "the figures don't add up")
                 check_meaning(shop, events, due)
                 check_completeness(shop)
                 check_lag(lag_port, shop)
@@ -248,13 +249,13 @@ def check_lag(port: int, shop: Watched) -> None:
         behind = [one for one in samples if one.labels["group"] in groups]
         return {one.labels["group"] for one in behind} == groups and sum(one.value for one in behind) == 0
 
-    wait_until(caught_up, lambda: f"lag is not 0: {Figures(port).samples}")
+    wait_for(caught_up, lambda: f"lag is not 0: {Figures(port).samples}")
     figures = Figures(port)
     assert get(port, "/live")[0] == get(port, "/ready")[0] == 200
     assert {figures.total("consumer_group_lag_seconds", group=group) for group in groups} == {0}
     assert {figures.total("consumer_group_members", group=group) for group in groups} == {1}
     carts = shop.settings.shop_topic("carts")  # dead letters are counted beside the lag, at their own pace
-    wait_until(lambda: Figures(port).total("dead_letters_pending", topic=carts) == 3, lambda: "letters are not counted")
+    wait_for(lambda: Figures(port).total("dead_letters_pending", topic=carts) == 3, lambda: "letters are not counted")
     assert abs(figures.total("lag_measured_timestamp_seconds") - time.time()) < 60  # noqa: TID251 -- a real exporter
 
 
@@ -303,7 +304,7 @@ def check_takeover(shop: Watched) -> None:
         halves = [figures.total("worker_partitions", state="running") for figures in (first, second)]
         return halves == [2, 2] and len(second.partitions("state_rows")) == 2
 
-    wait_until(shared, lambda: "the second worker has no partitions")
+    wait_for(shared, lambda: "the second worker has no partitions")
     first, second = shop.figures("detect"), shop.figures("detect-2")
     for name in names:
         assert not first.partitions(name) & second.partitions(name), name
@@ -340,5 +341,5 @@ def watch(shop: Watched, *, until: Callable[[], bool]) -> list[set[int]]:
         rounds.append({shop.probe(name, "/ready") for name in shop.ports})
         return until()
 
-    wait_until(reached, lambda: "not ready")
+    wait_for(reached, lambda: "not ready")
     return rounds

@@ -1,9 +1,7 @@
 """The gateway's in-app feed: what a client sees of pages, marks and streams."""
 
 import json
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from feed_gateway import FeedGateway, feed_gateway
 from postcart.codecs.marks import KeyMark
+from waiting import wait_for
 
 
 @pytest.fixture
@@ -43,14 +42,6 @@ class Stream:
             else:
                 found = {}
         raise EOFError
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        threading.Event().wait(0.01)
 
 
 def test_pages(gateway: FeedGateway) -> None:
@@ -143,10 +134,10 @@ def test_streams_are_bounded_and_end(gateway: FeedGateway) -> None:
         with ann.stream("GET", "/v1/feed/stream") as one, ann.stream("GET", "/v1/feed/stream") as two:
             streams = [Stream(one), Stream(two)]  # httpx closes what nobody reads any more
             assert [stream.event()[1] for stream in streams] == ["ready", "ready"]
-            until(lambda: gateway.hub.open_streams == 2)
+            wait_for(lambda: gateway.hub.open_streams == 2, "two streams are not open")
             refused = ann.get("/v1/feed/stream")
             assert (refused.status_code, refused.json()["code"]) == (429, "streams")
-        until(lambda: gateway.hub.open_streams == 0)
+        wait_for(lambda: gateway.hub.open_streams == 0, "streams are still open")
     brief = gateway.token("ann", seconds=-59)  # the allowance for other clocks is a minute
     ended = httpx.get(f"{gateway.server.url}/v1/feed/stream", params={"token": brief}, timeout=20)
     assert "event: ready" in ended.text

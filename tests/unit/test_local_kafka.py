@@ -6,9 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic
 
 import pytest
 from confluent_kafka import Producer
@@ -18,20 +17,13 @@ from postcart.adapters import local_kafka
 from postcart.adapters.local_kafka import LocalKafka, default_cache, distribution, open_broker
 from postcart.adapters.mock_broker import MockBroker
 from postcart.errors import BrokerUnavailable
+from waiting import wait_for
 
 _DEADLINE_S = 60.0
 
 
 def _cache() -> Path:
     return default_cache(os.environ)  # noqa: TID251 -- tests are a shell; the jars are shared with the fixture's
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    """Wait until ``condition`` holds, without guessing how long that takes."""
-    deadline = monotonic() + _DEADLINE_S
-    while not condition():
-        assert monotonic() < deadline, "waited in vain"
-        os.sched_yield()
 
 
 def _processes_naming(text: str) -> list[str]:
@@ -174,8 +166,8 @@ def test_nothing_is_left_when_the_parent_is_killed() -> None:
         assert folder.is_dir()
         assert _processes_naming(str(folder))
         parent.send_signal(signal.SIGKILL)
-    _wait_until(lambda: not folder.exists())
-    _wait_until(lambda: not _processes_naming(str(folder)))
+    wait_for(lambda: not folder.exists(), f"{folder} is still there")
+    wait_for(lambda: not _processes_naming(str(folder)), "processes are still there")
 
 
 @pytest.mark.kafka

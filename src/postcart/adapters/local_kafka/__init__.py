@@ -35,12 +35,13 @@ class ExternalKafka(NamedTuple):
 
 
 @contextmanager
-def open_broker(bootstrap: str | None, *, cache: Path) -> Iterator[Broker]:
+def open_broker(bootstrap: str | None, *, cache: Path, measured: bool = False) -> Iterator[Broker]:
     """Provide a real broker: the one named, else one in a container, else Apache Kafka fetched by Maven.
 
     Args:
         bootstrap: Addresses of a cluster to use as it is (``KAFKA_BOOTSTRAP``), or ``None`` or empty.
         cache: Folder for Kafka's jars, see ``default_cache``.
+        measured: See ``LocalKafka``.
 
     Yields:
         The broker, answering. One that was started here ends with the block.
@@ -53,11 +54,12 @@ def open_broker(bootstrap: str | None, *, cache: Path) -> Iterator[Broker]:
         yield ExternalKafka(bootstrap)
         return
     with ExitStack() as stack:
-        broker = _start(stack, cache)  # what the block raises is the caller's own and must pass untouched
+        # What the block raises is the caller's own and must pass untouched.
+        broker = _start(stack, cache, measured=measured)
         yield broker
 
 
-def _start(stack: ExitStack, cache: Path) -> Broker:
+def _start(stack: ExitStack, cache: Path, *, measured: bool) -> Broker:
     why_no_container = engine_trouble()
     if why_no_container is None:
         try:
@@ -65,7 +67,7 @@ def _start(stack: ExitStack, cache: Path) -> Broker:
         except BrokerUnavailable as problem:
             why_no_container = str(problem)
     try:
-        return stack.enter_context(LocalKafka(cache))
+        return stack.enter_context(LocalKafka(cache, measured=measured))
     except BrokerUnavailable as problem:
         raise BrokerUnavailable(
             f"no Kafka broker can be had here.\n  in a container: {why_no_container}\n  on this machine: {problem}\n"

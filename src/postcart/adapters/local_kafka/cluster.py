@@ -24,6 +24,8 @@ _GATE = 'read -r _ || exit 1; exec "$@" </dev/null'
 """The broker starts only once it is guarded: a parent that dies in between leaves a shell that ends by itself."""
 
 _HEAP = ("-Xms128m", "-Xmx512m", "-XX:+UseSerialGC")
+_SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
+"""Half the processor time until it answers; the optimising compiler pays off only after minutes."""
 _LOGGING = (
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=info",
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -44,12 +46,16 @@ class LocalKafka:
         cache: Folder for Kafka's jars (see ``default_cache``).
         brokers: How many, each broker and controller in one. 3 survive the loss of one.
         start_timeout_s: How long the cluster may take until it answers.
+        measured: Whether throughput counts (benches): then the JVM optimises, which makes it slower at first.
     """
 
-    def __init__(self, cache: Path, *, brokers: int = 1, start_timeout_s: float = 120.0) -> None:
+    def __init__(
+        self, cache: Path, *, brokers: int = 1, start_timeout_s: float = 120.0, measured: bool = False
+    ) -> None:
         self._cache = cache
         self._count = brokers
         self._timeout_s = start_timeout_s
+        self._compiler = () if measured else _SHORT_LIVED
         self._nodes: list[Node] = []
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
@@ -175,7 +181,7 @@ class LocalKafka:
             process.stdin.close()
 
     def _program(self, main_class: str) -> list[str]:
-        return [self._java, *_HEAP, *_LOGGING, "-cp", f"{self._jars}/*", main_class]
+        return [self._java, *_HEAP, *self._compiler, *_LOGGING, "-cp", f"{self._jars}/*", main_class]
 
     def _tell_guard(self, line: str) -> None:
         if self._guard.stdin and self._guard.stdout:
