@@ -27,7 +27,7 @@ RUN_ON_MS = 5 * DAY
 SETTLED_MS = 45 * DAY
 """Then it jumps: every episode has expired."""
 _TICK_MS = 10 * MINUTE
-_TICK_S = 0.2
+_TICK_S = 0.4
 _PATIENCE_MS = 1_800_000
 """A record waits so long for a broker that is away."""
 

@@ -200,7 +200,7 @@ def _variables(row: Row, bootstrap: str, prefix: str, port: int) -> dict[str, st
         "POSTCART_PARTITIONS": str(row.partitions),
         "POSTCART_REPLICATION": str(min(3, max(1, row.brokers))),
         "POSTCART_CLOCK": "wall" if row.live else "replay",
-        "POSTCART_WATERMARK_INTERVAL_MS": "200",
+        "POSTCART_WATERMARK_INTERVAL_MS": "400",
         "POSTCART_CAMPAIGNS_DIR": str(ROOT / "campaigns"),
         "POSTCART_TEMPLATES_DIR": str(ROOT / "templates"),
         "POSTCART_LOCALES_DIR": str(ROOT / "locales"),
