@@ -4,25 +4,26 @@ Owns: the order of things. Must not: know how any of them is done.
 """
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from postcart.adapters.clock import ClockWriter
-from postcart.events.shop import time_ms
+from postcart.adapters.clock import ClockWriter, WallClock
+from postcart.events.shop import OrderEvents, ProfileUpdated, time_ms
 from postcart.settings import Settings, load_settings
 from postcart.wiring.demo.asking import await_read_model
 from postcart.wiring.demo.clocked import replay_both
 from postcart.wiring.demo.expected import Expected, history_and_expected
+from postcart.wiring.demo.feeds import live_page, read_feeds, shown_person
 from postcart.wiring.demo.history import History
 from postcart.wiring.demo.lagging import LAG_EVERY_S, LagWatch
 from postcart.wiring.demo.page import write_page
 from postcart.wiring.demo.processes import Processes
 from postcart.wiring.demo.progress import Progress
-from postcart.wiring.demo.report import print_result
+from postcart.wiring.demo.report import print_live, print_result
 from postcart.wiring.demo.result import result_of
 from postcart.wiring.demo.screen import Screen, open_screen
 from postcart.wiring.demo.shop import Places, demo_variables, opened_broker, write_dkim_key
@@ -35,6 +36,9 @@ DEFAULT_FOLDER: Final = Path("demo-output")
 DEFAULT_SECONDS: Final = 40.0
 _START_S: Final = 40.0
 _LOOK_S: Final = 0.05
+_STAY_LOOK_S: Final = 0.5
+_STAYING: Final = ("project", "gateway")
+"""What goes on where the demo is asked to stay: what shows the feed, and keeps what is done with it."""
 _QUIET_S: Final = 2 * LAG_EVERY_S
 """By then the lag has been measured anew."""
 _STALLED_S: Final = 30.0
@@ -51,6 +55,8 @@ class DemoOptions:
         terminal: Whether progress is drawn in place; else it is told in lines.
         color: Whether results are coloured.
         program: How this program is called.
+        show: Called with the page once the result is told.
+        stay: Whether the feed goes on being served after the result was told, until Ctrl-C.
     """
 
     folder: Path = DEFAULT_FOLDER
@@ -58,10 +64,12 @@ class DemoOptions:
     terminal: bool = False
     color: bool = False
     program: str = "postcart"
+    show: Callable[[Path], object] = str
+    stay: bool = False
 
 
-def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Path]:
-    """Run the demo; returns the exit code (0: it decided as ``simulate`` does and sent what was due) and the page.
+def run_demo(environ: Mapping[str, str], options: DemoOptions) -> int:
+    """Run the demo; returns the exit code, 0 if it decided as ``simulate`` does and sent what was due.
 
     Args:
         environ: The process's environment.
@@ -87,31 +95,60 @@ def run_demo(environ: Mapping[str, str], options: DemoOptions) -> tuple[int, Pat
         broker="librdkafka's mock broker" if settings.broker == "mock" else "Apache Kafka",
         started_s=began_s,
     )
-    with open_screen(progress, terminal=options.terminal) as screen:
-        texting = _run(
-            variables,
-            environ,
-            history=history,
-            expected=expected,
-            places=places,
-            screen=screen,
-            seconds=options.seconds,
-        )
-        screen.phase("writing the page of what happened")
-        result = result_of(
-            progress.tally,
-            history=history,
-            expected=expected,
-            inbox=places.inbox,
-            texts=texting.texts,
-            broker=progress.broker,
-        )
-        write_page(result, places)
-    print_result(result, places, color=options.color, program=options.program)
-    return (0 if result.well else 1), places.page
+    shown = shown_person(history)
+    feeds = partial(read_feeds, settings, {event.person_id for event in history.all if isinstance(event, OrderEvents)})
+    with ExitStack() as stack:
+        with open_screen(progress, terminal=options.terminal) as screen:
+            ran = stack.enter_context(
+                _ran(
+                    variables,
+                    environ,
+                    history=history,
+                    expected=expected,
+                    places=places,
+                    screen=screen,
+                    seconds=options.seconds,
+                    shown=shown,
+                )
+            )
+            if options.stay:
+                ran.processes.stop(but=_STAYING)
+            else:
+                screen.phase("ending the workers")
+                stack.close()
+            screen.phase("writing the page of what happened")
+            result = result_of(
+                progress.tally,
+                history=history,
+                expected=expected,
+                inbox=places.inbox,
+                texts=ran.texting.texts,
+                feeds=feeds(now_ms=WallClock().now_ms()),
+                shown=shown,
+                broker=progress.broker,
+            )
+            write_page(result, places, live=ran.live if options.stay else None)
+        print_result(result, places, color=options.color, program=options.program)
+        options.show(places.page)
+        if options.stay:
+            print_live(shown.name or "", ran.live, color=options.color)
+            _stay(ran.processes)
+            stack.close()
+            write_page(replace(result, feeds=feeds(now_ms=WallClock().now_ms())), places)
+    return 0 if result.well else 1
 
 
-def _run(
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What runs on after all is sent. ``live``: the address of the shown person's feed."""
+
+    texting: Texting
+    processes: Processes
+    live: str
+
+
+@contextmanager
+def _ran(
     variables: Mapping[str, str],
     environ: Mapping[str, str],
     *,
@@ -120,13 +157,14 @@ def _run(
     places: Places,
     screen: Screen,
     seconds: float,
-) -> Texting:
-    """Run it; returns the provider of text messages, for what it took."""
+    shown: ProfileUpdated,
+) -> Iterator[_Ran]:
+    """Run it until all is sent; broker and processes end with the block."""
     progress = screen.progress
     with ExitStack() as stack:
         screen.phase(f"starting {progress.broker}")
         settings = stack.enter_context(opened_broker(variables, environ))
-        screen.phase("starting detect, track, journey, senders, projection and mail server")
+        screen.phase("starting detect, track, journey, senders, projection, gateway and mail server")
         texting = stack.enter_context(text_provider())
         own = {**variables, **texting.settings, "POSTCART_BOOTSTRAP": settings.bootstrap}
         visible = {name: value for name, value in environ.items() if not name.startswith("POSTCART_")}
@@ -142,6 +180,9 @@ def _run(
             return processes.ended()
 
         _await_workers(settings, progress, stopped=stopped)
+        said = processes.first_line("gateway", having="gateway_listens", timeout_s=_START_S)
+        live = live_page(settings, said, shown.person_id, now_ms=WallClock().now_ms())
+        screen.say(f"the in-app feed of {shown.name}, live: {live}")
         replay_both(
             history.real,
             history.added,
@@ -156,8 +197,15 @@ def _run(
         _drain(progress, expected, stopped=stopped)
         await_read_model(settings, stopped=stopped)
         processes.check()
-        screen.phase("ending the workers")
-        return texting
+        yield _Ran(texting, processes, live)
+
+
+def _stay(processes: Processes) -> None:
+    """Until Ctrl-C. Raises ProcessEnded."""
+    with suppress(KeyboardInterrupt):
+        while True:
+            processes.check()
+            time.sleep(_STAY_LOOK_S)
 
 
 def _start(processes: Processes, places: Places) -> None:
@@ -165,7 +213,11 @@ def _start(processes: Processes, places: Places) -> None:
     processes.start("mail-server", "postcart.adapters.mail_sink", ["--folder", str(places.inbox)])
     for name in ("detect", "track", "journey", "project"):
         processes.start(name, "postcart", ["worker", name], POSTCART_WORKER_NAME=name)
-    processes.start("sms", "postcart", ["worker", "send", "sms"], POSTCART_WORKER_NAME="sms")
+    for channel in ("sms", "inapp"):
+        processes.start(channel, "postcart", ["worker", "send", channel], POSTCART_WORKER_NAME=channel)
+    # of the feed alone: nobody answers the demo's text messages
+    gateway = {"POSTCART_WORKER_NAME": "gateway", "POSTCART_CHANNELS": "inapp"}
+    processes.start("gateway", "postcart", ["worker", "gateway"], **gateway)
     port = processes.first_line("mail-server", timeout_s=_START_S).rpartition(":")[2]
     processes.start(
         "email", "postcart", ["worker", "send", "email"], POSTCART_WORKER_NAME="email", POSTCART_SMTP__PORT=port
