@@ -26,7 +26,7 @@ $(STAMP): requirements/dev.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-demo: $(STAMP) ## carts and parcels become mails and text messages (POSTCART_BROKER=kafka: on real Kafka)
+demo: $(STAMP) ## carts and parcels become mails, text messages and a live feed (POSTCART_BROKER=kafka: on real Kafka)
 	$(BIN)/postcart demo
 
 test: $(STAMP) ## all tests but faults, side by side; each process starts a real Kafka (or takes KAFKA_BOOTSTRAP)

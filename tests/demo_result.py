@@ -9,12 +9,15 @@ from pathlib import Path
 import msgspec
 
 from postcart.adapters.mail_sink import Entry
+from postcart.content.sample import sample_job
 from postcart.events.decisions import StepDue
 from postcart.events.ids import job_id
 from postcart.events.jobs import Receipt
 from postcart.events.times import to_ms
+from postcart.gateway.feed_item import Action, ShownItem
 from postcart.settings import Settings, load_settings
 from postcart.wiring.demo.expected import history_and_expected
+from postcart.wiring.demo.feeds import shown_person
 from postcart.wiring.demo.result import Result, result_of
 from postcart.wiring.demo.tally import Tally
 
@@ -28,7 +31,10 @@ def demo_settings() -> Settings:
 
 
 def demo_result(inbox: Path, *, without: int = 0) -> Result:
-    """A run that decided like `simulate`, less the first ``without`` decisions; its mails are written to ``inbox``."""
+    """A run that decided like `simulate`, less the first ``without`` decisions; its mails are written to ``inbox``.
+
+    Of the messages about orders and parcels there are items in one person's feed alone, the newer one not read.
+    """
     inbox.mkdir(parents=True)
     history, expected = history_and_expected(demo_settings())
     tally = Tally()
@@ -45,7 +51,39 @@ def demo_result(inbox: Path, *, without: int = 0) -> Result:
         (inbox / f"{number:06d}.eml").write_bytes(mail.as_bytes())
         entries.append(Entry(number=number, message_id=name, recipient=to, envelope_from="b@x.example", at_ms=0))
     (inbox / "ledger.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(entries))
-    return result_of(tally, history=history, expected=expected, inbox=inbox, texts=[], broker="a broker")
+    shown = shown_person(history)
+    items = [_item(tally, shown.person_id, number) for number in (2, 1)]
+    return result_of(
+        tally,
+        history=history,
+        expected=expected,
+        inbox=inbox,
+        texts=[],
+        feeds={shown.person_id: items},
+        shown=shown,
+        broker="a broker",
+    )
+
+
+def _item(tally: Tally, person_id: str, number: int) -> ShownItem:
+    """An item of the feed, and the message that it came by."""
+    job = sample_job("shipped", job_id=f"item-{number}", person_id=person_id, channel="inapp", purpose="transactional")
+    tally.add_message(msgspec.json.encode(job))
+    read_at = "2022-11-04T09:00:00Z" if number == 1 else None
+    return ShownItem(
+        id=job.job_id,
+        kind=job.template,
+        purpose=job.purpose,
+        title=f"Parcel {number} <is> on its way",
+        body="It comes on Friday.",
+        language="en",
+        action=Action("Track your parcel", "https://shop.example/"),
+        image_url=None,
+        created_at=f"2022-11-0{number}T17:08:38Z",
+        seen_at=read_at,
+        read_at=read_at,
+        archived_at=None,
+    )
 
 
 def _receipt(due: StepDue, job: str) -> Receipt:

@@ -6,7 +6,7 @@ Owns: that surrounding. Must not: stand in for anything but the broker and the w
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.routing import Route
 
 from postcart.adapters.read_model import Move, open_feed, open_read_model
 from postcart.adapters.read_model.feed_pool import FeedPool
@@ -96,9 +97,9 @@ class Projected:
 
 
 class FeedGateway:
-    """It runs, with whatever ``more`` says otherwise."""
+    """It runs, with whatever ``more`` says otherwise, and ``beside`` its own routes some of a test's."""
 
-    def __init__(self, folder: Path, **more: Any) -> None:
+    def __init__(self, folder: Path, beside: "Beside" = lambda _: [], **more: Any) -> None:
         url = f"sqlite:///{folder}/feed.db"
         self.records = Projected(url)
         self.vault = Vault(bytes(32), os.urandom)
@@ -115,7 +116,9 @@ class FeedGateway:
         self.routes = FeedRoutes(
             desk, self.hub, access, origins=(), metrics=Figures(), now_ms=now_ms, **options
         )  # fmt: skip
-        app = Starlette(routes=[*self.routes.routes(), *page_routes()], exception_handlers={HTTPException: not_found})
+        app = Starlette(
+            routes=[*self.routes.routes(), *page_routes(), *beside(self)], exception_handlers={HTTPException: not_found}
+        )
         self.server = WebServer(self.routes.with_origins(app), drain_s=2)
         self._keys: dict[str, bytes] = {}
 
@@ -140,10 +143,13 @@ class FeedGateway:
         return mint(Holder(customer, None, now_ms() + int(seconds * 1000)), SECRET, now_ms=now_ms())
 
 
+Beside = Callable[[FeedGateway], list[Route]]
+
+
 @contextmanager
-def feed_gateway(folder: Path, **more: Any) -> Iterator[FeedGateway]:
+def feed_gateway(folder: Path, beside: Beside = lambda _: [], **more: Any) -> Iterator[FeedGateway]:
     """One, while the block lasts."""
-    gateway = FeedGateway(folder, **more)
+    gateway = FeedGateway(folder, beside, **more)
     with gateway.server.running(beside=gateway.hub.watch, leave=gateway.hub.stop):
         yield gateway
     gateway.records.close()

@@ -56,7 +56,8 @@ Promise.all(%s.map((width) => new Promise((done) => {
       scroll: root.scrollWidth, width: root.clientWidth,
       table: Math.max(...boxes.map((box) => box.scrollWidth - box.clientWidth)),
       headings: [...page.querySelectorAll("h1, h2")].map((one) => one.textContent),
-      stories: page.querySelectorAll("article").length,
+      stories: page.querySelectorAll(".persons article").length,
+      items: page.querySelectorAll(".feed article").length,
       unnamed: [...page.querySelectorAll("a")].filter((one) => !one.textContent.trim()).length,
       loaded: frame.contentWindow.performance.getEntriesByType("resource").length,
     };
@@ -101,9 +102,11 @@ def test_what_it_holds(seen: tuple[dict[str, dict[str, Any]], str]) -> None:
             "What happened, and why",
             "Reminders",
             "Orders and parcels",
+            "An in-app feed",
             "Some persons, step by step",
             "Some parcels, from the order to the door",
         ]
+        assert one["items"] == 2
         assert one["stories"] == len(_TITLES) + len(WAYS)
         assert one["unnamed"] == 0
         assert one["loaded"] == 0

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from postcart.adapters.mail_sink import read_folder
@@ -53,12 +54,12 @@ def alive(pid: int) -> bool:
 
 
 def working(process: subprocess.Popen[str], folder: Path) -> list[int]:
-    """Wait until all seven processes are there and the workers have begun; returns their ids."""
+    """Wait until all nine processes are there and the workers have begun; returns their ids."""
     started: list[int] = []
 
     def reached() -> bool:
         started[:] = children(process.pid)
-        names = ("detect", "track", "journey", "project", "email", "sms", "mail-server")
+        names = ("detect", "track", "journey", "project", "gateway", "email", "sms", "inapp", "mail-server")
         logs = [folder / "logs" / f"{name}.log" for name in names]
         return process.poll() is not None or (
             len(started) == len(names) and all(log.exists() and log.stat().st_size for log in logs)
@@ -70,9 +71,13 @@ def working(process: subprocess.Popen[str], folder: Path) -> list[int]:
 
 
 def test_the_demo_ends_well(tmp_path: Path) -> None:
-    """Exit code 0, the tables, one page per mail, text messages, and the same decisions as simulate."""
-    with demo(tmp_path / "out", "--seconds", "15") as process:
-        out, err = process.communicate(timeout=ENDS_WITHIN_S)
+    """Exit code 0, tables, a page per mail, text messages, a feed that is live, and the same decisions as simulate."""
+    with demo(tmp_path / "out", "--seconds", "15", "--stay") as process:
+        out, live = until_live(process)
+        unread = mark_the_newest(live) if live else None
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=ENDS_WITHIN_S)
+        out += rest
     assert process.returncode == 0, out + err
     assert "Equal: all" in out
     for what in (
@@ -94,6 +99,11 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     texts, *others = map(int, found.groups())
     assert others == [texts, texts]
     assert texts > 10
+    found = re.search(r"(\d+) items of in-app feeds were due; (\d+) are there; receipts: (\d+) accepted\.", out)
+    assert found, out
+    items, *others = map(int, found.groups())
+    assert others == [items, items]
+    assert items > 30
     for what in (
         "placed",
         "shipped",
@@ -112,6 +122,9 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     assert linked
     assert all((tmp_path / "out" / link).is_file() for link in linked)
     assert "Equal: all" in index
+    assert len(re.findall('class="item new"', index)) == unread
+    assert len(re.findall('class="item"', index)) == 1
+    assert "http://127.0.0.1" not in index
     assert "the real events arrive" in err
     assert "\x1b" not in out + err
     asked = re.findall(r"POSTCART_READ_MODEL_URL=(\S+) postcart why (\S+)", out)
@@ -119,6 +132,28 @@ def test_the_demo_ends_well(tmp_path: Path) -> None:
     assert re.search(r"^state +sent, \d", answers[0], re.MULTILINE)
     assert "accepted by smtp" in answers[0]
     assert re.search(r"^state .*not sent, because the person ordered$", answers[1], re.MULTILINE)
+
+
+def until_live(process: subprocess.Popen[str]) -> tuple[str, str | None]:
+    """What the demo says until it tells where the feed is live, and that; None: it ended before."""
+    assert process.stdout is not None
+    said = ""
+    for line in process.stdout:
+        said += line
+        if found := re.search(r"http://127\S+/feed#token=\S+", line):
+            return said, found[0]
+    return said, None
+
+
+def mark_the_newest(live: str) -> int:
+    """Read the newest item, as the live page does; returns how many are unread then."""
+    page, _, token = live.removesuffix("&open").partition("#token=")
+    assert "postcart-feed" in httpx.get(page).text
+    feed, headers = f"{page.removesuffix('/feed')}/v1/feed", {"authorization": f"Bearer {token}"}
+    found = httpx.get(feed, headers=headers).json()
+    assert found["unread"] == len(found["items"]) > 1
+    marked = httpx.post(f"{feed}/items/{found['items'][0]['id']}/read", headers=headers).json()
+    return int(marked["unread"])
 
 
 def why(url: str, name: str) -> str:

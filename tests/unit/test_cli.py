@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -338,6 +339,31 @@ def test_preview_has_all_parts() -> None:
     found = json.loads(run("preview", "cart-reminder", "-o", "json").stdout)
     assert list(found) == ["subject", "preview", "html", "text", "headers"]
     assert "List-Unsubscribe" in found["headers"]
+
+
+def test_preview_of_other_channels() -> None:
+    """Fields for people, all of them as JSON; what a text message costs; no page of what is no page."""
+    shown = run("preview", "shipped", "--channel", "inapp").stdout
+    assert re.search(r"^title +Your order 100482 is on its way$", shown, re.MULTILINE)
+    assert re.search(r"^link +https://", shown, re.MULTILINE)
+    text = json.loads(run("preview", "shipped", "--channel", "sms", "--locale", "de", "-o", "json").stdout)
+    assert "Bestellung" in text["text"]
+    assert (text["segments"], text["coding"], text["language"]) == (1, "gsm7", "de")
+    push = json.loads(run("preview", "cart-reminder", "--channel", "push", "--locale", "ar", "-o", "json").stdout)
+    assert list(push) == ["title", "body", "link", "language"]
+    assert push["language"] == "ar"
+    assert run("preview", "shipped", "--channel", "push", "--locale", "fi").stderr.startswith("note: there is no")
+    for wrong in (("--output", "html"), ("--open-in-folder",)):
+        refused = run("preview", "shipped", "--channel", "sms", *wrong)
+        assert refused.exit_code == Exit.USAGE
+        assert "--output text or json" in refused.stderr
+
+
+def test_preview_of_a_channel_that_a_template_has_no_words_for() -> None:
+    """Lists those that have some."""
+    refused = run("preview", "cart-reminder-2", "--channel", "sms")
+    assert refused.exit_code == Exit.FINDING
+    assert "no template 'cart-reminder-2' for sms" in refused.stderr
 
 
 def test_preview_says_when_a_language_is_not_there() -> None:

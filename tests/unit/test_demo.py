@@ -5,18 +5,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from demo_result import demo_result, demo_settings
 from postcart.adapters.mail_sink import read_folder
+from postcart.codecs.feed_token import Holder, read
 from postcart.errors import ConfigurationError
 from postcart.events.decisions import StepCancelled
 from postcart.events.milestones import Cleared, Delay, EstimateChanged, Milestone
 from postcart.events.shop import time_ms
+from postcart.events.times import DAY_MS
 from postcart.wiring.demo.expected import history_and_expected
+from postcart.wiring.demo.feeds import live_page, shown_person
 from postcart.wiring.demo.page import write_page
 from postcart.wiring.demo.parcel_story import RULES, orders_of, parcel_stories
 from postcart.wiring.demo.parcels import WAYS
 from postcart.wiring.demo.shop import Places, demo_variables
+from postcart.wiring.demo.tally import Tally
 from postcart.wiring.demo.timelines import _TITLES, timelines
 
 
@@ -70,6 +75,64 @@ def test_a_text_message_taken_twice_or_unasked_is_not_well(tmp_path: Path) -> No
     result = demo_result(tmp_path / "inbox")
     assert not replace(result, texts={"somebody": "else's"}).well
     assert not replace(result, twice=1).well
+
+
+def test_an_item_that_is_missing_in_its_feed_is_not_well(tmp_path: Path) -> None:
+    """Nor one that nothing asked for."""
+    result = demo_result(tmp_path / "inbox")
+    ((person, (newer, older)),) = result.feeds.items()
+    assert not replace(result, feeds={person: [newer]}).well
+    assert not replace(result, feeds={person: [newer, older], "somebody": [structs.replace(newer, id="else")]}).well
+
+
+def test_the_page_shows_what_a_feed_held(tmp_path: Path) -> None:
+    """Newest first, as text, and what was not read; where it is live only as long as it is."""
+    places = Places(tmp_path / "out")
+    places.prepare()
+    result = demo_result(places.inbox)
+    write_page(result, places, live="http://127.0.0.1:1/feed#token=a&open")
+    page = places.page.read_text("utf-8")
+    assert page.count('href="http://127.0.0.1:1/feed#token=a&amp;open"') == 2
+    write_page(result, places)
+    page = places.page.read_text("utf-8")
+    assert "http://" not in page
+    assert "postcart demo --stay" in page
+    items = re.findall(
+        r'<article class="item( new)?" .*?<h3 [^>]*>(.*?)</h3>.*?<time [^>]*>(.*?)</time>', page, re.DOTALL
+    )
+    assert [(new, title) for new, title, _ in items] == [
+        (" new", "Parcel 2 &lt;is&gt; on its way"),
+        ("", "Parcel 1 &lt;is&gt; on its way"),
+    ]
+    assert result.shown.name in page
+
+
+def test_whose_feed_is_shown() -> None:
+    """Somebody with all that can be told of a parcel in time, in English; the same in every run."""
+    history, _ = history_and_expected(demo_settings())
+    shown = shown_person(history)
+    assert shown == shown_person(history)
+    assert (shown.locale or "").startswith("en")
+
+
+def test_the_address_of_a_live_page() -> None:
+    """Where the gateway said that it listens, with a token for that person alone, in the part that browsers keep."""
+    settings = demo_settings()
+    url = live_page(settings, "12:00:00 [info] gateway_listens  url=http://127.0.0.1:4711", "somebody", now_ms=1_000)
+    page, _, token = url.removesuffix("&open").partition("#token=")
+    assert page == "http://127.0.0.1:4711/feed"
+    secret = settings.feed.secret.get_secret_value().encode()
+    assert read(token, [secret], now_ms=1_000) == Holder(None, "somebody", 1_000 + DAY_MS)
+
+
+def test_what_is_reported_afterwards_is_no_receipt() -> None:
+    """An item that somebody looks at while the demo runs is reported as delivered."""
+    tally = Tally()
+    tally.add_receipt(
+        b'{"type":"report","report_id":"r","job_id":"j","person_id":"p","channel":"inapp","kind":"delivered",'
+        b'"at_ms":1,"source":"feed"}'
+    )
+    assert tally.receipts == {}
 
 
 def test_each_kind_of_story_is_told(tmp_path: Path) -> None:

@@ -156,6 +156,8 @@ def test_the_page_loads_only_its_own(gateway: FeedGateway) -> None:
     """And says so to the browser."""
     page = httpx.get(f"{gateway.server.url}/feed")
     assert page.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
-    for name, kind in (("feed.js", "text/javascript"), ("feed.css", "text/css")):
-        assert name in page.text
+    for name, kind in (("page.js", "text/javascript"), ("page.css", "text/css"), ("postcart-feed.css", "text/css")):
+        assert f'"/feed/{name}"' in page.text
         assert httpx.get(f"{gateway.server.url}/feed/{name}").headers["content-type"].startswith(kind)
+    assert 'from "/feed/postcart-feed.js"' in httpx.get(f"{gateway.server.url}/feed/page.js").text
+    assert "export function mountFeed" in httpx.get(f"{gateway.server.url}/feed/postcart-feed.js").text

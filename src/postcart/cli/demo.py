@@ -23,15 +23,18 @@ def demo(
     seconds: Annotated[
         float, typer.Option(min=5, max=3600, metavar="N", help="How long the replay takes; start and end come on top.")
     ] = 40.0,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Afterwards go on serving the in-app feed, until Ctrl-C.")
+    ] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the result page in a browser.")] = False,
 ) -> None:
     """See carts and parcels become messages, in about a minute.
 
     Events of a real shop, and parcels made up for its orders, are replayed through real workers, faster than real
-    time, on an in-process mock broker with a local mail sink and a local provider of text messages;
-    POSTCART_BROKER=kafka takes a real Kafka instead. Nothing leaves this machine. Ctrl-C ends it, and all it started.
-    Exit code 1 if the workers decided otherwise than `postcart simulate` does, or a message that was due did not
-    arrive.
+    time, on an in-process mock broker with a local mail sink and a local provider of text messages. An in-app feed can
+    be watched in a browser meanwhile, at an address that is told. POSTCART_BROKER=kafka takes a real Kafka instead.
+    Nothing leaves this machine. Ctrl-C ends it, and all it started. Exit code 1 if the workers decided otherwise than
+    `postcart simulate` does, or a message that was due did not arrive.
     """
     from postcart.wiring.demo import DemoOptions, run_demo  # noqa: PLC0415
 
@@ -42,17 +45,24 @@ def demo(
         terminal=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
         color=sys.stdout.isatty() and not os.environ.get("NO_COLOR"),
         program=_program(),
+        stay=stay,
+        show=_show if open_page else _tell_how,
     )
     try:
-        code, page = run_demo(os.environ, options)
+        code = run_demo(os.environ, options)
     except KeyboardInterrupt:
         say("stopped; all that the demo had started has been ended")
         raise
-    if open_page:
-        typer.launch(str(page))
-    elif _on_desktop():
-        say("open it in a browser: " + ("open" if sys.platform == "darwin" else "xdg-open") + f" {page}")
     raise typer.Exit(code)
+
+
+def _show(page: Path) -> None:
+    typer.launch(str(page))
+
+
+def _tell_how(page: Path) -> None:
+    if _on_desktop():
+        say("open it in a browser: " + ("open" if sys.platform == "darwin" else "xdg-open") + f" {page}")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from postcart.cli.failures import say
-from postcart.cli.printing import binary_out, print_json
+from postcart.cli.printing import binary_out, print_fields, print_json
 from postcart.cli.setup import current_settings
 
 if TYPE_CHECKING:
+    from postcart.content.preview_texts import TextChannel
     from postcart.settings import Settings
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
@@ -24,9 +25,13 @@ _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 def preview(
     template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its folder under templates/.")],
     locale: Annotated[str, typer.Option(metavar="TAG", help="BCP 47, for example de-DE.")] = "en",
+    channel: Annotated[
+        Literal["email", "sms", "push", "inapp"], typer.Option(help="What it looks like over this channel.")
+    ] = "email",
     output: Annotated[
-        Literal["html", "text", "json"], typer.Option("--output", "-o", help="Which part; json has all of it.")
-    ] = "html",
+        Literal["html", "text", "json"] | None,
+        typer.Option("--output", "-o", help="Of a mail html by default, else text; json has all of it."),
+    ] = None,
     open_in_folder: Annotated[
         bool,
         typer.Option(
@@ -34,7 +39,7 @@ def preview(
         ),
     ] = False,
 ) -> None:
-    """Show a template as a mail, with made-up data.
+    """Show a template as a mail or over another channel, with made-up data.
 
     Sender and links are those of the settings. Nothing is sent.
     """
@@ -42,6 +47,11 @@ def preview(
     from postcart.wiring.email import shop_identity  # noqa: PLC0415
 
     settings = current_settings()
+    if channel != "email":
+        if output == "html" or open_in_folder:
+            raise typer.BadParameter(f"{channel} carries plain text: --output text or json", param_hint="--channel")
+        _print_texts(settings, template, locale, channel, as_json=output == "json")
+        return
     if open_in_folder:
         page = _write_page(settings, template, locale)
         typer.echo(str(page))
@@ -55,13 +65,36 @@ def preview(
         locales=settings.locales_dir,
         shop=shop_identity(settings),
     )
-    language = rendered.headers.get("Content-Language", "en")
-    if language.partition("-")[0] != locale.replace("_", "-").partition("-")[0].lower():
-        say(f"note: there is no catalogue for {locale}; this is {language}")
+    _say_language(locale, rendered.headers.get("Content-Language", "en"))
     if output == "json":
         print_json(rendered)
     else:
-        binary_out().write((rendered.html if output == "html" else rendered.text).encode())
+        binary_out().write((rendered.text if output == "text" else rendered.html).encode())
+
+
+def _print_texts(settings: "Settings", template: str, locale: str, channel: "TextChannel", *, as_json: bool) -> None:
+    from postcart.content.preview_texts import preview_texts  # noqa: PLC0415
+    from postcart.wiring.email import shop_identity  # noqa: PLC0415
+
+    shown = preview_texts(
+        template,
+        locale,
+        channel,
+        templates=settings.templates_dir,
+        locales=settings.locales_dir,
+        shop=shop_identity(settings),
+        most_segments=settings.sms.max_segments,
+    )
+    _say_language(locale, str(shown["language"]))
+    if as_json:
+        print_json(shown)
+    else:
+        print_fields(shown)
+
+
+def _say_language(wanted: str, shown: str) -> None:
+    if shown.partition("-")[0] != wanted.replace("_", "-").partition("-")[0].lower():
+        say(f"note: there is no catalogue for {wanted}; this is {shown}")
 
 
 def _write_page(settings: "Settings", template: str, locale: str) -> Path:

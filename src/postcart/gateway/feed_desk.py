@@ -1,6 +1,6 @@
 """A person's in-app feed: pages, changes, and what the person does with items.
 
-Owns: opening items, and the records that are written of what was done: to the topic of the feed, from where the
+Owns: the records that are written of what was done: to the topic of the feed, from where the
 projection stores it, and reports on delivery. Must not: know HTTP, or write to the read model.
 """
 
@@ -16,18 +16,17 @@ import msgspec
 from postcart.adapters.read_model import SqlFeed, StoredItem, View
 from postcart.adapters.read_model.feed_pool import FeedPool
 from postcart.adapters.record_log import LogRecord, RecordLog
-from postcart.adapters.vault import KeyUnavailable, Vault
-from postcart.events.feed import FeedContent, FeedMark, FeedState
+from postcart.adapters.vault import Vault
+from postcart.events.feed import FeedMark, FeedState
 from postcart.events.ids import uuid5
 from postcart.events.jobs import DeliveryReport
-from postcart.events.times import iso
 from postcart.gateway.feed_hub import FeedHub
+from postcart.gateway.feed_item import ShownItem, opened
 
 CHANGES_MOST: Final = 200
 """A stream that missed more is told to load the feed anew."""
 _PROJECTED_WITHIN_S: Final = 3.0
 _SHOWN: Final[frozenset[FeedState]] = frozenset({"seen", "read", "archived"})
-_content = msgspec.json.Decoder(FeedContent).decode
 
 
 class FeedMetrics(Protocol):
@@ -40,30 +39,6 @@ class FeedMetrics(Protocol):
     def reported(self, channel: str, provider: str, kind: str) -> None:
         """A report is on its topic."""
         ...
-
-
-class Action(msgspec.Struct, frozen=True):
-    """A button."""
-
-    label: str
-    url: str
-
-
-class ShownItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item as it is shown; times in ISO 8601, UTC. All texts are plain, not markup."""
-
-    id: str
-    kind: str
-    purpose: str
-    title: str
-    body: str
-    language: str
-    action: Action | None
-    image_url: str | None
-    created_at: str
-    seen_at: str | None
-    read_at: str | None
-    archived_at: str | None
 
 
 class Page(NamedTuple):
@@ -130,7 +105,7 @@ class FeedDesk:
             stands = self._stands(feed, person_id)
             rows = feed.page(person_id, view, before=before, most=most + 1, now_ms=now_ms)
             unread, key = feed.unread(person_id, now_ms=now_ms), feed.key(person_id)
-            shown = [one for row in rows[:most] if (one := self._opened(person_id, key, row))]
+            shown = [one for row in rows[:most] if (one := opened(self.vault, person_id, key, row))]
             return Page(shown, rows[most - 1].position if len(rows) > most else None, unread, stands)
 
         return await self.pool.ask(asked)
@@ -173,7 +148,7 @@ class FeedDesk:
         def asked(feed: SqlFeed) -> Marked:
             now_ms = self.now_ms()
             row, key = feed.item(person_id, item_id, now_ms=now_ms), feed.key(person_id)
-            shown = self._opened(person_id, key, row) if row else None
+            shown = opened(self.vault, person_id, key, row) if row else None
             return Marked(feed.unread(person_id, now_ms=now_ms), shown)
 
         return await self.pool.ask(asked)
@@ -220,32 +195,11 @@ class FeedDesk:
         """Several items may have changed at one position: who has the last of them has all."""
         found = []
         for index, row in enumerate(rows, 1):
-            shown = self._opened(person_id, key, row)
+            shown = opened(self.vault, person_id, key, row)
             is_last = index == len(rows) or rows[index].changed > row.changed
             if shown is not None:
                 found.append(Change(shown, row.changed + 1 if is_last else None))
         return found
-
-    def _opened(self, person_id: str, key: bytes | None, row: StoredItem) -> ShownItem | None:
-        """None: nothing opens it (any more)."""
-        try:
-            content = _content(self.vault.open(key or b"", person_id, row.sealed))
-        except KeyUnavailable:
-            return None
-        return ShownItem(
-            id=row.item_id,
-            kind=row.kind,
-            purpose=row.purpose,
-            title=content.title,
-            body=content.body,
-            language=content.language,
-            action=Action(content.label, content.url) if content.label and content.url else None,
-            image_url=content.image_url,
-            created_at=iso(row.at_ms),
-            seen_at=_iso(row.seen_ms),
-            read_at=_iso(row.read_ms),
-            archived_at=_iso(row.archived_ms),
-        )
 
 
 def _is(row: StoredItem, state: FeedState) -> bool:
@@ -269,7 +223,3 @@ def _delivered(mark: FeedMark, item_id: str) -> DeliveryReport:
         at_ms=mark.at_ms,
         source="feed",
     )
-
-
-def _iso(at_ms: int | None) -> str | None:
-    return None if at_ms is None else iso(at_ms)

@@ -1,6 +1,6 @@
-"""A page to try the in-app feed in a browser: a bell, a list, live.
+"""A page to try the in-app feed in a browser, around what a shop embeds: a bell, a list, live (postcart-feed.js).
 
-Owns: serving its files, and what they may load. Must not: hold a token: the address's fragment has it, which browsers
+Owns: serving these files, and what they may load. Must not: hold a token: the address's fragment has it, which browsers
 send to nobody.
 """
 
@@ -14,8 +14,8 @@ from starlette.routing import Route
 PAGE: Final = "/feed"
 _FILES: Final = {
     PAGE: ("index.html", "text/html"),
-    f"{PAGE}/feed.js": ("feed.js", "text/javascript"),
-    f"{PAGE}/feed.css": ("feed.css", "text/css"),
+    **{f"{PAGE}/{name}": (name, "text/javascript") for name in ("page.js", "postcart-feed.js")},
+    **{f"{PAGE}/{name}": (name, "text/css") for name in ("page.css", "postcart-feed.css")},
 }
 _HEADERS: Final = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "

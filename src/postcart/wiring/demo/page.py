@@ -3,7 +3,9 @@
 Owns: the page's files. Must not: count or choose (result, timelines); or fetch anything.
 """
 
+from datetime import datetime
 from importlib.resources import files
+from zoneinfo import ZoneInfo
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
@@ -12,7 +14,8 @@ from postcart.content.gallery import write_gallery
 from postcart.events.decisions import AbandonmentDecided
 from postcart.events.shop import time_ms
 from postcart.events.times import DAY_MS, to_ms
-from postcart.wiring.demo.parcel_story import CHANNELS, parcel_stories
+from postcart.gateway.feed_item import ShownItem
+from postcart.wiring.demo.parcel_story import CHANNEL_HEADS, CHANNELS, parcel_stories
 from postcart.wiring.demo.result import Result
 from postcart.wiring.demo.shop import Places
 from postcart.wiring.demo.timelines import timelines
@@ -22,8 +25,8 @@ _GALLERY_FILE = "mails/{number:06d}.html"
 """As ``postcart.content.gallery`` names them."""
 
 
-def write_page(result: Result, places: Places) -> None:
-    """Write the gallery of mails and, above it, the page of what happened."""
+def write_page(result: Result, places: Places, *, live: str | None = None) -> None:
+    """Write the gallery of mails and, above it, the page of what happened. ``live``: where the feed is live now."""
     write_gallery(((mail.facts, mail.data) for mail in result.mails), places.gallery, title="Mails of the demo")
     jobs = {(mail.due.episode_id, mail.due.step): mail.job_id for mail in result.mails if mail.due}
     numbers = {mail.job_id: number for number, mail in enumerate(result.mails, 1)}
@@ -44,17 +47,25 @@ def write_page(result: Result, places: Places) -> None:
     )
     style = Markup((_FILES / "style.css").read_text("utf-8"))  # noqa: S704 -- our own file
     told = timelines(result.history, result.tally.decisions, mail_of=mail_of, offsets=result.offsets)
-    moved = parcel_stories(result.history, result.tally, mail_of=mail_of_job, texts=result.texts)
+    moved = parcel_stories(result.history, result.tally, mail_of=mail_of_job, texts=result.words)
     page = pages.get_template("index.html.j2").render(
         result=result,
         tally=result.tally,
         told=told,
         moved=moved,
-        channels=CHANNELS,
+        channels=[CHANNEL_HEADS[channel] for channel in CHANNELS],
+        feed=[(item, _when(item, result)) for item in result.shown_feed],
+        live=live,
         days=_days(result),
         style=style,
     )
     places.page.write_text(page, "utf-8")
+
+
+def _when(item: ShownItem, result: Result) -> str:
+    """When it came, where the person lives."""
+    there = datetime.fromisoformat(item.created_at).astimezone(ZoneInfo(result.shown.time_zone or "UTC"))
+    return f"{there:%a %d %b %H:%M}"
 
 
 def _days(result: Result) -> int:

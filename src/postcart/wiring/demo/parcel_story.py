@@ -24,8 +24,9 @@ from postcart.wiring.demo.parcels import ways
 from postcart.wiring.demo.tally import Tally
 from postcart.wiring.demo.timelines import Moment, Told
 
-CHANNELS: Final = ("email", "sms")
-CHANNEL_WORDS: Final[Mapping[str, str]] = {"email": "mail", "sms": "text message"}
+CHANNELS: Final = ("email", "sms", "inapp")
+CHANNEL_HEADS: Final[Mapping[str, str]] = {"email": "Email", "sms": "SMS", "inapp": "In-app"}
+CHANNEL_WORDS: Final[Mapping[str, str]] = {"email": "mail", "sms": "text message", "inapp": "in the feed"}
 
 RULES: Final[Mapping[DelayRule, str]] = {
     "no_pickup": "not picked up within 72 hours",
@@ -92,7 +93,7 @@ def orders_of(history: History) -> list[OrderPlaced]:
 def parcel_stories(
     history: History, tally: Tally, *, mail_of: Link, texts: Mapping[str, str]
 ) -> list[Told]:  # fmt: skip
-    """A parcel for each way that one can go. ``texts``: job → the text message that was taken."""
+    """A parcel for each way that one can go. ``texts``: job → what its text message or item of the feed says."""
     profiles = {event.person_id: event for event in history.all if isinstance(event, ProfileUpdated)}
     told: dict[str, tuple[int, Told]] = {}
     for order, way in ways(orders_of(history), after_ms=max(map(time_ms, history.real))):

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -72,39 +72,45 @@ class Processes:
         """Whether one has ended."""
         return any(process.poll() is not None for process in self._running.values())
 
-    def first_line(self, name: str, *, timeout_s: float, idle: Callable[[float], None] = time.sleep) -> str:
-        """The first line that a process writes.
+    def first_line(
+        self, name: str, *, timeout_s: float, having: str = "", idle: Callable[[float], None] = time.sleep
+    ) -> str:
+        """The first whole line that a process writes, ``having`` something in it.
 
         Raises:
             ProcessEnded: It ended, or wrote none in time.
         """
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            line, newline, _ = self._log(name).read_text("utf-8", "replace").partition("\n")
-            if newline:
-                return line
+            lines = self._log(name).read_text("utf-8", "replace").splitlines(keepends=True)
+            found = next((line for line in lines if having in line and line.endswith("\n")), None)
+            if found is not None:
+                return found.rstrip()
             self.check()
             idle(0.02)
-        raise ProcessEnded(f"{name} said nothing within {timeout_s:.0f} s; its log: {self._log(name)}")
+        raise ProcessEnded(
+            f"{name} did not say what was waited for within {timeout_s:.0f} s; its log: {self._log(name)}"
+        )
 
     def tail(self, name: str) -> str:
         """The last lines of a log."""
         lines = self._log(name).read_text("utf-8", "replace").splitlines()
         return "\n".join(f"  {line[:400]}" for line in lines[-_TAIL_LINES:]) or "  (it is empty)"
 
-    def stop(self) -> None:
-        """End all: politely, all at once, and after a while by force. Idempotent."""
-        for process in self._running.values():
+    def stop(self, *, but: Collection[str] = ()) -> None:
+        """End all ``but`` some: politely, all at once, and after a while by force. Idempotent."""
+        leaving = {name: process for name, process in self._running.items() if name not in but}
+        for process in leaving.values():
             if process.poll() is None:
                 process.terminate()
         until = time.monotonic() + _LEAVE_S
-        for process in self._running.values():
+        for name, process in leaving.items():
             try:
                 process.wait(max(0.0, until - time.monotonic()))
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        self._running.clear()
+            del self._running[name]
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"

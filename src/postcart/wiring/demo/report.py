@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postcart.wiring.demo.asking import command, questions
-from postcart.wiring.demo.parcel_story import CHANNELS
+from postcart.wiring.demo.parcel_story import CHANNEL_HEADS, CHANNELS
 from postcart.wiring.demo.result import Result
 from postcart.wiring.demo.shop import Places
 
@@ -31,7 +31,15 @@ def print_result(result: Result, places: Places, *, color: bool, program: str) -
     for words, name in questions(result).items():
         _say(console, f"\nAsk {words}:", style="bold")
         _say(console, f"  {command(places, program, name)}")
-    _say(console, f"\nThe mails, and what happened and why: {places.page}", style="bold")
+    _say(console, f"\nThe mails, one person's in-app feed, and what happened and why: {places.page}", style="bold")
+    sys.stdout.flush()
+
+
+def print_live(name: str, url: str, *, color: bool) -> None:
+    """Where a person's feed goes on being served."""
+    console = Console(file=sys.stdout, no_color=not color, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+    _say(console, f"\nThe in-app feed of {name}, live; Ctrl-C ends it:", style="bold")
+    _say(console, f"  {url}")
     sys.stdout.flush()
 
 
@@ -61,7 +69,7 @@ def _table(result: Result) -> Table:
 def _parcels(result: Result) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("orders and parcels")
-    for name in ("found", *CHANNELS):
+    for name in ("found", *(CHANNEL_HEADS[channel].lower() for channel in CHANNELS)):
         table.add_column(name, justify="right")
     table.add_column("why")
     for row in result.parcels:

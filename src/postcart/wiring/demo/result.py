@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postcart.adapters.sandbox.sms import Text
+from postcart.events.shop import ProfileUpdated
+from postcart.gateway.feed_item import ShownItem
 from postcart.wiring.demo.expected import Expected
+from postcart.wiring.demo.feeds import Feeds
 from postcart.wiring.demo.history import History
 from postcart.wiring.demo.mails import Mail, read_mails
 from postcart.wiring.demo.parcel_story import CHANNELS, ParcelRow, parcel_rows
@@ -22,6 +25,7 @@ class Result:
 
     Attributes:
         texts: Job → the text message that the provider took; ``twice`` of them once more.
+        feeds: What persons' in-app feeds hold; ``shown``: whose is shown.
         due: Reminders.
     """
 
@@ -33,6 +37,8 @@ class Result:
     mails: list[Mail]
     texts: Mapping[str, str]
     twice: int
+    feeds: Feeds
+    shown: ProfileUpdated
     due: int
     offsets: Mapping[int, int]
     broker: str
@@ -43,7 +49,23 @@ class Result:
         jobs = [mail.job_id for mail in self.mails]
         mails = len(jobs) == len(set(jobs)) == self.due_over("email")
         texts = set(self.texts) == self._messages("sms") and not self.twice
-        return self.difference.equal and mails and texts
+        items = {item.id for item in self.items} == self._messages("inapp")
+        return self.difference.equal and mails and texts and items
+
+    @property
+    def items(self) -> list[ShownItem]:
+        """Of all feeds; an item can't be there twice, it is known by its id."""
+        return [item for feed in self.feeds.values() for item in feed]
+
+    @property
+    def shown_feed(self) -> Sequence[ShownItem]:
+        """The feed that is shown, newest first."""
+        return self.feeds.get(self.shown.person_id, ())
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """Job → what its text message or item says, in short."""
+        return {**self.texts, **{item.id: item.title for item in self.items}}
 
     def due_over(self, channel: str) -> int:
         """How many messages were to go out: reminders, by mail, and those about orders and parcels."""
@@ -72,21 +94,30 @@ class Result:
         """What came of the messages."""
         jobs = [mail.job_id for mail in self.mails]
         twice = len(jobs) - len(set(jobs))
-        mails, texts = (
+        mails, texts, items = (
             ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in outcomes(self.tally, channel).items())
             for channel in CHANNELS
         )
         return (
             f"{self.due_over('email')} mails were due; {len(jobs)} are in the mailbox, {twice or 'none'} twice; "
             f"receipts: {mails}. {self.due_over('sms')} text messages were due; {len(self.texts)} were taken, "
-            f"{self.twice or 'none'} twice; receipts: {texts}."
+            f"{self.twice or 'none'} twice; receipts: {texts}. {self.due_over('inapp')} items of in-app feeds were "
+            f"due; {len(self.items)} are there; receipts: {items}."
         )
 
 
 def result_of(
-    tally: Tally, *, history: History, expected: Expected, inbox: Path, texts: Sequence[Text], broker: str
+    tally: Tally,
+    *,
+    history: History,
+    expected: Expected,
+    inbox: Path,
+    texts: Sequence[Text],
+    feeds: Feeds,
+    shown: ProfileUpdated,
+    broker: str,
 ) -> Result:
-    """The result of a run, from what the pipeline wrote, the mail server has in ``inbox``, and ``texts`` taken."""
+    """The result of a run, from what the pipeline wrote, and what arrived: mails in ``inbox``, ``texts``, ``feeds``."""
     return Result(
         history=history,
         tally=tally,
@@ -96,6 +127,8 @@ def result_of(
         mails=read_mails(inbox, tally, history.all),
         texts={one.key: one.body for one in texts},
         twice=len(texts) - len({one.key for one in texts}),
+        feeds=feeds,
+        shown=shown,
         due=expected.due,
         offsets=expected.offsets,
         broker=broker,

@@ -37,6 +37,10 @@ class Screen(Protocol):
         """Called often; draws when it is time."""
         ...
 
+    def say(self, text: str) -> None:
+        """Something that is to stay in sight."""
+        ...
+
 
 @contextmanager
 def open_screen(progress: Progress, *, terminal: bool) -> Iterator[Screen]:
@@ -45,7 +49,7 @@ def open_screen(progress: Progress, *, terminal: bool) -> Iterator[Screen]:
         yield Lines(progress)
         return
     console = Console(stderr=True)
-    picture = Picture(progress)
+    picture = Picture(progress, console)
     with Live(picture, console=console, refresh_per_second=_PER_SECOND, transient=True):
         yield picture
 
@@ -67,6 +71,10 @@ class Lines:
         if self.progress.replay and time.monotonic() - self._told_s >= _LINE_EVERY_S:
             self._tell(_line(self.progress))
 
+    def say(self, text: str) -> None:
+        """Tell it."""
+        self._tell(text)
+
     def _tell(self, text: str) -> None:
         self._told_s = time.monotonic()
         sys.stderr.write(f"{self._told_s - self.progress.started_s:5.1f} s  {text}\n")
@@ -76,8 +84,9 @@ class Lines:
 class Picture:
     """Drawn again and again by ``rich.live``."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, console: Console) -> None:
         self.progress = progress
+        self._console = console
 
     def phase(self, name: str) -> None:
         """Remember it; it is drawn soon."""
@@ -85,6 +94,10 @@ class Picture:
 
     def refresh(self) -> None:
         """Nothing: it draws itself."""
+
+    def say(self, text: str) -> None:
+        """Above the picture."""
+        self._console.print(Text(text), soft_wrap=True)
 
     def __rich__(self) -> Group:
         progress = self.progress
@@ -109,7 +122,7 @@ def _figures(progress: Progress) -> list[tuple[str, str]]:
         ("abandonments", f"{tally.known + tally.anonymous} ({tally.anonymous} anonymous)"),
         ("episodes", f"{len(tally.episodes)}"),
         ("reminders", f"{tally.planned} planned, {tally.due} due, {tally.cancelled} cancelled"),
-        ("mails", f"{tally.accepted} accepted by the mail server"),
+        ("messages", f"{tally.accepted} taken by providers"),
         ("lag", ", ".join(f"{stage} {_records(count)}" for stage, count in progress.lag.items()) or "not measured yet"),
     ]
 
@@ -122,7 +135,7 @@ def _line(progress: Progress) -> str:
     return (
         f"  {from_ms(progress.clock_ms):%a %d %b %H:%M}  events {acknowledged:,}/{progress.events:,}  "
         f"visits {len(tally.in_visit)}  abandoned {tally.known + tally.anonymous}  planned {tally.planned}  "
-        f"due {tally.due}  stopped {tally.cancelled}  mails {tally.accepted}  lag {lag}"
+        f"due {tally.due}  stopped {tally.cancelled}  sent {tally.accepted}  lag {lag}"
     )
 
 

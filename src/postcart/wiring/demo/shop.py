@@ -113,7 +113,7 @@ def demo_variables(environ: Mapping[str, str], places: Places) -> dict[str, str]
     own = {
         "TOPIC_PREFIX": f"demo-{run}.postcart.",
         "SHOP_PREFIX": f"demo-{run}.shop.",
-        "CHANNELS": "email,sms",
+        "CHANNELS": "email,sms,inapp",
         "CLOCK": "replay",
         "WATERMARK_INTERVAL_MS": "100",
         "SMTP__HOST": "127.0.0.1",
@@ -124,6 +124,9 @@ def demo_variables(environ: Mapping[str, str], places: Places) -> dict[str, str]
         "DKIM__PRIVATE_KEY_FILE": str(places.dkim_key),
         "LOG__FORMAT": "console",
         "READ_MODEL_URL": f"sqlite:///{places.read_model}",
+        "GATEWAY__PORT": "0",
+        "FEED__PAGE": "true",
+        "FEED__SECRET": token_hex(32),
     }
     return {
         "POSTCART_SHOP__NAME": "Bloom & Balm",

@@ -16,13 +16,13 @@ from postcart.events.decisions import (
     StepDue,
     StepPlanned,
 )
-from postcart.events.jobs import GateProgress, GateRecord, Job, Receipt
+from postcart.events.jobs import DeliveryReport, GateProgress, GateRecord, Job, Receipt, ReceiptRecord
 from postcart.events.milestones import ParcelDecision
 from postcart.events.signals import AnySignal, TaskClock, VisitEnded, VisitStarted
 
 _decision = msgspec.json.Decoder(DecisionRecord).decode
 _job = msgspec.json.Decoder(Job).decode
-_receipt = msgspec.json.Decoder(Receipt).decode
+_receipt = msgspec.json.Decoder(ReceiptRecord).decode
 _gate = msgspec.json.Decoder(GateRecord).decode
 _signal = msgspec.json.Decoder(AnySignal).decode
 
@@ -87,8 +87,10 @@ class Tally:
         self.messages[job.job_id] = job
 
     def add_receipt(self, value: bytes) -> None:
-        """A record of the topic ``receipts``."""
+        """A record of the topic ``receipts``; what is reported afterwards is passed over."""
         receipt = _receipt(value)
+        if isinstance(receipt, DeliveryReport):
+            return
         former = self.receipts.get(receipt.job_id)
         if receipt.outcome != "not_accepted" and (former is None or former.outcome != "accepted"):
             self.receipts[receipt.job_id] = receipt
