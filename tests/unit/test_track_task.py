@@ -104,6 +104,7 @@ class Pipeline:
             lane_decoder=RecordDecoder(DayTold, stage="track"),
             milestones_topic=MILESTONES,
             decisions_topic=DECISIONS,
+            polls_topic="polls",
             dead_topic=DEAD,
             tasks=TASKS,
             milestone_partitions=1,
