@@ -34,7 +34,7 @@ from stream.test_pipeline import FILES, RUN_ON_MS, due_of, events_of, wanted_of
 
 Labels = Mapping[str, str]
 
-OF_OTHERS = {"lag exporter", "gateway", "read model", "feedback", "alerts"}
+OF_OTHERS = {"lag exporter", "gateway", "read model", "feedback", "alerts", "poll"}
 """Sources of metrics that these workers don't set."""
 ONLY_IN_TROUBLE = {"jobs_waited_total"}
 """Counters without a closed set of labels that a quiet run need not have."""
