@@ -9,9 +9,7 @@ nothing, as a scan's id is the same however often it comes. What was written lat
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Protocol
+from typing import Final
 
 import msgspec
 import structlog
@@ -27,10 +25,9 @@ from postcart.errors import (
     UnreadableRecord,
 )
 from postcart.events.polls import PollRequest
-from postcart.events.shipments import ParcelStatus
 from postcart.senders.backoff import probe_backoff_s
+from postcart.senders.poll_config import Outcome, PollConfig
 from postcart.senders.poll_queue import PollQueue, Question, Waiting
-from postcart.senders.providers import Providers
 
 log = structlog.get_logger(__name__)
 
@@ -44,81 +41,6 @@ _BUSY_MOST_S: Final = 86_400.0
 _REMEMBERED: Final = 200_000
 """Scans; some 30 MB."""
 _FAULTS_TOLD: Final = 3
-
-Outcome = Literal[
-    "answered",
-    "unchanged",
-    "unknown",
-    "unreadable",
-    "refused",
-    "busy",
-    "failed",
-    "credentials",
-    "old",
-    "repeated",
-    "unpolled",
-]
-
-
-class Source(Protocol):
-    """Somebody who is asked."""
-
-    async def ask(self, carrier: str, tracking_number: str) -> bytes | None:
-        """The answer; None: not known. Raises DeliveryError, UnreadableRecord."""
-        ...
-
-
-class PollMetrics(Protocol):
-    """What is counted (metrics.polling)."""
-
-    def ended(self, provider: str, outcome: Outcome) -> None:
-        """A question came to an end, or to be asked again."""
-        ...
-
-    def asked(self, provider: str, duration_s: float) -> None:
-        """An answer came, or none did."""
-        ...
-
-    def scans(self, provider: str, count: int) -> None:
-        """An answer's scans are written."""
-        ...
-
-    def pending(self, count: int) -> None:
-        """Questions in line or under way."""
-        ...
-
-    def dead(self, reason: str) -> None:
-        """A dead letter is written."""
-        ...
-
-    def circuit(self, provider: str, state: str) -> None:
-        """How a provider stands."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollConfig:
-    """What the desk is given.
-
-    Attributes:
-        sources: By name, with ``providers`` for the same names.
-        route: The name of the source that knows a carrier; None: it is asked no more.
-        read: From a JSON document to scans, by the form of the source of that name.
-        write: Puts scans and dead letters on Kafka; blocks. Raises BrokerUnavailable.
-        least_s: No parcel is asked about more often, whatever TRACK wants.
-        oldest_ms: Questions older than this are dropped: newer ones follow.
-        elapsed_s: A clock that only goes forward.
-    """
-
-    sources: Mapping[str, Source]
-    providers: Providers
-    route: Callable[[str], str | None]
-    read: Callable[[str, Any, PollRequest], Answer]
-    write: Callable[[Sequence[ParcelStatus], Sequence[DeadLetter]], None]
-    metrics: PollMetrics
-    least_s: float
-    oldest_ms: int
-    elapsed_s: Callable[[], float]
 
 
 class PollDesk:
@@ -196,10 +118,11 @@ class PollDesk:
         if body is None:
             return Answer()
         try:
-            document = msgspec.json.decode(body)
-        except (ValueError, RecursionError):
+            return self._config.read(name, msgspec.json.decode(body), request)
+        except ValueError:  # msgspec's, and Python's for wrong UTF-8
             return Answer(faults=["the answer is no JSON"])
-        return self._config.read(name, document, request)
+        except RecursionError:
+            return Answer(faults=["the answer is nested too deep"])
 
     async def _deal_with(self, waiting: Waiting, name: str, answer: Answer, body: bytes | None) -> None:
         """Write what is new; then the question is done."""

@@ -30,9 +30,10 @@ from postcart.events.shipments import ParcelStatus
 from postcart.metrics.polling import PollFigures
 from postcart.metrics.server import MetricsServer
 from postcart.senders.elapsed import elapsed_s
+from postcart.senders.poll_config import PollConfig
 from postcart.senders.poll_queue import Question
 from postcart.senders.poll_records import PollRecords
-from postcart.senders.polls import STAGE, PollConfig, PollDesk
+from postcart.senders.polls import STAGE, PollDesk
 from postcart.senders.providers import ProviderPlan, Providers
 from postcart.settings import Settings
 from postcart.settings.polling import EVERY, PollSource

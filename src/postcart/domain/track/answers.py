@@ -8,14 +8,14 @@ changes nothing.
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 
 from postcart.events.polls import PollRequest
 from postcart.events.shipments import ParcelStatus, Place, carrier_scan_id, normalised
-from postcart.events.times import to_ms
+from postcart.events.times import EPOCH, to_ms
 
 Path: TypeAlias = tuple[str, ...]
 """Names from the outside to the inside; a list on the way stands for all that is in it."""
@@ -23,6 +23,7 @@ Path: TypeAlias = tuple[str, ...]
 _SHORT_MOST: Final = 200
 _TEXT_MOST: Final = 2_000
 _COUNTRY_LETTERS: Final = 2
+_LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class AnswerForm(Struct, frozen=True, gc=False, kw_only=True):
@@ -166,4 +167,7 @@ def _moment(text: str, form: AnswerForm) -> datetime:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise _Unclear("time is not ISO 8601") from error
-    return at if at.tzinfo else at.replace(tzinfo=form.zone)
+    at = at if at.tzinfo else at.replace(tzinfo=form.zone)
+    if not EPOCH <= at < _LATEST:
+        raise _Unclear("time is not in 1970 to 2199")
+    return at
