@@ -71,7 +71,8 @@ METRICS: tuple[Metric, ...] = (
            "The stage's clock: event time up to which the partition has decided.", "stage"),
     Metric("deadlines_pending", "gauge", ("stage", "kind"),
            "Rows that wait for a deadline: session_end, step, retry, notice (of orders and parcels), "
-           "delay (of parcels), registration (of scans that have none), or else only to be forgotten.", "stage"),
+           "delay (of parcels), registration (of scans that have none), poll (of carriers that push nothing), or else "
+           "only to be forgotten.", "stage"),
     Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
            "Wall clock less the time of a session's end or a due step when it was decided; the disorder allowed is "
            "part of it.", "stage", DELAY),
