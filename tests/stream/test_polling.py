@@ -101,7 +101,7 @@ def test_parcels_are_followed_by_asking(kafka: Any, tmp_path: Path) -> None:
             "POSTCART_POLLING__ANSWER": "shippo",
             "POSTCART_POLLING__SECRET": "ShippoToken for-trials",
             "POSTCART_POLLING__INTERVAL_S": "1",
-            "POSTCART_POLLING__LONGEST_S": "60",
+            "POSTCART_POLLING__LONGEST_S": "3",
             "POSTCART_POLLING__RATE_PER_S": "50",
         }
         with channel_rig(kafka, tmp_path, **env) as rig:

@@ -41,6 +41,8 @@ _BUSY_MOST_S: Final = 86_400.0
 _REMEMBERED: Final = 200_000
 """Scans; some 30 MB."""
 _FAULTS_TOLD: Final = 3
+_ANSWER: Final = "answer"
+"""Header of a dead letter: what came."""
 
 
 class PollDesk:
@@ -208,7 +210,8 @@ class PollDesk:
 def _letter(question: Question, said: str, body: bytes | None) -> DeadLetter:
     """The question, so that redriven it is asked again, with what came as a header."""
     letter = dead_letter(question.message, UnreadableRecord("answer", said), stage=STAGE)
-    return msgspec.structs.replace(letter, headers=(*letter.headers, ("answer", (body or b"")[:HEAD_BYTES])))
+    others = (header for header in letter.headers if header[0] != _ANSWER)  # a question that was redriven has the last
+    return msgspec.structs.replace(letter, headers=(*others, (_ANSWER, (body or b"")[:HEAD_BYTES])))
 
 
 def _outcome(answer: Answer, body: bytes | None, *, new: bool) -> Outcome:
