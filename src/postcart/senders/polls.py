@@ -36,8 +36,9 @@ _FIRST_S: Final = 10.0
 _MOST_S: Final = 600.0
 """Between two tries of one question."""
 _BUSY_S: Final = 30.0
+_BUSY_LEAST_S: Final = 1.0
 _BUSY_MOST_S: Final = 86_400.0
-"""A provider that is busy and does not say for how long; the longest word that is taken."""
+"""A provider that is busy and does not say for how long; the shortest and the longest word that is taken."""
 _REMEMBERED: Final = 200_000
 """Scans; some 30 MB."""
 _FAULTS_TOLD: Final = 3
@@ -160,7 +161,8 @@ class PollDesk:
             self._done(waiting)
             config.metrics.ended(name, "refused")
         elif isinstance(error, ProviderBusy):
-            asked_s = _BUSY_S if error.retry_after_ms is None else min(error.retry_after_ms / 1_000, _BUSY_MOST_S)
+            asked_s = _BUSY_S if error.retry_after_ms is None else error.retry_after_ms / 1_000
+            asked_s = max(_BUSY_LEAST_S, min(asked_s, _BUSY_MOST_S))
             config.providers.hold(name, config.elapsed_s() + asked_s)
             log.warning("poll_provider_busy", provider=name, seconds=asked_s)
             config.metrics.circuit(name, config.providers.state(name))
