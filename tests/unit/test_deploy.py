@@ -169,6 +169,15 @@ def test_the_image_copies_what_is_there_and_starts_the_real_program() -> None:
         assert f"COPY {folder} {folder}" in DOCKERFILE
 
 
+def test_the_image_is_built_with_what_links_lead_to() -> None:
+    """Schemas and carriers lie beside the package: a wheel built without them would lack them."""
+    links = [path for path in (ROOT / "src").rglob("*") if path.is_symlink()]
+    assert len(links) >= 2
+    for link in links:
+        folder = link.resolve().relative_to(ROOT)
+        assert f"COPY {folder} {folder}" in DOCKERFILE.splitlines()
+
+
 def texts() -> Iterator[Path]:
     """Everything that people read or that starts something."""
     yield from (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "Makefile", ".ci/run", "docker-compose.yml"))
