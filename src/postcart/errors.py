@@ -73,6 +73,7 @@ class UnreadableRecord(PostcartError):  # noqa: N818 -- the field says dead lett
             "key_mismatch",
             "crashed",
             "status_unknown",
+            "answer",
         }
     )
 

@@ -16,7 +16,7 @@ from postcart.domain.track.estimate_model import NO_FIT
 from postcart.domain.track.estimate_sums import Sums
 from postcart.domain.track.outcome import Context, Tracked
 from postcart.domain.track.parcel import Parcel
-from postcart.domain.track.rules import Rules
+from postcart.domain.track.rules import Polling, Rules
 from postcart.events.shipments import ParcelLine, ParcelRegistered, Place
 from postcart.events.times import DAY_MS, from_ms
 from postcart.processors.lane_book import LaneBook
@@ -85,10 +85,10 @@ def store() -> RowStore[Parcel]:
     )
 
 
-def written() -> bytes:
-    """The bytes that the current release writes of the parcel."""
+def written(row: Parcel) -> bytes:
+    """The bytes that the current release writes of a parcel."""
     rows = store()
-    rows.save(KEY, parcel())
+    rows.save(KEY, row)
     [(_, value)] = rows.take_changed()
     assert value is not None
     return value
@@ -105,6 +105,31 @@ def test_parcels_of_every_released_version_are_read(file: Path) -> None:
     assert {watch.level for watch in read.watches.values()} == {1, 2}
     made.indexed_ms = read.indexed_ms
     assert msgspec.to_builtins(read) == msgspec.to_builtins(made)
+
+
+def polled() -> Parcel:
+    """One whose carrier is asked, with every field of that."""
+    row = Parcel(key=KEY)
+    rules = Rules(polling=Polling(carriers=frozenset({"dhl"})))
+    fold.arrive(row, [registration(), scan(hours(10), "available_for_pickup")], Tracked())
+    for clock_ms, present_ms in ((hours(11), 0), (hours(12), 0), (hours(14), hours(40))):
+        context = Context(rules=rules, business_days=weekdays, present_ms=present_ms)
+        fold.advance(row, clock_ms, context, Tracked())
+    return row
+
+
+@pytest.mark.parametrize("file", sorted(FOLDER.glob("polled.*.bin")), ids=lambda file: file.stem)
+def test_rounds_of_every_released_version_are_read(file: Path) -> None:
+    """To the same round as the current release makes."""
+    rows = store()
+    rows.restore([(KEY.encode(), file.read_bytes())])
+    rows.restored()
+    read, made = rows.load(KEY), polled().poll
+    assert read is not None
+    assert made is not None
+    assert read.poll == made
+    assert (made.round, made.unchanged, made.put_off) == (2, 2, True)
+    assert rows.next_deadline_ms() == made.due_ms == hours(40)
 
 
 @pytest.mark.parametrize("file", sorted(FOLDER.glob("book.*.bin")), ids=lambda file: file.stem)
@@ -125,6 +150,7 @@ def test_books_of_every_released_version_are_read(file: Path) -> None:
 def test_current_versions_have_their_bytes() -> None:
     """A new version without golden bytes would go unnoticed."""
     assert (FOLDER / f"parcel.v{ROW_VERSION}.bin").exists()
+    assert (FOLDER / f"polled.v{ROW_VERSION}.bin").exists()
     assert (FOLDER / f"book.v{BOOK_VERSION}.bin").exists()
 
 
@@ -132,7 +158,8 @@ def main() -> None:
     """Write what is missing."""
     FOLDER.mkdir(exist_ok=True)
     for name, content in (
-        (f"parcel.v{ROW_VERSION}.bin", written()),
+        (f"parcel.v{ROW_VERSION}.bin", written(parcel())),
+        (f"polled.v{ROW_VERSION}.bin", written(polled())),
         (f"book.v{BOOK_VERSION}.bin", msgspec.msgpack.encode(book().take_changed())),
     ):
         if not (FOLDER / name).exists():

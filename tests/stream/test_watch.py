@@ -35,7 +35,7 @@ from waiting import wait_for
 
 Labels = Mapping[str, str]
 
-OF_OTHERS = {"lag exporter", "gateway", "read model", "feedback", "alerts"}
+OF_OTHERS = {"lag exporter", "gateway", "read model", "feedback", "alerts", "poll"}
 """Sources of metrics that these workers don't set."""
 ONLY_IN_TROUBLE = {"jobs_waited_total"}
 """Counters without a closed set of labels that a quiet run need not have."""

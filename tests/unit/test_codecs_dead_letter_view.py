@@ -42,6 +42,8 @@ def test_values(value: bytes | None, value_as: str, shown: object) -> None:
 def test_keys_and_headers() -> None:
     """Bytes that are no text are digits."""
     assert described(letter(None, b"\xff"))["key"] == "0xff"
+    assert described(letter(None, b"<p>\n ann@shop.example</p>"))["key"].startswith("<p>\n"), "text over several lines"
+    assert "ann@" not in described(letter(None, b"<p>\n ann@shop.example</p>"))["key"]
     assert described(letter(None, None))["key"] is None
 
 

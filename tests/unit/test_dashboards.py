@@ -25,6 +25,10 @@ _NOT_SHOWN = frozenset(
         "feedback_received_total",
         "read_model_age_seconds",
         "feed_streams",
+        "polls_total",
+        "poll_duration_seconds",
+        "poll_scans_total",
+        "polls_pending",
     }
 )
 """Of workers that have no dashboard yet."""

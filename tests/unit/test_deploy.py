@@ -55,6 +55,7 @@ def test_all_workers_are_there() -> None:
         "topics": "topics create",
         "detect": "worker detect",
         "track": "worker track",
+        "poll": "worker poll",
         "journey": "worker journey",
         "email": "worker send email",
         "lag": "lag --serve",
@@ -106,7 +107,7 @@ def test_bounces_reach_the_listener() -> None:
 
 def test_the_probe_asks_the_port_that_is_served() -> None:
     """A wrong one would restart healthy workers for ever."""
-    for name in ("detect", "track", "journey", "email", "feedback", "lag"):
+    for name in ("detect", "track", "poll", "journey", "email", "feedback", "lag"):
         port = settings_of(OURS[name]).metrics_port
         assert f"127.0.0.1:{port}/live" in OURS[name]["healthcheck"]["test"][-1]
 
@@ -132,7 +133,15 @@ def test_containers_are_locked_down() -> None:
     for service in OURS.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-    assert all(OURS[name]["stop_grace_period"] == "40s" for name in ("detect", "track", "journey", "email", "feedback"))
+    long = ("detect", "track", "poll", "journey", "email", "feedback")
+    assert all(OURS[name]["stop_grace_period"] == "40s" for name in long)
+
+
+def test_carriers_are_asked_only_where_that_is_wanted() -> None:
+    """A worker that has nobody to ask would end and be started again for ever; `track` is told the same as it."""
+    assert OURS["poll"]["profiles"] == ["polling"]
+    assert not settings_of(OURS["poll"]).polling.sources
+    assert {name for name in OURS["poll"]["environment"] if "POLLING" in name} <= OURS["track"]["environment"].keys()
 
 
 def test_the_broker_is_the_one_that_tests_run_on() -> None:
@@ -158,6 +167,15 @@ def test_the_image_copies_what_is_there_and_starts_the_real_program() -> None:
     settings = load_settings({})
     for folder in (settings.campaigns_dir, settings.templates_dir, settings.locales_dir):
         assert f"COPY {folder} {folder}" in DOCKERFILE
+
+
+def test_the_image_is_built_with_what_links_lead_to() -> None:
+    """Schemas and carriers lie beside the package: a wheel built without them would lack them."""
+    links = [path for path in (ROOT / "src").rglob("*") if path.is_symlink()]
+    assert len(links) >= 2
+    for link in links:
+        folder = link.resolve().relative_to(ROOT)
+        assert f"COPY {folder} {folder}" in DOCKERFILE.splitlines()
 
 
 def texts() -> Iterator[Path]:

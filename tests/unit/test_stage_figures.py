@@ -11,7 +11,7 @@ from histories import CAMPAIGNS, random_history, shuffled, tripled
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.person import Outstanding, Person
 from postcart.domain.journey.shipping import OrderState
-from postcart.domain.track.parcel import Parcel, Scan, Watch
+from postcart.domain.track.parcel import Parcel, Poll, Scan, Watch
 from postcart.events.jobs import Job
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.stage import StageFigures
@@ -161,6 +161,7 @@ def test_an_order_that_may_be_told_of_is_waited_for(unpaid_ms: int, kind: str | 
     [
         ({}, None),
         ({"waiting": [Scan(id="s", time=1, status="in_transit")]}, "registration"),
+        ({"poll": Poll(1)}, "poll"),
         ({"watches": {"no_scan": Watch(due_ms=1, since_ms=0, cause="s")}}, "delay"),
     ],
 )

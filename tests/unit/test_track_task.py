@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -24,9 +25,10 @@ from postcart.domain.track.estimate_days import DayTold
 from postcart.domain.track.history import follow
 from postcart.domain.track.outcome import Context
 from postcart.domain.track.parcel import ParcelEvent, Scan, scan_of
-from postcart.domain.track.rules import Rules
+from postcart.domain.track.rules import Polling, Rules
 from postcart.events.event import time_ms
 from postcart.events.milestones import MilestoneRecord, ParcelDecision, Registered
+from postcart.events.polls import PollRequest
 from postcart.events.shipments import ParcelStatus, ShipmentEvents
 from postcart.events.signals import TaskClock
 from postcart.events.times import DAY_MS, MINUTE_MS
@@ -38,6 +40,7 @@ from tasks_in_memory import FAR_FUTURE_MS, Worker
 TASKS = 3
 DISORDER_MS = 5 * MINUTE_MS
 SHIPMENTS, LANES, MILESTONES, DECISIONS, DEAD = "shipments", "lanes", "milestones", "decisions", "dead"
+POLLS = "polls"
 RULES = Rules()
 VOCABULARIES = load_vocabularies()
 TENANT = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
@@ -94,9 +97,9 @@ def expected(events: Iterable[ShipmentEvents]) -> Counter[bytes]:
 class Pipeline:
     """All tasks of the stage. ``replay``: the clock says what has arrived; else it is wall time."""
 
-    def __init__(self, random: Random, *, replay: bool) -> None:
+    def __init__(self, random: Random, *, replay: bool, rules: Rules = RULES) -> None:
         config = TrackConfig(
-            context=Context(rules=RULES, business_days=business_days),
+            context=Context(rules=rules, business_days=business_days),
             vocabularies=VOCABULARIES,
             shipments=SHIPMENTS,
             shipment_decoder=ShopEventDecoder("shop.shipments", stage="track"),
@@ -104,6 +107,7 @@ class Pipeline:
             lane_decoder=RecordDecoder(DayTold, stage="track"),
             milestones_topic=MILESTONES,
             decisions_topic=DECISIONS,
+            polls_topic=POLLS,
             dead_topic=DEAD,
             tasks=TASKS,
             milestone_partitions=1,
@@ -117,6 +121,7 @@ class Pipeline:
         self.told: Counter[bytes] = Counter()
         self.decided: Counter[bytes] = Counter()
         self.dead: list[DeadLetter] = []
+        self.polls: list[PollRequest] = []
         self.order: dict[str, list[ParcelDecision]] = {}
         self.registered: Counter[str] = Counter()
         self.clocks: dict[int, int] = {}
@@ -193,6 +198,10 @@ class Pipeline:
                 self.order.setdefault(record.parcel_id, []).append(record)
             elif output.topic == DECISIONS:
                 self.decided[value] += 1
+            elif output.topic == POLLS:
+                request = msgspec.json.decode(value, type=PollRequest)
+                assert output.key == request.parcel_key.encode()
+                self.polls.append(request)
             elif output.topic == DEAD:
                 self.dead.append(msgspec.json.decode(value, type=DeadLetter))
 
@@ -215,6 +224,23 @@ def test_tasks_tell_like_a_finished_history(replay: bool) -> None:  # noqa: FBT0
     assert pipeline.decided == wanted
     assert pipeline.dead == []
     assert not any(len(worker.task._rows) for worker in pipeline.workers)  # type: ignore[attr-defined]
+    assert not pipeline.polls
+
+
+def test_asking_carriers_changes_nothing_that_is_told() -> None:
+    """However the clock leaps and whatever crashes; each parcel is asked about in rounds, none left out or twice."""
+    events = history(4)
+    pipeline = Pipeline(Random(5), replay=False, rules=Rules(polling=Polling(carriers=frozenset(), every=True)))
+    pipeline.run(arrivals(events, Random(6)))
+    assert pipeline.told == expected(events)
+    rounds: dict[str, list[PollRequest]] = {}
+    for request in pipeline.polls:
+        rounds.setdefault(request.parcel_id, []).append(request)
+    assert len(rounds) > 150
+    for requests in rounds.values():
+        assert [request.round for request in requests] == list(range(len(requests)))
+        gaps = [later.at_ms - earlier.at_ms for earlier, later in pairwise(requests)]
+        assert all(gap >= 27 * MINUTE_MS for gap in gaps)
 
 
 def test_an_unknown_word_is_a_dead_letter() -> None:

@@ -9,10 +9,11 @@ status has come, the answer counts, whatever becomes of its body.
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -127,13 +128,34 @@ class HttpClient:
             ChannelUnavailable: Certainly not sent.
             DeliveryUncertain: It may have arrived.
         """
+        extensions = {} if server_name is None else {"sni_hostname": server_name}
+        request = partial(
+            self._client.build_request, "POST", url, content=content, headers=dict(headers), extensions=extensions
+        )
+        return await self._answer(request)
+
+    async def get(self, url: str, headers: Mapping[str, str]) -> HttpAnswer:
+        """Send one GET request, once.
+
+        Args:
+            url: Absolute.
+            headers: Further headers; they win over the client's own.
+
+        Raises:
+            ChannelUnavailable: Certainly not sent.
+            DeliveryUncertain: No answer, or none in time.
+        """
+        return await self._answer(partial(self._client.build_request, "GET", url, headers=dict(headers), extensions={}))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def _answer(self, build: Callable[[], httpx.Request]) -> HttpAnswer:
         progress = _Progress()
-        extensions: dict[str, Any] = {"trace": progress.told}
-        if server_name is not None:
-            extensions["sni_hostname"] = server_name
         try:
             async with asyncio.timeout(self._options.whole_s):
-                await self._send(url, content, headers, extensions, progress)
+                await self._send(build(), progress)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ssl.SSLError, OSError) as error:
             if progress.answer is None:
                 raise _meaning(error, writing=progress.writing) from error
@@ -142,14 +164,8 @@ class HttpClient:
             raise DeliveryUncertain("no answer")
         return HttpAnswer(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, bytes(progress.body))
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
-
-    async def _send(
-        self, url: str, content: bytes, headers: Mapping[str, str], extensions: dict[str, Any], progress: _Progress
-    ) -> None:
-        request = self._client.build_request("POST", url, content=content, headers=dict(headers), extensions=extensions)
+    async def _send(self, request: httpx.Request, progress: _Progress) -> None:
+        request.extensions["trace"] = progress.told
         answer = await self._client.send(request, stream=True)
         progress.answer = answer
         try:

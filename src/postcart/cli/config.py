@@ -35,7 +35,7 @@ def check(output: OutputOption = "table") -> None:
         problems += error.problems
     else:
         notes = [f"{name} is not set: its default is for trials only" for name in _trial_defaults(settings)]
-        for part in (_check_campaigns, _check_messages, _check_templates, _check_carriers, _check_keys):
+        for part in (_check_campaigns, _check_messages, _check_templates, _check_carriers, _check_polling, _check_keys):
             problems += _problems(part, settings)
     if output == "json":
         print_json({"problems": problems, "notes": notes})
@@ -101,6 +101,12 @@ def _check_carriers(settings: Any) -> None:
     from postcart.wiring.tracking import vocabularies  # noqa: PLC0415
 
     vocabularies(settings)
+
+
+def _check_polling(settings: Any) -> None:
+    from postcart.wiring.polling import answer_forms  # noqa: PLC0415
+
+    answer_forms(settings)
 
 
 def _check_keys(settings: Any) -> None:

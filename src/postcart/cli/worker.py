@@ -39,6 +39,17 @@ def track() -> None:
 
 
 @app.command()
+def poll() -> None:
+    """Ask carriers that push nothing where parcels are.
+
+    Questions of `track` in, shipments out, as if the carrier had pushed them (POSTCART_POLLING__CARRIERS).
+    """
+    from postcart.wiring.polling import run_poll_worker  # noqa: PLC0415
+
+    _run(run_poll_worker)
+
+
+@app.command()
 def journey() -> None:
     """Decide per person whether and when to send what.
 

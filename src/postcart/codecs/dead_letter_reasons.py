@@ -62,6 +62,12 @@ REASONS: Final[dict[str, Advice]] = {
         "The detail names the word and the file. Add it there, restart the `track` workers, then `postcart dead redrive"
         " --reason status_unknown`.",
     ),
+    "answer": Advice(
+        "A question to a carrier whose answer is not as its file under `carriers/answers/` says.",
+        "The detail says what is wrong, the header `answer` holds what came. Mend the file, or ask the provider what"
+        " has changed, restart the `poll` workers, then `postcart dead redrive --reason answer` asks again. Parcels on"
+        " their way are asked about again anyway.",
+    ),
     RENDER: Advice(
         "A job whose template failed; its receipt says rejected.",
         "The detail names file, line and variable. Mend the template, try it with `postcart preview`, roll it out, then"

@@ -69,7 +69,11 @@ def as_text(content: bytes | None) -> str | None:
         text = content.decode()
     except UnicodeDecodeError:
         return f"0x{content.hex()}"
-    return text if text.isprintable() else f"0x{content.hex()}"
+    return text if _is_printable(text) else f"0x{content.hex()}"
+
+
+def _is_printable(text: str) -> bool:
+    return all(one.isprintable() or one in "\r\n\t" for one in text)
 
 
 def hex_lines(digits: str) -> str:
@@ -89,7 +93,7 @@ def _text_or_hex(value: bytes, *, personal: bool, unmask: bool) -> tuple[str, st
         with suppress(UnicodeDecodeError):
             text = value[: len(value) - cut].decode()
             break
-    if text and all(one.isprintable() or one in "\r\n\t" for one in text):
+    if text and _is_printable(text):
         return "text", text if unmask else masked_text(text)
     return "hex", (value if unmask else masked_bytes(value, personal=personal)).hex()
 

@@ -7,6 +7,7 @@ The record's key is the carrier, a colon and the normalised tracking number: let
 people and systems put blanks and hyphens wherever they like.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
@@ -15,6 +16,7 @@ from msgspec import Meta, Struct
 
 from postcart.events.event import Event, Id, Quantity, Text
 from postcart.events.ids import namespace_of, uuid5
+from postcart.events.times import iso
 
 Carrier = Annotated[str, Meta(pattern="^[a-z0-9][a-z0-9_.-]{0,59}$")]
 """The carrier's short name in lower case: ``ups``, ``dhl-express``."""
@@ -139,6 +141,20 @@ def parcel_key(carrier: str, tracking_number: str) -> str:
 def scan_id(key: str, code: str, time: str, place: str) -> str:
     """Id of a scan that may be polled and pushed: over parcel, status, and the carrier's own time and place."""
     return uuid5(namespace_of(key), f"{code}/{time}/{place}")
+
+
+def carrier_scan_id(key: str, *, code: str, detail: str | None, at_ms: int, place: Iterable[str | None]) -> str:
+    """``scan_id`` of what a carrier says, however it came and whichever way it is spelt.
+
+    Args:
+        key: The parcel's.
+        code: The carrier's own word.
+        detail: Its finer one, if any.
+        at_ms: The carrier's time.
+        place: Country, region, city, postal code, site; None where it says nothing.
+    """
+    word = f"{code}.{detail}" if detail else code
+    return scan_id(key, word.casefold(), iso(at_ms), "/".join((part or "").casefold() for part in place))
 
 
 def incarnation_id(key: str, registration_id: str) -> str:

@@ -36,6 +36,11 @@ _CIRCUIT = {"open": "closed", "paused": "open", "probing": "half_open", "ramping
 """A provider that is open for messages is a closed circuit; while it ramps up, few may pass."""
 
 
+def circuit_of(state: str) -> dict[str, bool]:
+    """By state of a circuit whether it is in it, for a provider's own state."""
+    return {circuit: circuit == _CIRCUIT[state] for circuit in dict.fromkeys(_CIRCUIT.values())}
+
+
 class ChannelFigures:
     """Figures of one sender of one channel in this process.
 
@@ -101,10 +106,10 @@ class ChannelFigures:
 
     def provider_state(self, provider: str, state: str) -> None:
         """A provider was paused, probed or opened."""
-        for circuit in dict.fromkeys(_CIRCUIT.values()):
+        for circuit, value in circuit_of(state).items():
             self._instruments.gauge(
                 "provider_circuit_state", channel=self._channel, provider=provider, state=circuit
-            ).set(circuit == _CIRCUIT[state])
+            ).set(value)
 
     def committed(self, outcome: str, duration_s: float) -> None:
         """A transaction ended: committed or failed."""

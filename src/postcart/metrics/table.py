@@ -12,7 +12,9 @@ from typing import Literal
 PREFIX = "postcart_"
 
 Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["worker", "stage", "sender", "journey", "feedback", "alerts", "lag exporter", "gateway", "read model"]
+Source = Literal[
+    "worker", "stage", "sender", "journey", "feedback", "alerts", "lag exporter", "gateway", "read model", "poll"
+]
 """What sets it."""
 
 FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -69,7 +71,8 @@ METRICS: tuple[Metric, ...] = (
            "The stage's clock: event time up to which the partition has decided.", "stage"),
     Metric("deadlines_pending", "gauge", ("stage", "kind"),
            "Rows that wait for a deadline: session_end, step, retry, notice (of orders and parcels), "
-           "delay (of parcels), registration (of scans that have none), or else only to be forgotten.", "stage"),
+           "delay (of parcels), registration (of scans that have none), poll (of carriers that push nothing), or else "
+           "only to be forgotten.", "stage"),
     Metric("deadline_fire_delay_seconds", "histogram", ("stage",),
            "Wall clock less the time of a session's end or a due step when it was decided; the disorder allowed is "
            "part of it.", "stage", DELAY),
@@ -103,6 +106,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("feed_streams", "gauge", (), "Open streams of the in-app feed.", "gateway"),
     Metric("alert_messages_total", "counter", ("destination", "kind", "outcome"),
            "Attempts at messages to employees: told, refused (dropped), or failed (tried again).", "alerts"),
+    Metric("polls_total", "counter", ("provider", "outcome"),
+           "Questions to carriers: answered (with something new), unchanged, unknown (not yet to the carrier), "
+           "unreadable, refused; tried again: busy, failed, credentials; not asked: old, repeated, unpolled (its "
+           "carrier is asked no more).", "poll"),
+    Metric("poll_duration_seconds", "histogram", ("provider",), "From the question to the answer.", "poll", SENDING),
+    Metric("poll_scans_total", "counter", ("provider",), "Scans written that answers brought.", "poll"),
+    Metric("polls_pending", "gauge", (), "Questions in line or under way.", "poll"),
     Metric("dead_letters_total", "counter", ("topic", "reason"), "Records set aside, by topic of origin.", "worker"),
     Metric("dead_letters_pending", "gauge", ("topic", "reason"), "Dead letters not redriven.", "lag exporter"),
     Metric("webhooks_received_total", "counter", ("source", "result"), "Webhooks.", "gateway"),

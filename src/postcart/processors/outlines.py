@@ -14,7 +14,7 @@ from postcart.domain.journey.person import Person
 from postcart.domain.journey.shipping import deadlines_ms
 from postcart.domain.track.parcel import Parcel
 
-Kind = Literal["session_end", "step", "retry", "notice", "delay", "registration"]
+Kind = Literal["session_end", "step", "retry", "notice", "delay", "registration", "poll"]
 FORGET: Final = "forget"
 """The kind of rows that wait for nothing but to be forgotten."""
 
@@ -74,6 +74,7 @@ class ParcelOutline(Struct, gc=False):
 
     watches: dict[str, _Part] = {}
     waiting: list[_Part] = []
+    poll: _Part | None = None
 
 
 def visitor_kind(visitor: Visitor | VisitorOutline) -> Kind | None:
@@ -94,10 +95,12 @@ def person_kind(person: Person | PersonOutline) -> Kind | None:
 
 
 def parcel_kind(parcel: Parcel | ParcelOutline) -> Kind | None:
-    """A delay that may come about, else scans that wait for the word whose parcel it is; else None."""
+    """A delay that may come about, else scans that wait for the word whose parcel it is, else a question; else None."""
     if parcel.watches:
         return "delay"
-    return "registration" if parcel.waiting else None
+    if parcel.waiting:
+        return "registration"
+    return "poll" if parcel.poll is not None else None
 
 
 class Waiting:
@@ -156,4 +159,4 @@ def waiting_persons() -> Waiting:
 
 def waiting_parcels() -> Waiting:
     """For TRACK's rows."""
-    return Waiting(parcel_kind, ParcelOutline, ("delay", "registration"))
+    return Waiting(parcel_kind, ParcelOutline, ("delay", "registration", "poll"))

@@ -56,6 +56,7 @@ class TrackConfig:
     lane_decoder: RecordDecoder
     milestones_topic: str
     decisions_topic: str
+    polls_topic: str
     dead_topic: str
     tasks: int
     milestone_partitions: int
@@ -168,10 +169,17 @@ class TrackTask:
         rows, rules = self._rows, self._config.context.rules
         limit = _FIRE_LIMIT
         out = Tracked()
+        now_ms = self._now_ms
+        present_ms = clock_ms if now_ms is None else max(clock_ms, now_ms - self._config.disorder_ms)
         while limit > 0 and (due_ms := rows.next_deadline_ms()) is not None and due_ms <= clock_ms:
             day = due_ms // DAY_MS
             until_ms = min(clock_ms, (day + 1) * DAY_MS - 1)
-            context = Context(rules=rules, business_days=self._config.context.business_days, fit=self._book.fit(day))
+            context = Context(
+                rules=rules,
+                business_days=self._config.context.business_days,
+                fit=self._book.fit(day),
+                present_ms=present_ms,
+            )
             for key, parcel in rows.due(until_ms, limit):
                 limit -= 1
                 if fold.advance(parcel, until_ms, context, out):
@@ -223,6 +231,8 @@ class TrackTask:
         config, encode = self._config, self._encode
         for registered in out.registrations:
             self._outputs.append(Output(config.milestones_topic, registered.person_id.encode(), encode(registered)))
+        for request in out.polls:
+            self._outputs.append(Output(config.polls_topic, request.parcel_key.encode(), encode(request)))
         for record in out.news:
             key, value = record.person_id.encode(), encode(record)
             self._outputs.append(Output(config.milestones_topic, key, value))

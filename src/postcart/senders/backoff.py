@@ -4,8 +4,9 @@ Owns: the formulas. Must not: use randomness or a clock: the same job and attemp
 """
 
 from collections.abc import Callable
-from hashlib import sha256
 from typing import NamedTuple
+
+from postcart.domain.jitter import share_of
 
 JOB_FIRST_MS = 30_000
 JOB_MOST_MS = 3_600_000
@@ -22,7 +23,7 @@ def job_backoff_ms(job_id: str, attempt: int) -> int:
     Up to 40 % more than the plain doubling, never less; also at the longest wait jobs don't come back together.
     """
     plain = min(JOB_FIRST_MS << min(attempt - 1, 20), JOB_MOST_MS / (1 + _JITTER))
-    return round(plain * (1 + _JITTER * _share(f"{job_id}/{attempt}")))
+    return round(plain * (1 + _JITTER * share_of(f"{job_id}/{attempt}")))
 
 
 class Retries(NamedTuple):
@@ -39,16 +40,6 @@ class Retries(NamedTuple):
 DEFAULT_RETRIES = Retries()
 
 
-def jittered_ms(plain_ms: float, job_id: str, attempt: int, *, share: float) -> int:
-    """``plain_ms`` and up to ``share`` of it more or less, as the job's id and the attempt decide."""
-    return round(plain_ms * (1 + share * (2 * _share(f"{job_id}/{attempt}") - 1)))
-
-
 def probe_backoff_s(failures: int, *, first_s: float, most_s: float) -> float:
     """How long a paused channel waits before its next probe, after that many failures (from 1), in seconds."""
     return min(most_s, first_s * 2.0 ** min(failures - 1, 30))
-
-
-def _share(text: str) -> float:
-    """A number in [0, 1) that the text alone decides."""
-    return int.from_bytes(sha256(text.encode()).digest()[:6]) / 2**48

@@ -16,6 +16,7 @@ from postcart.settings.feed import Feed
 from postcart.settings.feedback import Feedback
 from postcart.settings.kafka import Kafka
 from postcart.settings.messaging import PROVIDER_NAME, Gateway, ProviderGroup, Sms, Webhook, check_names
+from postcart.settings.polling import Polling
 from postcart.settings.push import Apns, Fcm, WebPush
 from postcart.settings.tracking import Tracking
 from postcart.settings.values import (
@@ -219,6 +220,7 @@ class Settings(Group):
     unsubscribe: Unsubscribe = Field(default_factory=Unsubscribe)
     feedback: Feedback = Field(default_factory=Feedback)
     tracking: Tracking = Field(default_factory=Tracking)
+    polling: Polling = Field(default_factory=Polling)
     caps: Frequency = Field(default_factory=Frequency)
     log: Log = Field(default_factory=Log)
     read_model_url: ReadModelUrl | None = Field(

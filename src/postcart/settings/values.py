@@ -97,7 +97,7 @@ def read_seasons(value: Any) -> Any:
     return seasons
 
 
-def read_channels(value: Any) -> Any:
+def read_names(value: Any) -> Any:
     """Read ``email, sms, letter=shop.letters`` as a list; anything but text as it is."""
     if not isinstance(value, str) or value.lstrip().startswith("["):
         return json.loads(value) if isinstance(value, str) else value
@@ -242,7 +242,7 @@ HttpsAddress = Annotated[str, AfterValidator(check_https)]
 TimeZone = Annotated[str, AfterValidator(check_time_zone)]
 MailAddress = Annotated[str, AfterValidator(check_mail_address)]
 DomainName = Annotated[str, AfterValidator(check_domain)]
-Channels = Annotated[tuple[str, ...], BeforeValidator(read_channels), AfterValidator(check_channels)]
+Channels = Annotated[tuple[str, ...], BeforeValidator(read_names), AfterValidator(check_channels)]
 Lines = Annotated[tuple[str, ...], BeforeValidator(lines)]
 Bands = Annotated[tuple[Band, ...], BeforeValidator(read_bands), AfterValidator(check_bands)]
 Seasons = Annotated[tuple[Season, ...], BeforeValidator(read_seasons)]

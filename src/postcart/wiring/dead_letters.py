@@ -20,6 +20,7 @@ from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
 from postcart.events.jobs import Job, ReceiptRecord
 from postcart.events.milestones import MilestoneRecord
+from postcart.events.polls import PollRequest
 from postcart.events.signals import AnySignal, TaskClock
 from postcart.senders.records import decode_job
 from postcart.settings import Settings
@@ -44,6 +45,7 @@ def topic_contracts(settings: Settings) -> dict[str, TopicContract]:
         for name, kind, key, kept in (
             ("signals", AnySignal, None, ("id",)),
             ("lanes", DayTold, None, ("task", "day")),
+            ("polls", PollRequest, None, ("parcel_id", "round")),
             ("milestones", MilestoneRecord | TaskClock, None, ("id", "parcel_id")),
             ("receipts", ReceiptRecord, "person", ("job_id", "outcome", "attempt", "report_id")),
             ("consents", ConsentRecorded, None, ("person_id", "channel", "purpose")),

@@ -21,6 +21,8 @@ from postcart.adapters.lag import Measured, measure
 from postcart.adapters.topics import (
     alert_group,
     alert_inputs,
+    poll_group,
+    poll_inputs,
     project_group,
     project_inputs,
     stage_group,
@@ -55,6 +57,8 @@ def group_topics(settings: Settings) -> dict[str, tuple[str, ...]]:
         groups[project_group(settings)] = project_inputs(settings)
     if settings.alerts.slack_url is not None or settings.alerts.email:
         groups[alert_group(settings)] = alert_inputs(settings)
+    if settings.polling.sources:
+        groups[poll_group(settings)] = poll_inputs(settings)
     return groups
 
 

@@ -93,6 +93,7 @@ def track_spec(
         lane_decoder=RecordDecoder(DayTold, stage=TRACK),
         milestones_topic=settings.topic("milestones"),
         decisions_topic=settings.topic("decisions"),
+        polls_topic=settings.topic("polls"),
         dead_topic=settings.topic("dead"),
         tasks=lane_partitions,
         milestone_partitions=milestone_partitions,

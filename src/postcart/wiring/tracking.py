@@ -5,14 +5,17 @@ Owns: that translation. Must not: start anything.
 
 from collections import Counter
 
+from msgspec.structs import replace
+
 from postcart.adapters.business_days import business_days
 from postcart.content.carrier_files import SHIPPED, load_vocabularies
 from postcart.domain.track.history import Tracking
 from postcart.domain.track.outcome import Context
-from postcart.domain.track.rules import Level, Rules
+from postcart.domain.track.rules import Level, Polling, Rules
 from postcart.domain.track.vocabulary import Vocabularies
-from postcart.events.times import HOUR_MS
+from postcart.events.times import HOUR_MS, SECOND_MS
 from postcart.settings import Settings
+from postcart.settings.polling import EVERY
 
 
 def track_rules(settings: Settings) -> Rules:
@@ -28,7 +31,21 @@ def track_rules(settings: Settings) -> Rules:
 
 def track_context(settings: Settings) -> Context:
     """What TRACK's decisions depend on besides the parcel; nothing is learned yet."""
-    return Context(rules=track_rules(settings), business_days=business_days)
+    return Context(rules=replace(track_rules(settings), polling=poll_rules(settings)), business_days=business_days)
+
+
+def poll_rules(settings: Settings) -> Polling | None:
+    """Which carriers are asked, and how often. None: none; in a replay nobody is: what it is about is over."""
+    polling = settings.polling
+    if not polling.sources or settings.clock == "replay":
+        return None
+    carriers = frozenset(carrier.partition("=")[0] for source in polling.sources for carrier in source.carriers)
+    return Polling(
+        carriers=carriers,
+        every=EVERY in carriers,
+        interval_ms=polling.interval_s * SECOND_MS,
+        longest_ms=polling.longest_s * SECOND_MS,
+    )
 
 
 def tracking(settings: Settings) -> Tracking:

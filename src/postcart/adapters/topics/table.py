@@ -66,6 +66,7 @@ def all_topics(settings: Settings) -> tuple[Topic, ...]:
         own("signals"): _kept(7),
         own("milestones"): _kept(7),
         own("lanes"): _kept(30),
+        own("polls"): _kept(7),
         own("gate"): _compacted(),
         **{name: _kept(30) for channel in settings.channel_names for name in _of_channel(settings, channel)},
         own("receipts"): _kept(30),
@@ -144,6 +145,16 @@ def alert_inputs(settings: Settings) -> tuple[str, ...]:
 def alert_group(settings: Settings) -> str:
     """Return the consumer group of the workers that tell employees."""
     return settings.topic("alerting")
+
+
+def poll_inputs(settings: Settings) -> tuple[str, ...]:
+    """Return the topic that says what carriers are to be asked."""
+    return (settings.topic("polls"),)
+
+
+def poll_group(settings: Settings) -> str:
+    """Return the consumer group of the workers that ask carriers."""
+    return settings.topic("polling")
 
 
 def changelog(settings: Settings, stage: Stage) -> str:

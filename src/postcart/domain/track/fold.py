@@ -10,7 +10,7 @@ after the events at T.
 
 from collections.abc import Sequence
 
-from postcart.domain.track import delays, expectations, scans
+from postcart.domain.track import delays, expectations, polling, scans
 from postcart.domain.track.outcome import Context, Tracked, known
 from postcart.domain.track.parcel import Parcel, ParcelEvent, Scan, order_of, when_ms
 from postcart.domain.track.rules import Rules
@@ -58,6 +58,8 @@ def advance(parcel: Parcel, clock_ms: int, context: Context, out: Tracked) -> bo
     if folded:
         del pending[:folded]
     _due_before(parcel, clock_ms + 1, context, out)
+    if parcel.poll is not None or context.rules.polling is not None:
+        polling.turn(parcel, clock_ms, context, out)
     return bool(pending) or parcel.seen_ms >= 0
 
 

@@ -13,16 +13,21 @@ from postcart.domain.track.parcel import Parcel
 from postcart.domain.track.rules import BusinessDays, Rules
 from postcart.errors import StateError
 from postcart.events.milestones import ParcelDecision, Registered
+from postcart.events.polls import PollRequest
 from postcart.events.shipments import ParcelLine
 from postcart.events.times import DAY_MS
 
 
 class Context(Struct, frozen=True, gc=False, kw_only=True):
-    """What decisions depend on. ``fit``: what deliveries of earlier days taught, for the day that is folded."""
+    """What decisions depend on. ``fit``: what deliveries of earlier days taught, for the day that is folded.
+
+    ``present_ms``, on which no decision depends: the clock once all that has piled up is folded, as far as is known.
+    """
 
     rules: Rules
     business_days: BusinessDays
     fit: Fit = NO_FIT
+    present_ms: int = 0
 
 
 class Tracked(Struct, gc=False):
@@ -31,6 +36,7 @@ class Tracked(Struct, gc=False):
     Attributes:
         news: In the order of deciding; ``moments``: when each was decided, event time.
         registrations: Of parcels, for JOURNEY.
+        polls: What carriers are to be asked.
         deliveries: Sums of what was delivered, by day.
         applied, late, repeated, unmatched: What became of events; ``unmatched``: never registered.
     """
@@ -38,6 +44,7 @@ class Tracked(Struct, gc=False):
     news: list[ParcelDecision] = field(default_factory=list)
     moments: list[int] = field(default_factory=list)
     registrations: list[Registered] = field(default_factory=list)
+    polls: list[PollRequest] = field(default_factory=list)
     deliveries: dict[int, Sums] = field(default_factory=dict)
     applied: int = 0
     late: int = 0

@@ -79,6 +79,25 @@ class Watch(Struct, gc=False, omit_defaults=True):
     told: tuple[Audience, ...] = ()
 
 
+class Poll(Struct, gc=False, omit_defaults=True):
+    """How far asking the carrier about the parcel is, where it pushes nothing.
+
+    Attributes:
+        due_ms: When it is asked next.
+        round: How often it was asked; ``unchanged``: since the latest scan.
+        asked_ms: When it was asked last; 0: never.
+        last: Id of the latest scan known then.
+        put_off: The round waits for the present, once.
+    """
+
+    due_ms: int
+    round: int = 0
+    unchanged: int = 0
+    asked_ms: int = 0
+    last: str = ""
+    put_off: bool = False
+
+
 class Parcel(Struct, gc=False, kw_only=True, omit_defaults=True):
     """A tracking number of a carrier, and the parcel that it names now.
 
@@ -98,6 +117,7 @@ class Parcel(Struct, gc=False, kw_only=True, omit_defaults=True):
         waiting: Scans and estimates without a registration, in order.
         pending: Events not yet folded, in order.
         seen_ms: When something happened last: an event, or a delay told. -1: the row is as if it had never been.
+        poll: Where its carrier is asked; a row without it is that of a parcel whose carrier is not.
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
     """
 
@@ -123,14 +143,17 @@ class Parcel(Struct, gc=False, kw_only=True, omit_defaults=True):
     pending: list[ParcelRegistered | ParcelEstimate | Scan] = field(default_factory=list)
     seen_ms: int = -1
     indexed_ms: int = 0
+    poll: Poll | None = None
 
     def deadline_ms(self, rules: Rules) -> int:
         """When the row must be looked at, at the latest; event time."""
         due = self.due_ms(rules)
+        if self.poll is not None:
+            due = min(due, self.poll.due_ms)
         return min(due, when_ms(self.pending[0])) if self.pending else due
 
     def due_ms(self, rules: Rules) -> int:
-        """When the first thing falls due without any event."""
+        """When the first thing that is decided falls due without any event; the carrier is asked beside that."""
         due = self.seen_ms + rules.forget_ms if self.seen_ms >= 0 else FOR_EVER
         if self.waiting:
             due = min(due, when_ms(self.waiting[0]) + rules.known_ms)

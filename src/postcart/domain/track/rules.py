@@ -10,7 +10,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from postcart.events.milestones import Audience
-from postcart.events.times import DAY_MS, HOUR_MS
+from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 
 Countries: TypeAlias = tuple[str, ...]
 BusinessDays: TypeAlias = Callable[[int, int, Countries], int]
@@ -25,6 +25,25 @@ class Level(Struct, frozen=True, gc=False, kw_only=True):
     audiences: tuple[Audience, ...]
 
 
+class Polling(Struct, frozen=True, gc=False, kw_only=True):
+    """Carriers that push nothing are asked.
+
+    Attributes:
+        carriers: Which; ``every``: all of them.
+        interval_ms: Between two rounds about a parcel while something is new; also before the first.
+        longest_ms: To which that grows while nothing is.
+    """
+
+    carriers: frozenset[str]
+    every: bool = False
+    interval_ms: int = 30 * MINUTE_MS
+    longest_ms: int = 4 * HOUR_MS
+
+    def covers(self, carrier: str) -> bool:
+        """Whether this one is asked."""
+        return self.every or carrier in self.carriers
+
+
 class Rules(Struct, frozen=True, gc=False, kw_only=True):
     """What a shop may set. Durations in milliseconds.
 
@@ -35,6 +54,7 @@ class Rules(Struct, frozen=True, gc=False, kw_only=True):
         known_ms: Scans wait so long for the registration of their parcel.
         recycled_ms: A registration later than this after the last one is another parcel's.
         forget_ms: A row dies this long after its last event, or the last delay told.
+        polling: None: no carrier is asked.
     """
 
     pickup_ms: int = 72 * HOUR_MS
@@ -48,3 +68,4 @@ class Rules(Struct, frozen=True, gc=False, kw_only=True):
     known_ms: int = 30 * DAY_MS
     recycled_ms: int = 60 * DAY_MS
     forget_ms: int = 120 * DAY_MS
+    polling: Polling | None = None

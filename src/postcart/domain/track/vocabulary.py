@@ -48,6 +48,9 @@ class Vocabularies:
     def __init__(self, vocabularies: Iterable[Vocabulary]) -> None:
         self._by_name = {vocabulary.name: vocabulary for vocabulary in vocabularies}
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._by_name
+
     def meaning(self, event: ParcelStatus) -> Meaning | None:
         """What the carrier said; None if its vocabulary, or the word, is unknown."""
         vocabulary = self._by_name.get(event.vocabulary or event.carrier)

@@ -1,0 +1,138 @@
+"""Carriers that push nothing, on real Kafka: TRACK says when, a worker asks, what is answered becomes milestones."""
+
+import signal
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from postcart.adapters.web_server import WebServer
+from postcart.events.milestones import Milestone, MilestoneRecord
+from postcart.events.shipments import ParcelRegistered, ParcelStatus
+from postcart.events.signals import TaskClock
+from postcart.events.times import iso
+from stream.channel_rig import ChannelRig, channel_rig
+from stream.sender_rig import now_ms, wait_for
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+STEPS = (
+    ("PRE_TRANSIT", "information_received"),
+    ("TRANSIT", "package_accepted"),
+    ("TRANSIT", "package_departed"),
+    ("TRANSIT", "out_for_delivery"),
+    ("DELIVERED", "delivered"),
+)
+
+
+class Carrier:
+    """Answers as Shippo does: of each number one scan more each time, of ``SLOW`` nothing but the first."""
+
+    def __init__(self, start_ms: int) -> None:
+        self.asked: Counter[str] = Counter()
+        self.logins: set[str] = set()
+        self.paths: set[str] = set()
+        self._start_ms = start_ms
+        self.app = Starlette(routes=[Route("/tracks/{carrier}/{number}", self._answer)])
+
+    async def _answer(self, request: Request) -> Response:
+        number = request.path_params["number"]
+        self.logins.add(request.headers.get("authorization", ""))
+        self.paths.add(request.url.path)
+        self.asked[number] += 1
+        if self.asked[number] == 1:
+            return JSONResponse({"detail": "not found"}, 404)
+        if self.asked[number] == 2:
+            return Response("busy", 429, headers={"retry-after": "1"})
+        known = 1 if number.startswith("SLOW") else min(self.asked[number] - 2, len(STEPS))
+        history = [
+            {
+                "status": code,
+                "substatus": {"code": detail},
+                "status_date": iso(self._start_ms + 1_000 * step),
+                "status_details": "as it was said",
+                "location": {"city": "Las Vegas", "state": "NV", "zip": "89101", "country": "US"},
+            }
+            for step, (code, detail) in enumerate(STEPS[:known])
+        ]
+        return JSONResponse(
+            {"carrier": "usps", "tracking_number": number, "tracking_history": history, "tracking_status": history[-1]}
+        )
+
+
+def register(rig: ChannelRig, number: str, carrier: str, at_ms: int) -> None:
+    event = ParcelRegistered(
+        id=f"r/{number}", time=at_ms, carrier=carrier, tracking_number=number, order_id=f"o/{number}", person_id="p1"
+    )
+    rig.write(rig.settings.shop_topic("shipments"), event.parcel_key, event)
+
+
+def told(rig: ChannelRig) -> Counter[tuple[str, str]]:
+    """Milestones by number and status."""
+    found: Counter[tuple[str, str]] = Counter()
+    for _, value in rig.records("milestones"):
+        record = msgspec.json.decode(value or b"", type=MilestoneRecord | TaskClock)
+        if isinstance(record, Milestone):
+            found[record.tracking_number, record.status] += 1
+    return found
+
+
+def polled(rig: ChannelRig) -> list[ParcelStatus]:
+    """What the worker wrote as shipments."""
+    name = rig.settings.shop_topic("shipments").removeprefix(rig.settings.topic_prefix)
+    records = [value or b"" for _, value in rig.records(name)]
+    return [msgspec.json.decode(value, type=ParcelStatus) for value in records if b'"type":"status"' in value]
+
+
+def test_parcels_are_followed_by_asking(kafka: Any, tmp_path: Path) -> None:
+    """Each milestone once, whatever is asked again; asked until delivered, and other carriers' parcels never."""
+    start_ms = now_ms() - 60_000
+    carrier = Carrier(start_ms)
+    with WebServer(carrier.app).running() as web:
+        env = {
+            "POSTCART_DISORDER_S": "1",
+            "POSTCART_POLLING__CARRIERS": "usps=usps_ground, dpd",
+            "POSTCART_POLLING__URL": f"{web.url}/tracks/{{carrier}}/{{tracking_number}}",
+            "POSTCART_POLLING__ANSWER": "shippo",
+            "POSTCART_POLLING__SECRET": "ShippoToken for-trials",
+            "POSTCART_POLLING__INTERVAL_S": "1",
+            "POSTCART_POLLING__LONGEST_S": "3",
+            "POSTCART_POLLING__RATE_PER_S": "50",
+        }
+        with channel_rig(kafka, tmp_path, **env) as rig:
+            rig.start("track", "worker", "track")
+            rig.start("poll", "worker", "poll")
+            register(rig, "USPS1", "usps", start_ms)
+            register(rig, "SLOW1", "dpd", start_ms)
+            register(rig, "DHL1", "dhl", start_ms)
+
+            def logs() -> str:
+                return f"{carrier.asked} {told(rig)} {rig.log_of('poll')[-2_000:]} {rig.log_of('track')[-500:]}"
+
+            wait_for(lambda: told(rig)["USPS1", "delivered"], what=logs, seconds=180)
+            rig.processes["poll"].kill()
+            rig.processes["poll"].wait(30)
+            done = carrier.asked["USPS1"]
+            rig.start("poll", "worker", "poll")
+            before = carrier.asked["SLOW1"]
+            wait_for(lambda: carrier.asked["SLOW1"] >= before + 2, what=logs)
+            assert carrier.asked["USPS1"] <= done + 1, "a question under way at the end, and no more"
+            assert carrier.asked["DHL1"] == 0
+            statuses = ("info_received", "picked_up", "in_transit", "out_for_delivery", "delivered")
+            assert told(rig) == Counter({("USPS1", status): 1 for status in statuses} | {("SLOW1", "info_received"): 1})
+            assert {scan.source for scan in polled(rig)} == {"polled"}
+            assert Counter(scan.id for scan in polled(rig) if scan.tracking_number == "USPS1").total() <= len(STEPS) + 5
+            assert carrier.logins == {"ShippoToken for-trials"}
+            assert carrier.paths == {"/tracks/usps_ground/USPS1", "/tracks/dpd/SLOW1"}
+            assert rig.records("dead") == []
+            log = rig.log_of("poll")
+            assert "poll_provider_busy" in log
+            assert not any(secret in log for secret in ("USPS1", "for-trials", "Las Vegas"))
+            poll = rig.processes["poll"]
+            poll.send_signal(signal.SIGTERM)
+            assert poll.wait(30) == 0

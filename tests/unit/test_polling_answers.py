@@ -1,0 +1,312 @@
+"""What carriers answer, as documented and recorded, becomes scans; files say what is wrong with them."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postcart.codecs.sanity import problem_of
+from postcart.content.answer_files import load_answer_form
+from postcart.content.carrier_files import SHIPPED, load_vocabularies
+from postcart.domain.track.answers import Answer, read_answer
+from postcart.errors import ConfigurationError
+from postcart.events.event import time_ms
+from postcart.events.polls import PollRequest
+from postcart.events.shipments import ParcelStatus, Place, carrier_scan_id
+from postcart.events.times import DAY_MS, parse_iso
+
+SHIPPO: dict[str, Any] = {
+    "carrier": "usps",
+    "messages": [],
+    "tracking_number": "9205590164917312751089",
+    "tracking_history": [
+        {
+            "object_created": "2016-07-23T13:03:26.981Z",
+            "object_id": "2f3d0e3e7e4c4b0b8c6f1c1f7c2f3a11",
+            "status": "TRANSIT",
+            "status_details": "Your shipment has departed from the origin.",
+            "location": {"city": "Reno", "country": "US", "state": "NV", "zip": "89502"},
+            "substatus": {"code": "package_departed", "text": "Package has departed.", "action_required": False},
+            "status_date": "2016-07-22T11:05:00Z",
+        },
+        {
+            "object_created": "2016-07-23T13:03:26.981Z",
+            "object_id": "ce48ff3d52a34e91b77aa98370182624",
+            "status": "DELIVERED",
+            "status_details": "Your shipment has been delivered at the destination mailbox.",
+            "location": {"city": "Las Vegas", "country": "US", "state": "NV", "zip": "89101"},
+            "substatus": {"code": "delivered", "text": "Package has been delivered.", "action_required": False},
+            "status_date": "2016-07-23T00:00:00Z",
+        },
+    ],
+    "tracking_status": {
+        "object_created": "2016-07-23T13:03:27.005Z",
+        "object_id": "8e0f9b4b9c5c4a3a9f5c7b6f0d1e2a33",
+        "status": "DELIVERED",
+        "status_details": "Your shipment has been delivered at the destination mailbox.",
+        "location": {"city": "Las Vegas", "country": "US", "state": "NV", "zip": "89101"},
+        "substatus": {"code": "delivered", "text": "Package has been delivered.", "action_required": False},
+        "status_date": "2016-07-23T00:00:00Z",
+    },
+    "eta": "2016-07-23T00:00:00Z",
+    "test": False,
+}
+"""https://docs.goshippo.com/api-reference/tracking-status/get-a-tracking-status: fields and values of the example."""
+
+NOWHERE = {"object": "TrackingLocation", "city": None, "state": None, "country": None, "zip": None}
+EASYPOST: dict[str, Any] = {
+    "trackers": [
+        {
+            "id": "trk_895f9744d4e84493b531c97146d63838",
+            "object": "Tracker",
+            "mode": "test",
+            "tracking_code": "EZ1000000001",
+            "status": "pre_transit",
+            "status_detail": "status_update",
+            "carrier": "USPS",
+            "tracking_details": [
+                {
+                    "object": "TrackingDetail",
+                    "message": "Pre-Shipment Info Sent to USPS",
+                    "description": None,
+                    "status": "pre_transit",
+                    "status_detail": "status_update",
+                    "datetime": "2022-03-20T18:38:05Z",
+                    "source": "USPS",
+                    "tracking_location": NOWHERE,
+                },
+                {
+                    "object": "TrackingDetail",
+                    "message": "Shipping Label Created",
+                    "description": None,
+                    "status": "pre_transit",
+                    "status_detail": "status_update",
+                    "datetime": "2022-03-21T07:15:05Z",
+                    "source": "USPS",
+                    "tracking_location": {**NOWHERE, "city": "HOUSTON", "state": "TX", "zip": "77063"},
+                },
+            ],
+        },
+        {
+            "id": "trk_4a2bf4b1e7bd441e88ed8109f6eb7e1d",
+            "object": "Tracker",
+            "tracking_code": "9400100109361115909067",
+            "carrier": "USPS",
+            "tracking_details": [
+                {
+                    "status": "delivered",
+                    "status_detail": "arrived_at_destination",
+                    "datetime": "2022-03-20T18:37:54Z",
+                    "tracking_location": NOWHERE,
+                }
+            ],
+        },
+    ],
+    "has_more": False,
+}
+"""EasyPost/easypost-python, tests/cassettes/test_tracker_all.yaml: a recorded answer, shortened; of the other parcel a
+scan is changed, so that it would matter."""
+
+FORMS = {name: load_answer_form(name) for name in ("shippo", "easypost")}
+
+
+def read(name: str, document: Any, number: str, **request: Any) -> Answer:
+    """By a shipped form."""
+    asked = PollRequest(**{"parcel_id": "p", "carrier": "usps", "tracking_number": number, "at_ms": 0, **request})
+    return read_answer(document, FORMS[name], asked)
+
+
+def shippo(document: Any = SHIPPO, **request: Any) -> Answer:
+    """About the number of the example."""
+    return read("shippo", document, "9205590164917312751089", **request)
+
+
+def test_shippos_answer() -> None:
+    """The latest scan stands there twice and is one."""
+    answer = shippo()
+    assert not answer.faults
+    departed, delivered = answer.scans
+    assert (departed.code, departed.detail, time_ms(departed)) == (
+        "TRANSIT",
+        "package_departed",
+        parse_iso("2016-07-22T11:05:00Z"),
+    )
+    assert delivered.place == Place(country="US", region="NV", city="Las Vegas", postal_code="89101")
+    assert delivered.text == "Your shipment has been delivered at the destination mailbox."
+    assert (delivered.carrier, delivered.tracking_number, delivered.vocabulary, delivered.source) == (
+        "usps",
+        "9205590164917312751089",
+        "shippo",
+        "polled",
+    )
+    assert [problem_of(scan) for scan in answer.scans] == [None, None]
+    assert meanings(answer) == ["in_transit", "delivered"]
+
+
+def test_easyposts_answer() -> None:
+    """Of several parcels only the one that was asked about, however its number is written."""
+    answer = read("easypost", EASYPOST, "ez-1000 000 001")
+    assert not answer.faults
+    sent, labelled = answer.scans
+    assert sent.place is None
+    assert labelled.place == Place(region="TX", city="HOUSTON", postal_code="77063")
+    assert meanings(answer) == ["info_received", "info_received"]
+    assert labelled.text == "Shipping Label Created"
+
+
+def meanings(answer: Answer) -> list[str | None]:
+    """Every word of an answer has one."""
+    words = load_vocabularies()
+    return [meaning.status if (meaning := words.meaning(scan)) else None for scan in answer.scans]
+
+
+@pytest.mark.parametrize(
+    ("name", "document"),
+    [
+        ("easypost", {"trackers": [], "has_more": False}),
+        ("shippo", {"tracking_number": "9", "tracking_history": [], "tracking_status": None}),
+        ("shippo", {"tracking_history": [{"status": None, "status_date": None, "substatus": None}]}),
+        ("shippo", {"tracking_history": [{"status": " ", "status_date": "2016-07-23T00:00:00Z"}]}),
+    ],
+)
+def test_a_carrier_that_knows_nothing_yet(name: str, document: Any) -> None:
+    """Is nothing wrong."""
+    assert read(name, document, "9") == Answer()
+
+
+def test_a_scan_has_one_id_however_it_comes() -> None:
+    """Polled again or pushed, in another zone or letter case; another place or time is another scan."""
+    whole = shippo().scans[1]
+    changed = deepcopy(SHIPPO)
+    changed["tracking_history"][1] |= {"status": "delivered", "status_date": "2016-07-23T02:00:00+02:00"}
+    changed["tracking_history"][1]["status_details"] = "other words"
+    again = shippo(changed)
+    assert [scan.id for scan in again.scans] == [scan.id for scan in shippo().scans]
+    pushed = carrier_scan_id(
+        whole.parcel_key,
+        code="DELIVERED",
+        detail="delivered",
+        at_ms=parse_iso("2016-07-23T00:00:00Z"),
+        place=("US", "NV", "LAS VEGAS", "89101", None),
+    )
+    assert whole.id == pushed
+    for where, value in (("city", "Reno"), ("zip", "89102")):
+        moved = deepcopy(SHIPPO)
+        moved["tracking_history"][1]["location"][where] = value
+        assert len(shippo(moved).scans) == 3
+    assert whole.id != read("shippo", {**SHIPPO, "tracking_number": "1"}, "1").scans[1].id
+
+
+def test_scans_of_a_former_parcel_are_left_out() -> None:
+    """Numbers are used again: TRACK says since when scans are this parcel's."""
+    answer = shippo(since_ms=parse_iso("2016-07-22T11:05:00.001Z"))
+    assert [scan.code for scan in answer.scans] == ["DELIVERED"]
+    assert answer.older == 1
+    assert not shippo(since_ms=parse_iso("2016-07-23T00:00:00Z") + DAY_MS).scans
+
+
+@pytest.mark.parametrize(
+    ("document", "fault"),
+    [
+        ("delivered", "the answer is no object"),
+        ({**SHIPPO, "tracking_number": "1Z999"}, "the answer is about another number"),
+        ({"tracking_history": ["DELIVERED"]}, "tracking_history: an entry is no object"),
+        (
+            {"tracking_history": [{"status": {"a": 1}, "status_date": "2016-07-23"}]},
+            "tracking_history: code is no text",
+        ),
+        (
+            {"tracking_history": [{"status": "TRANSIT", "status_date": "yesterday"}]},
+            "tracking_history: time is not ISO",
+        ),
+        (
+            {"tracking_history": [{"status": "A", "status_date": "0001-01-01T00:00+14:00"}]},
+            "tracking_history: time is not in",
+        ),
+        ({"tracking_history": [{"status": "TRANSIT", "status_date": True}]}, "tracking_history: time is no text"),
+    ],
+)
+def test_what_can_not_be_read_is_said(document: Any, fault: str) -> None:
+    """Without what stood there: it may be anything."""
+    (said,) = shippo(document).faults
+    assert said.startswith(fault)
+
+
+def test_one_bad_scan_spoils_no_others() -> None:
+    """The rest counts."""
+    document = deepcopy(SHIPPO)
+    document["tracking_history"][0]["status_date"] = "22.07.2016"
+    answer = shippo(document)
+    assert [scan.code for scan in answer.scans] == ["DELIVERED"]
+    assert answer.faults == ["tracking_history: time is not ISO 8601"]
+
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=12,
+)
+scans = st.lists(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "status": json,
+            "status_date": json | st.datetimes(timezones=st.none() | st.timezones()).map(lambda at: at.isoformat()),
+            "status_details": json | st.text(min_size=2_001, max_size=2_100),
+            "location": json | st.dictionaries(st.sampled_from(("city", "country", "state", "zip")), json),
+            "substatus": json | st.fixed_dictionaries({"code": json}),
+        },
+    )
+    | json,
+    max_size=4,
+)
+
+
+@given(document=st.fixed_dictionaries({"tracking_history": scans | json}, optional={"tracking_number": json}) | json)
+def test_whatever_comes_is_scans_or_faults(document: Any) -> None:
+    """Never an error; every scan is one that TRACK's decoder takes."""
+    answer = shippo(document)
+    for scan in answer.scans:
+        assert isinstance(scan, ParcelStatus)
+        assert problem_of(scan) is None
+        assert len(scan.text or "") <= 2_000
+
+
+def test_shipped_forms_name_their_source_and_a_vocabulary() -> None:
+    """Data that nobody could check would be guesses."""
+    words = load_vocabularies()
+    for path in sorted((SHIPPED / "answers").glob("*.yaml")):
+        assert load_answer_form(path.stem).vocabulary in words
+        assert "\nsource: http" in path.read_text()
+
+
+def test_a_form_of_ones_own(tmp_path: Path) -> None:
+    """Times without a zone are the carrier's own; what is not there is not asked for."""
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "mine.yaml").write_text(
+        "name: mine\nsource: their manual\nvocabulary: easypost\nzone: Europe/Berlin\n"
+        "scans: [events]\ncode: what\ntime: when\nsite: depot\n"
+    )
+    form = load_answer_form("mine", tmp_path)
+    request = PollRequest(parcel_id="p", carrier="mine", tracking_number="A1", at_ms=0)
+    document = {"events": {"what": "in_transit", "when": "2026-11-27T10:00:00", "depot": 14}}
+    (scan,) = read_answer(document, form, request).scans
+    assert (time_ms(scan), scan.place) == (parse_iso("2026-11-27T09:00:00Z"), Place(site="14"))
+    assert load_answer_form("shippo", tmp_path) == FORMS["shippo"], "what is shipped stays there"
+
+
+def test_what_is_wrong_with_a_form_is_told_by_line(tmp_path: Path) -> None:
+    """All of it at once; also that there is none."""
+    (tmp_path / "answers").mkdir()
+    path = tmp_path / "answers" / "mine.yaml"
+    path.write_text("name: mine\nsource: x\nvocabulary: y\nscans: []\ncode: a..b\ntimes: when\nzone: Mars\n")
+    with pytest.raises(ConfigurationError) as raised:
+        load_answer_form("mine", tmp_path)
+    said = "\n".join(raised.value.problems)
+    for part in (":4: scans", ":5: code: 'a..b' is no path", "unknown key 'times'", "'time' is missing", ":7: zone"):
+        assert part in said
+    with pytest.raises(ConfigurationError, match=r"no shipo\.yaml is there; did you mean 'shippo'"):
+        load_answer_form("shipo", tmp_path)

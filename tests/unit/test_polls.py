@@ -1,0 +1,342 @@
+"""Asking carriers: whom, when, how often, and what follows from an answer or from none. Time is an argument."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+import pytest
+from confluent_kafka import Message
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postcart.codecs.dead_letters import DeadLetter
+from postcart.domain.track.answers import Answer
+from postcart.errors import (
+    BrokerUnavailable,
+    ChannelUnavailable,
+    CredentialsRejected,
+    DeliveryUncertain,
+    ProviderBusy,
+    RecipientRejected,
+    UnreadableRecord,
+)
+from postcart.events.polls import PollRequest
+from postcart.events.shipments import ParcelStatus
+from postcart.senders.poll_config import PollConfig
+from postcart.senders.poll_queue import Question
+from postcart.senders.polls import PollDesk
+from postcart.senders.providers import ProviderPlan, Providers
+
+PLACE = ("polls", 0)
+HOUR_MS = 3_600_000
+NOTHING = b"[]"
+
+
+def numbers(*known: int) -> bytes:
+    """An answer that holds these scans."""
+    return msgspec.json.encode(known)
+
+
+def scan(number: int, request: PollRequest) -> ParcelStatus:
+    """One of them."""
+    return ParcelStatus(
+        id=f"{request.tracking_number}/{number}",
+        time=number,
+        carrier=request.carrier,
+        tracking_number=request.tracking_number,
+        code="in_transit",
+    )
+
+
+def read(_name: str, document: Any, request: PollRequest) -> Answer:
+    """A list of numbers; a text is a fault."""
+    found = [one for one in document if isinstance(one, int)]
+    faults = [one for one in document if isinstance(one, str)]
+    return Answer([scan(number, request) for number in found], faults=faults)
+
+
+class Figures:
+    """What was counted."""
+
+    def __init__(self) -> None:
+        self.ends: Counter[str] = Counter()
+        self.circuits: list[str] = []
+        self.written = 0
+
+    def ended(self, _provider: str, outcome: str) -> None:
+        """Counted."""
+        self.ends[outcome] += 1
+
+    def asked(self, _provider: str, _duration_s: float) -> None:
+        """Not looked at."""
+
+    def scans(self, _provider: str, count: int) -> None:
+        """Counted."""
+        self.written += count
+
+    def pending(self, _count: int) -> None:
+        """Not looked at."""
+
+    def dead(self, reason: str) -> None:
+        """Counted."""
+        self.ends[f"dead {reason}"] += 1
+
+    def circuit(self, _provider: str, state: str) -> None:
+        """Kept."""
+        self.circuits.append(state)
+
+
+class Rig:
+    """A desk with a carrier that answers as told. ``answer``: from number and how often it was asked before."""
+
+    def __init__(self, answer: Callable[[str, int], bytes | Exception | None], **plan: Any) -> None:
+        self.now_s = 1_000.0
+        self.asked: list[tuple[float, str]] = []
+        self.under_way = self.most_under_way = 0
+        self.scans: list[ParcelStatus] = []
+        self.letters: list[DeadLetter] = []
+        self.broker_is_away = False
+        self.figures = Figures()
+        self._answer = answer
+        self._position = 0
+        providers = Providers([ProviderPlan(name="one", **plan)], first_probe_s=60.0, most_probe_s=60.0)
+        self.desk = PollDesk(
+            PollConfig(
+                sources={"one": self},
+                providers=providers,
+                route={"dhl": "one"}.get,
+                read=read,
+                write=self.write,
+                metrics=self.figures,  # type: ignore[arg-type]  # outcomes are texts here
+                least_s=1_620.0,
+                oldest_ms=4 * HOUR_MS,
+                elapsed_s=lambda: self.now_s,
+            )
+        )
+        self.desk.queue.own([PLACE])
+
+    async def ask(self, _carrier: str, tracking_number: str) -> bytes | None:
+        """The carrier."""
+        before = sum(number == tracking_number for _, number in self.asked)
+        self.asked.append((self.now_s, tracking_number))
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        await asyncio.sleep(0)
+        self.under_way -= 1
+        answer = self._answer(tracking_number, before)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def write(self, scans: Sequence[ParcelStatus], letters: Sequence[DeadLetter]) -> None:
+        """Kafka."""
+        if self.broker_is_away:
+            raise BrokerUnavailable("away")
+        self.scans += scans
+        self.letters += letters
+
+    @property
+    def now_ms(self) -> int:
+        """The time of day goes as fast."""
+        return round(self.now_s * 1_000) + 10 * HOUR_MS
+
+    def put(self, *names: str, age_ms: int = 0, carrier: str = "dhl") -> None:
+        """Questions arrive, the last with the highest position."""
+        for name in names:
+            request = PollRequest(parcel_id=f"p/{name}", carrier=carrier, tracking_number=name, at_ms=0)
+            message = Message(topic=PLACE[0], partition=0, offset=self._position, key=b"k", value=name.encode())
+            self.desk.take(Question(request, message, PLACE, self._position, self.now_ms - age_ms), self.now_ms)
+            self._position += 1
+        self.desk.queue.read_up_to(PLACE, self._position)
+
+    def work(self, seconds: float = 0.0, *, step_s: float = 1.0) -> None:
+        """Time passes; at each step all that may be asked is, and answers come."""
+
+        async def run() -> None:
+            until_s = self.now_s + seconds
+            while True:
+                self.desk.start(self.now_ms)
+                while self.desk.busy:
+                    await self.desk.settle(None)
+                    self.desk.start(self.now_ms)
+                if self.now_s >= until_s:
+                    break
+                self.now_s += step_s
+
+        asyncio.run(run())
+
+    @property
+    def handled(self) -> int:
+        """Where a successor would go on."""
+        return self.desk.queue.handled_up_to()[PLACE]
+
+
+def test_growing_answers_are_written_scan_by_scan() -> None:
+    """What was written is not written again; a question is done once its scans are on Kafka."""
+    rig = Rig(lambda _number, before: (None, NOTHING, numbers(1), numbers(1, 2), numbers(1, 2))[before])
+    for _ in range(5):
+        rig.put("A1")
+        rig.work()
+        rig.now_s += 1_800
+    assert [one.id for one in rig.scans] == ["A1/1", "A1/2"]
+    assert rig.figures.ends == {"unknown": 2, "answered": 2, "unchanged": 1}
+    assert rig.figures.written == 2
+    assert rig.handled == 5
+
+
+def test_what_comes_too_late_or_again_is_not_asked() -> None:
+    """Or is nobody's business any more: a carrier that is no longer polled."""
+    rig = Rig(lambda _number, _before: numbers(1))
+    rig.put("OLD", age_ms=4 * HOUR_MS + 1)
+    rig.put("A1", "A1", "A1")
+    rig.put("B1", carrier="ups")
+    rig.work()
+    assert [number for _, number in rig.asked] == ["A1"]
+    rig.now_s += 600
+    rig.put("A1")
+    rig.work()
+    assert len(rig.asked) == 1
+    rig.now_s += 1_100
+    rig.put("A1")
+    rig.work()
+    assert len(rig.asked) == 2
+    assert rig.figures.ends == {"old": 1, "repeated": 3, "unpolled": 1, "answered": 1, "unchanged": 1}
+    assert rig.handled == 7
+
+
+def test_a_question_that_grows_old_in_line_is_dropped() -> None:
+    """Newer ones follow."""
+    rig = Rig(lambda _number, _before: ChannelUnavailable("not reached"))
+    rig.put("A1")
+    rig.work(5 * 3_600, step_s=60.0)
+    assert rig.figures.ends["old"] == 1
+    assert rig.handled == 1
+    assert len(rig.desk.queue) == 0
+
+
+def test_a_busy_carrier_is_left_alone_as_long_as_it_asks() -> None:
+    """All of its parcels wait; then those that were not answered are asked again."""
+    busy = ProviderBusy("HTTP 429", status="429", retry_after_ms=90_000)
+    rig = Rig(lambda number, before: busy if (number, before) == ("A1", 0) else numbers(1), in_flight=1)
+    rig.put("A1", "B1")
+    rig.work(89)
+    assert [number for _, number in rig.asked] == ["A1"]
+    assert rig.handled == 0
+    rig.work(5)
+    assert Counter(number for _, number in rig.asked) == {"A1": 2, "B1": 1}
+    assert rig.handled == 2
+    assert rig.figures.ends["busy"] == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [DeliveryUncertain("no answer: ReadTimeout"), ChannelUnavailable("not reached"), UnreadableRecord("answer", "x")],
+)
+def test_a_carrier_that_fails_is_asked_by_one_probe_at_a_time(failure: Exception) -> None:
+    """After five failures in a row; what it answers then opens it again."""
+    works = False
+    rig = Rig(lambda _number, _before: numbers(1) if works else failure)
+    rig.put(*(f"A{number}" for number in range(200)))
+    rig.work(600)
+    times = [at_s for at_s, _ in rig.asked]
+    assert times.count(1_000.0) <= 40, "those under way when the fifth failed"
+    probes = [at_s for at_s in times if at_s > 1_000.0]
+    assert 8 <= len(probes) <= 10
+    assert all(later - earlier >= 60 for earlier, later in pairwise(probes))
+    assert "paused" in rig.figures.circuits
+    works = True
+    rig.work(900)
+    assert rig.figures.circuits[-1] == "open"
+    assert len(rig.desk.queue) == 0
+
+
+def test_a_refused_login_stops_it_at_once() -> None:
+    """One question is enough."""
+    rig = Rig(lambda _number, _before: CredentialsRejected("HTTP 401", status="401"), in_flight=1)
+    rig.put(*(f"A{number}" for number in range(50)))
+    rig.work(50)
+    assert len(rig.asked) == 1
+    assert rig.figures.ends == {"credentials": 1}
+
+
+def test_a_refused_question_is_done() -> None:
+    """Asked again it would be refused again; the carrier works."""
+    rig = Rig(lambda _number, _before: RecipientRejected("HTTP 400", status="400"))
+    rig.put("A1", "B1")
+    rig.work()
+    assert rig.figures.ends == {"refused": 2}
+    assert rig.handled == 2
+
+
+def test_nothing_is_lost_while_kafka_is_away() -> None:
+    """The carrier is asked once more, and nothing is committed until its answer is written."""
+    rig = Rig(lambda _number, _before: numbers(1, 2))
+    rig.broker_is_away = True
+    rig.put("A1")
+    rig.work(5)
+    assert (rig.scans, rig.handled, rig.figures.written) == ([], 0, 0)
+    rig.broker_is_away = False
+    rig.work(30)
+    assert [one.id for one in rig.scans] == ["A1/1", "A1/2"]
+    assert rig.handled == 1
+
+
+def test_what_can_not_be_read_is_a_dead_letter_once_a_parcel() -> None:
+    """With the question, so that it is asked again, and the bytes that came; good scans beside it count."""
+    answers = {"A1": b"<html>", "B1": b'[1, "no time"]', "C1": b"[" * 5_000 + b"]" * 5_000}
+    rig = Rig(lambda number, _before: answers[number])
+    for _ in range(3):
+        rig.put(*answers)
+        rig.work()
+        rig.now_s += 1_800
+    assert [one.id for one in rig.scans] == ["B1/1"]
+    letters = {letter.value: letter for letter in rig.letters}
+    assert len(rig.letters) == len(letters) == 3
+    first = letters[b"A1"]
+    assert (first.reason, first.detail, first.stage, first.topic) == (
+        "answer",
+        "the answer is no JSON",
+        "poll",
+        "polls",
+    )
+    assert dict(first.headers)["answer"] == b"<html>"
+    assert letters[b"B1"].detail == "no time"
+    assert rig.figures.ends["dead answer"] == 3
+    assert rig.figures.ends["unreadable"] == 6
+
+
+def test_what_others_own_now_is_left_to_them() -> None:
+    """What is under way is written all the same: it harms nobody."""
+    rig = Rig(lambda _number, _before: numbers(1), rate_per_s=1.0)
+    rig.put("A1", "B1", "C1")
+    rig.work()
+    assert rig.handled == 1
+    rig.desk.queue.own([])
+    rig.work(10)
+    assert len(rig.asked) == 1
+    assert rig.desk.queue.handled_up_to() == {}
+
+
+@given(
+    rate=st.sampled_from((2.0, 20.0)),
+    connections=st.integers(1, 5),
+    arrivals=st.lists(st.integers(0, 20), min_size=1, max_size=8),
+)
+def test_never_more_than_the_rate_and_the_connections(rate: float, connections: int, arrivals: list[int]) -> None:
+    """Over any time, whatever arrives when; in the end all are asked, each once."""
+    rig = Rig(lambda _number, _before: numbers(1), rate_per_s=rate, in_flight=connections)
+    for number, count in enumerate(arrivals):
+        rig.put(*(f"N{number}X{one}" for one in range(count)))
+        rig.work(3, step_s=0.25)
+    rig.work(sum(arrivals) / rate + 5, step_s=0.25)
+    assert sorted(number for _, number in rig.asked) == sorted({number for _, number in rig.asked})
+    assert len(rig.asked) == sum(arrivals)
+    assert rig.most_under_way <= connections
+    times = [at_s for at_s, _ in rig.asked]
+    burst = max(1.0, 1 + rate * 0.25)
+    for first, begin_s in enumerate(times):
+        for last in range(first, len(times)):
+            assert last - first + 1 <= burst + rate * (times[last] - begin_s) + 1e-6
