@@ -18,7 +18,8 @@ from postcart.events.shipments import ParcelRegistered, ParcelStatus
 from postcart.events.signals import TaskClock
 from postcart.events.times import iso
 from stream.channel_rig import ChannelRig, channel_rig
-from stream.sender_rig import now_ms, wait_for
+from stream.sender_rig import now_ms
+from waiting import wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 STEPS = (
