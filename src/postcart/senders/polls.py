@@ -42,6 +42,7 @@ _BUSY_MOST_S: Final = 86_400.0
 _REMEMBERED: Final = 200_000
 """Scans; some 30 MB."""
 _FAULTS_TOLD: Final = 3
+_TOO_DEEP: Final = Answer(faults=["the answer is nested too deep"])
 _ANSWER: Final = "answer"
 """Header of a dead letter: what came."""
 
@@ -121,11 +122,15 @@ class PollDesk:
         if body is None:
             return Answer()
         try:
-            return self._config.read(name, msgspec.json.decode(body), request)
+            document = msgspec.json.decode(body)
         except ValueError:  # msgspec's, and Python's for wrong UTF-8
             return Answer(faults=["the answer is no JSON"])
         except RecursionError:
-            return Answer(faults=["the answer is nested too deep"])
+            return _TOO_DEEP
+        try:
+            return self._config.read(name, document, request)
+        except RecursionError:
+            return _TOO_DEEP
 
     async def _deal_with(self, waiting: Waiting, name: str, answer: Answer, body: bytes | None) -> None:
         """Write what is new; then the question is done."""

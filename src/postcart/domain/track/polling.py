@@ -21,7 +21,7 @@ JITTER: Final = 0.1
 """Share of a pause that it may be shorter or longer: parcels of one van are not asked about all at once."""
 GROWTH: Final = 1.5
 """Of the pause, with each round that brought nothing new."""
-_MOST_DOUBLINGS: Final = 40
+_MOST_STEPS: Final = 40
 """Far beyond any longest pause."""
 
 
@@ -64,6 +64,6 @@ def _ask(parcel: Parcel, registered: ParcelRegistered, clock_ms: int, context: C
 
 def _due_ms(parcel: Parcel, registered: ParcelRegistered, poll: Poll, rules: Polling) -> int:
     """A pause after the latest round, or the registration; the first pause is the interval."""
-    grown = rules.interval_ms * GROWTH ** min(max(poll.unchanged - 1, 0), _MOST_DOUBLINGS)
+    grown = rules.interval_ms * GROWTH ** min(max(poll.unchanged - 1, 0), _MOST_STEPS)
     pause_ms = jittered_ms(min(grown, rules.longest_ms), parcel.key, poll.round, share=JITTER)
     return (poll.asked_ms or when_ms(registered)) + pause_ms
