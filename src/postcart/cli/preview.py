@@ -39,9 +39,9 @@ def preview(
         ),
     ] = False,
 ) -> None:
-    """Show a template as a mail or over another channel, with made-up data.
+    """Show a template over a channel, with made-up data.
 
-    Sender and links are those of the settings. Nothing is sent.
+    By default as a mail. Sender and links are those of the settings. Nothing is sent.
     """
     from postcart.content.preview import render_preview  # noqa: PLC0415
     from postcart.wiring.email import shop_identity  # noqa: PLC0415
