@@ -61,8 +61,6 @@ def shared_settings(nodes: int) -> dict[str, str]:
         "socket.request.max.bytes": str(64 * 1024 * 1024),
         "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
         "log.index.size.max.bytes": str(1024 * 1024),
-        # A lone broker that a busy machine lets stand still would lose its own leadership: nobody could take over.
-        **({"broker.session.timeout.ms": "60000"} if nodes == 1 else {}),
         "num.network.threads": "2",
         "num.io.threads": "4",
     }
