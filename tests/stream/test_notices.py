@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from email import message_from_bytes
 from email.policy import SMTP
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from conftest import Cluster
+from faults.tail import Group
 from postcart.adapters.mail_sink import Received
 from postcart.events.alerts import Alert
 from postcart.events.shipments import ParcelRegistered, ParcelStatus
@@ -50,7 +52,7 @@ def story(number: int) -> Iterator[ShopEvent]:
     """One person's order: paid and delivered, never paid, or paid and never packed."""
     person, order, at_ms = f"person-{number}", f"o{number}", MONDAY + number * 7 * MINUTE_MS
     who = {"person_id": person, "order_id": order}
-    yield ProfileUpdated(id=f"{order}-p", time=at_ms - HOUR_MS, person_id=person, email=f"{person}@shop.example")
+    yield ProfileUpdated(id=f"{order}-p", time=MONDAY - DAY_MS, person_id=person, email=f"{person}@shop.example")
     yield OrderPlaced(id=f"{order}-placed", time=at_ms, **who)
     if kind_of(number) == "unpaid":
         return
@@ -74,6 +76,20 @@ def arrivals(*, seed: int) -> list[ShopEvent]:
     return [event for _, _, event in sorted(late, key=lambda item: item[:2])]
 
 
+def split(events: Sequence[ShopEvent]) -> tuple[list[ShopEvent], list[ShopEvent]]:
+    """Who people are, which in life is known long before; and all else."""
+    profiles = [event for event in events if isinstance(event, ProfileUpdated)]
+    return profiles, [event for event in events if not isinstance(event, ProfileUpdated)]
+
+
+def await_read(shop: Shop, topic: str) -> None:
+    """Wait until JOURNEY has read a topic of the shop: of whom it does not know yet it keeps only the latest news."""
+    settings = shop.settings
+    group = Group(settings.bootstrap, settings.topic("journey"), [settings.shop_topic(topic)], settings.partitions)
+    with closing(group):
+        wait_for(lambda: group.drained(seconds=5) == 0, f"{topic} are not read")
+
+
 def subjects(received: Sequence[Received]) -> dict[str, list[str]]:
     """By recipient, in the order in which they came."""
     found: dict[str, list[str]] = {}
@@ -92,7 +108,10 @@ def test_what_happens_to_orders_and_parcels_is_told_once_and_in_order(kafka: Clu
         with shop:
             for worker in (*WORKERS, "track"):
                 shop.start(worker)
-            shop.replay(arrivals(seed=7), run_on_ms=6 * DAY_MS)
+            known, following = split(arrivals(seed=7))
+            shop.replay(known, run_on_ms=0)
+            await_read(shop, "profiles")
+            shop.replay(following, run_on_ms=6 * DAY_MS)
             shop.kill_and_restart("journey")
             count = sum(len(texts) for number in range(PEOPLE) for texts in wanted(number))
             wait_for(lambda: len(mails()) >= count, lambda: f"{len(mails())} of {count}: {subjects(mails())}")
