@@ -138,8 +138,11 @@ def test_streams_are_bounded_and_end(gateway: FeedGateway) -> None:
             refused = ann.get("/v1/feed/stream")
             assert (refused.status_code, refused.json()["code"]) == (429, "streams")
         wait_for(lambda: gateway.hub.open_streams == 0, "streams are still open")
-    brief = gateway.token("ann", seconds=-59)  # the allowance for other clocks is a minute
-    ended = httpx.get(f"{gateway.server.url}/v1/feed/stream", params={"token": brief}, timeout=20)
+    for left_s in (1, 4, 16):  # on a busy machine the first may be over before it is asked with
+        brief = gateway.token("ann", seconds=left_s - 60)  # the allowance for other clocks is a minute
+        ended = httpx.get(f"{gateway.server.url}/v1/feed/stream", params={"token": brief}, timeout=60)
+        if ended.status_code == httpx.codes.OK:
+            break
     assert "event: ready" in ended.text
 
 
