@@ -73,6 +73,7 @@ def store(new_read_model: str) -> Iterator[Store]:
         yield Store(new_read_model, stack)
 
 
+@pytest.mark.slow
 def test_an_item_is_stored_once_and_whole(store: Store) -> None:
     """Appended again, as after a crash, it stays where it was; other people's are theirs."""
     store.add("a", "b")

@@ -50,6 +50,7 @@ def test_rules_are_valid() -> None:
     assert f"{len(ALERTS)} rules found" in promtool("check", "rules", str(ALERTS_FILE))
 
 
+@pytest.mark.slow
 def test_each_alert_fires_when_it_should_and_not_otherwise() -> None:
     """The cases beside the rules; each alert has at least one of both kinds."""
     promtool("test", "rules", *map(str, sorted(PROMETHEUS.glob("tests/*.yaml"))))

@@ -75,6 +75,7 @@ def written(value: object) -> bytes:
     return stream.getvalue()
 
 
+@pytest.mark.slow
 @given(VALUES, st.binary(max_size=12))
 def test_every_value_is_read_as_by_the_reference(value: object, before: bytes) -> None:
     """Whatever stands before it, and up to the same byte."""

@@ -260,6 +260,7 @@ def test_debug_may_stand_anywhere(typed: list[str], taken: list[str]) -> None:
     assert _debug_first(typed) == taken
 
 
+@pytest.mark.slow
 def test_config_check_is_well_as_shipped() -> None:
     """Trial defaults are notes, not problems."""
     shown = run("config", "check", "-o", "json")

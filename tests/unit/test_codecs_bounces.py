@@ -275,6 +275,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_mails_take_no_time(name: str) -> None:
     """Millions of bytes meant to be slow: seconds of CPU would be quadratic; all take about half of one."""

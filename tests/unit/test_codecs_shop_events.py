@@ -185,6 +185,7 @@ def strategy(kind: type) -> st.SearchStrategy[Any]:
 any_event = st.one_of([strategy(kind) for kind in SUBJECT_OF])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(any_event)
 def test_framings_are_equal(event: Any) -> None:

@@ -38,6 +38,7 @@ def test_in_the_language_of_the_person(locale: str, language: str, label: str) -
     assert item.image_url is None or item.image_url.startswith("https://")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", TemplateSet(ROOT / "templates").of_channel("inapp"))
 def test_every_message_fits(template: str) -> None:
     """About carts, orders and parcels: with a button that leads somewhere."""

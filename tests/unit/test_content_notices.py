@@ -90,6 +90,7 @@ PLAIN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NOTICES)
 def test_previews(name: str) -> None:
     """Each can be looked at; none offers a way to opt out of it."""
@@ -108,6 +109,7 @@ def test_the_delay_of_an_order_without_a_parcel() -> None:
     assert "has not left us yet" in content.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["{{ incentive.code }}", "{{ unsubscribe_url }}", "{% include 'partials/lines.mjml.j2' %}"]
 )

@@ -46,6 +46,7 @@ def html(templates: Path, locale: str = "en") -> str:
     return TemplateSet(templates).render("t", Languages(LOCALES).resolve(locale), context).html
 
 
+@pytest.mark.slow
 def test_shipped_templates_and_catalogues_have_no_problem() -> None:
     """Every template, in every language, against every sample case."""
     assert lint_templates(ROOT / "templates", LOCALES) == []
@@ -206,6 +207,7 @@ def test_dates_are_the_recipients_days() -> None:
     assert formats.date(datetime(2022, 10, 1, tzinfo=UTC), Locale("ar"), "full") == "السبت، 1 أكتوبر 2022"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("locale", "pieces", "expected"),
     [

@@ -35,6 +35,7 @@ def imported(anonymous: float, devices: float) -> list[ShopEvent]:
     return list(read_rees46(FILES, tenant=TENANT, identity_key=b"for tests", **options))  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("anonymous", "devices"), [(0.0, 0.0), (0.3, 0.5), (1.0, 0.0)])
 def test_real_data(anonymous: float, devices: float) -> None:
     """On three mornings of a real shop, with all, some or none of its visitors known."""

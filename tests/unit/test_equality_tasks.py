@@ -32,6 +32,7 @@ def check(seed: int) -> None:
     assert all(job.planned_ms <= job.due_ms <= job.not_after_ms for job in pipeline.jobs), seed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", range(3))
 def test_tasks_decide_like_simulate(part: int) -> None:
     """Batches of any size, restarts from the changelog, records in order, shuffled, three times each."""

@@ -96,6 +96,7 @@ def test_order_and_number_of_arrivals_do_not_matter(chosen: list[Any]) -> None:
     assert counted(decide(arrived)) == counted(decide(events))
 
 
+@pytest.mark.slow
 def test_every_planned_step_comes_to_exactly_one_end() -> None:
     """Per episode and step as many are due or cancelled as were planned; a step is due at most once."""
     for seed in range(300):
@@ -108,6 +109,7 @@ def test_every_planned_step_comes_to_exactly_one_end() -> None:
             assert kind != "due" or count == 1
 
 
+@pytest.mark.slow
 def test_the_generator_reaches_every_reason_and_trigger() -> None:
     """A rule that no history reaches is not compared."""
     reached = set()

@@ -258,6 +258,7 @@ def test_an_unknown_word_is_a_dead_letter() -> None:
     assert "'teleported' ('twice')" in letter.detail
 
 
+@pytest.mark.slow
 def test_a_task_that_is_behind_holds_nobody_up_for_a_week() -> None:
     """Others fold on, up to the seventh day after what it told last; then they wait for it."""
     events = history(1)

@@ -42,6 +42,7 @@ def test_wrong_levels(levels: str, said: str) -> None:
     assert said in str(raised.value)
 
 
+@pytest.mark.slow
 def test_config_check_looks_at_carriers(tmp_path: Path) -> None:
     """With file and line."""
     (tmp_path / "mine.yaml").write_text(
