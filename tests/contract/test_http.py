@@ -117,6 +117,7 @@ async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             await asyncio.sleep(0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("talk", [hangs_up_at_once, hangs_up_after_the_request, says_nothing, talks_nonsense, drips])
 def test_once_the_request_is_being_written_nothing_is_certain(talk: Talk) -> None:
     """However it ends without a status."""

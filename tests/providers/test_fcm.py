@@ -137,6 +137,7 @@ def test_an_app_that_is_gone(firebase: FcmSandbox) -> None:
     assert (type(error), error.status, error.gone) == (RecipientRejected, "INVALID_ARGUMENT", ("c-2",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "kind", "said", "wait_ms"),
     [

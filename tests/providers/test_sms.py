@@ -80,6 +80,7 @@ def test_a_message_as_the_api_wants_it(sandbox: tuple[SmsSandbox, str]) -> None:
     assert len(server.taken) == 1  # the same key again
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "code", "kind", "said"),
     [

@@ -200,6 +200,7 @@ def test_generated_pages_can_be_checked() -> None:
     assert (ended.returncode, ended.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 def test_a_stale_page_fails_the_check(tmp_path: Path) -> None:
     """And is not touched by it; without ``--check`` it is written."""
     (tmp_path / "cli.md").write_text("old", encoding="utf-8")

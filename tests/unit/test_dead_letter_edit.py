@@ -214,6 +214,7 @@ def test_equal_documents_have_no_changed_fields(document: dict[str, Any]) -> Non
     assert list(changed_fields(document, {**document, "a": "new"})) == ["a"]
 
 
+@pytest.mark.slow
 @given(st.binary(max_size=80), st.none() | st.binary(max_size=5))
 def test_any_bytes_can_be_revised_or_refused(value: bytes, key: bytes | None) -> None:
     """What comes out is always what the stage takes."""

@@ -81,6 +81,7 @@ def test_the_importer_reads_the_files_as_the_naive_implementation_does() -> None
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("campaign", CAMPAIGNS)
 @settings(max_examples=40, derandomize=True, deadline=None, database=None)
 @given(moves=moves(), start=st.sampled_from(range(6)))

@@ -19,6 +19,7 @@ def test_imports_only_go_down() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(ROOT / "src/postcart")))
 def test_a_module_fits_into_a_head(module: Path) -> None:
     """300 lines at most, and a docstring."""

@@ -320,6 +320,7 @@ def test_what_others_own_now_is_left_to_them() -> None:
     assert rig.desk.queue.handled_up_to() == {}
 
 
+@pytest.mark.slow
 @given(
     rate=st.sampled_from((2.0, 20.0)),
     connections=st.integers(1, 5),
