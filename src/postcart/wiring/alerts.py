@@ -3,15 +3,11 @@
 Owns: which collaborator goes where. Must not: hold a rule.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from importlib.metadata import version
 
 import structlog
-from confluent_kafka import KafkaException
 
-from postcart.adapters.batch_consumer import BatchConsumer, Place, Resume
 from postcart.adapters.clock import WallClock
 from postcart.adapters.http import HttpClient
 from postcart.adapters.providers.slack import SlackWebhook
@@ -21,18 +17,17 @@ from postcart.adapters.topics import Admin, alert_group, alert_inputs
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.domain.troubles import stock_alert
-from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
+from postcart.errors import ConfigurationError
 from postcart.events.alerts import Alert, AlertKind
 from postcart.events.shop import VariantUpdated
 from postcart.metrics.instruments import Instruments
-from postcart.metrics.server import MetricsServer
 from postcart.senders.alert_destinations import Chat, Mailboxes
 from postcart.senders.alerts import AlertDesk, Told
 from postcart.settings import Settings
 from postcart.wiring.email import shop_identity, smtp_config
+from postcart.wiring.instruments import process_instruments
+from postcart.wiring.looping import committed, member, probed, require_topics
 from postcart.wiring.registry import registry_of
-from postcart.wiring.stages import client_settings
-from postcart.wiring.worker_name import worker_name
 from postcart.workers.alerts import AlertsConfig, run_alerts
 
 log = structlog.get_logger(__name__)
@@ -47,23 +42,17 @@ def run_alert_worker(settings: Settings) -> int:
         BrokerUnavailable: Kafka can't be reached.
     """
     destinations = alert_destinations(settings)
-    topics, admin = alert_inputs(settings), Admin(settings)
-    counts = admin.partition_counts()
-    missing = [topic for topic in topics if topic not in counts]
-    if missing:
-        raise TopologyError(*(f"topic {topic} is missing: `postcart topics create` makes it" for topic in missing))
-    instruments = Instruments().with_process(version=version("postcart"), revision="unknown")
+    topics, group, admin = alert_inputs(settings), alert_group(settings), Admin(settings)
+    require_topics(admin.partition_counts(), topics)
+    instruments = process_instruments()
     config = AlertsConfig(
         desk=AlertDesk(destinations, wait_s=settings.alerts.group_s, metrics=_Figures(instruments)),
-        open_consumer=partial(_consumer, settings, topics),
-        committed=partial(_committed, admin, alert_group(settings)),
+        open_consumer=member(settings, "alerts", group, topics),
+        committed=committed(admin, group),
         read=alert_reader(settings, instruments),
         close=partial(_close, destinations),
     )
-    with ExitStack() as stack:
-        if settings.metrics_port:
-            live, ready = {"loop_ticks": config.health.live}, {"joined": config.health.ready}
-            stack.enter_context(MetricsServer(instruments.registry, live=live, ready=ready, port=settings.metrics_port))
+    with probed(settings, instruments, config.health):
         return run_alerts(config)
 
 
@@ -108,23 +97,6 @@ def alert_reader(settings: Settings, instruments: Instruments) -> Callable[[Reco
         return found
 
     return read
-
-
-def _consumer(settings: Settings, topics: tuple[str, ...], resume: Resume) -> BatchConsumer:
-    return BatchConsumer(
-        client_settings(settings),
-        client_id=f"alerts.{worker_name(settings)}",
-        consumer_group=alert_group(settings),
-        topics=topics,
-        resume=resume,
-    )
-
-
-def _committed(admin: Admin, group: str, places: Collection[Place]) -> Mapping[Place, int]:
-    try:
-        return {place: found for place, found in admin.committed(group, places).items() if found is not None}
-    except KafkaException as error:
-        raise BrokerUnavailable(str(error)) from error
 
 
 async def _close(destinations: Collection[Chat | Mailboxes]) -> None:

@@ -9,9 +9,6 @@ Two loops: the first reading of all dead letters may take minutes, and lag must 
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import version
-from signal import SIGINT, SIGTERM, signal
-from types import FrameType
 
 import structlog
 from prometheus_client.core import GaugeMetricFamily
@@ -30,10 +27,11 @@ from postcart.adapters.topics import (
     stages,
 )
 from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
-from postcart.metrics.instruments import Instruments
 from postcart.metrics.server import MetricsServer
 from postcart.metrics.table import BY_NAME
 from postcart.settings import Settings
+from postcart.wiring.instruments import process_instruments
+from postcart.workers.loop import told_to_end
 
 EVERY_S = 15.0
 """As often as Prometheus scrapes by default: more would not be seen."""
@@ -124,14 +122,8 @@ def serve_lag(settings: Settings, *, now_ms: Callable[[], int]) -> int:
     """
     if not settings.metrics_port:
         raise ConfigurationError("POSTCART_METRICS_PORT is not set; the lag exporter serves its figures there")
-    stopped = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (SIGINT, SIGTERM):
-        signal(number, stop)
-    instruments = Instruments().with_process(version=version("postcart"), revision="unknown")
+    stopped = told_to_end()
+    instruments = process_instruments()
     collector = LagCollector()
     instruments.registry.register(collector)
     reached, pulse = threading.Event(), Pulse()

@@ -4,14 +4,12 @@ Owns: which collaborator goes where. Must not: hold a rule.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
 from functools import partial
 
 import msgspec
 import structlog
-from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaException, Message
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
-from postcart.adapters.batch_consumer import BatchConsumer, Place, Resume
 from postcart.adapters.clock import WallClock
 from postcart.adapters.http import HttpClient, HttpOptions
 from postcart.adapters.providers.tracker import MOST_BYTES, TrackerApi, TrackerClient
@@ -24,11 +22,10 @@ from postcart.content.answer_files import load_answer_form
 from postcart.content.carrier_files import SHIPPED
 from postcart.domain.track.answers import AnswerForm, read_answer
 from postcart.domain.track.polling import JITTER
-from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
+from postcart.errors import BrokerUnavailable, ConfigurationError
 from postcart.events.polls import PollRequest
 from postcart.events.shipments import ParcelStatus
 from postcart.metrics.polling import PollFigures
-from postcart.metrics.server import MetricsServer
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.poll_config import PollConfig
 from postcart.senders.poll_queue import Question
@@ -37,10 +34,11 @@ from postcart.senders.polls import STAGE, PollDesk
 from postcart.senders.providers import ProviderPlan, Providers
 from postcart.settings import Settings
 from postcart.settings.polling import EVERY, PollSource
+from postcart.wiring.instruments import process_instruments
+from postcart.wiring.looping import committed, member, probed, require_topics
 from postcart.wiring.stages import client_settings
 from postcart.wiring.tracking import vocabularies
 from postcart.wiring.worker_name import worker_name
-from postcart.wiring.workers import process_instruments
 from postcart.workers.poll import PollWorkerConfig, run_poll
 
 log = structlog.get_logger(__name__)
@@ -59,11 +57,9 @@ def run_poll_worker(settings: Settings) -> int:
     forms = answer_forms(settings)
     if not forms:
         raise ConfigurationError("nobody is asked: set POSTCART_POLLING__CARRIERS (docs/tracking.md, Polling)")
-    admin = Admin(settings)
+    admin, group = Admin(settings), poll_group(settings)
     shipments, dead, counts = settings.shop_topic("shipments"), settings.topic("dead"), admin.partition_counts()
-    missing = [topic for topic in (*poll_inputs(settings), shipments, dead) if topic not in counts]
-    if missing:
-        raise TopologyError(*(f"topic {topic} is missing: `postcart topics create` makes it" for topic in missing))
+    require_topics(counts, (*poll_inputs(settings), shipments, dead))
     records = RecordLog(client_settings(settings), f"poll.{worker_name(settings)}", counts)
     making = PollRecords(shipments, dead)
 
@@ -79,17 +75,14 @@ def run_poll_worker(settings: Settings) -> int:
     clients = {one.name: tracker_client(one) for one in settings.polling.sources}
     config = PollWorkerConfig(
         desk=poll_desk(settings, forms, clients, write=write, figures=figures),
-        open_consumer=partial(_consumer, settings),
-        committed=partial(_committed, admin, poll_group(settings)),
+        open_consumer=member(settings, "poll", group, poll_inputs(settings)),
+        committed=committed(admin, group),
         read=question_reader(write, figures),
         close=partial(_close, clients.values()),
         now_ms=WallClock().real_ms,
         check=check,
     )
-    with ExitStack() as stack:
-        if settings.metrics_port:
-            live, ready = {"loop_ticks": config.health.live}, {"joined": config.health.ready}
-            stack.enter_context(MetricsServer(instruments.registry, live=live, ready=ready, port=settings.metrics_port))
+    with probed(settings, instruments, config.health):
         return run_poll(config)
 
 
@@ -184,23 +177,6 @@ def question_reader(write: Write, figures: PollFigures) -> Callable[[RecordBatch
 def _appended_ms(message: Message) -> int:
     kind, at_ms = message.timestamp()
     return WallClock().real_ms() if kind == TIMESTAMP_NOT_AVAILABLE else at_ms
-
-
-def _consumer(settings: Settings, resume: Resume) -> BatchConsumer:
-    return BatchConsumer(
-        client_settings(settings),
-        client_id=f"poll.{worker_name(settings)}",
-        consumer_group=poll_group(settings),
-        topics=poll_inputs(settings),
-        resume=resume,
-    )
-
-
-def _committed(admin: Admin, group: str, places: Collection[Place]) -> Mapping[Place, int]:
-    try:
-        return {place: found for place, found in admin.committed(group, places).items() if found is not None}
-    except KafkaException as error:
-        raise BrokerUnavailable(str(error)) from error
 
 
 async def _close(clients: Collection[TrackerClient]) -> None:

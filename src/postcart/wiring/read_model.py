@@ -6,28 +6,25 @@ Owns: which topics are projected, and the worker's figures. Must not: know SQL, 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from functools import partial
-from importlib.metadata import version
 from math import nan
 from typing import NamedTuple
 
 import structlog
 from confluent_kafka import KafkaException
 
-from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.clock import WallClock
 from postcart.adapters.read_model import Place, ReadModel, Size, Standing, kept_from_ms, open_read_model
 from postcart.adapters.topics import Admin, job_topics, project_group, project_inputs, stage_group
 from postcart.codecs.facts import Source
-from postcart.errors import BrokerUnavailable, ConfigurationError, TopologyError
+from postcart.errors import BrokerUnavailable, ConfigurationError
 from postcart.metrics.instruments import Instruments
-from postcart.metrics.server import MetricsServer
 from postcart.metrics.stage import StageFigures
 from postcart.processors.accounting import Accounting, Glimpse
 from postcart.processors.projection import Projection
 from postcart.settings import Settings
-from postcart.wiring.stages import client_settings
-from postcart.wiring.worker_name import worker_name
-from postcart.workers.project import ProjectConfig, ProjectHealth, run_projection
+from postcart.wiring.instruments import process_instruments
+from postcart.wiring.looping import member, probed, require_topics
+from postcart.workers.project import ProjectConfig, run_projection
 
 log = structlog.get_logger(__name__)
 
@@ -140,45 +137,22 @@ def run_project(settings: Settings) -> int:
     admin = Admin(settings)
     counts = admin.partition_counts()
     sources = projected_topics(settings)
-    missing = [topic for topic in sources if topic not in counts]
-    if missing:
-        raise TopologyError(*(f"topic {topic} is missing: `postcart topics create` makes it" for topic in missing))
+    require_topics(counts, sources)
     places = [(topic, number) for topic in sources for number in range(counts[topic])]
     writable_read_model(settings).close()
-    instruments, clock = Instruments().with_process(version=version("postcart"), revision="unknown"), WallClock()
-    health = ProjectHealth()
+    instruments, clock = process_instruments(), WallClock()
     config = ProjectConfig(
         projection=Projection(sources, StageFigures(instruments, "project")),
         open_store=partial(writable_read_model, settings),
-        open_consumer=partial(_consumer, settings, tuple(sources)),
+        open_consumer=member(settings, "project", project_group(settings), tuple(sources)),
         glimpse=partial(_glimpse, settings, admin, places, clock.real_ms),
         glimpse_every_s=_REPLAYED_GLIMPSE_EVERY_S if settings.clock == "replay" else _GLIMPSE_EVERY_S,
         kept_from_ms=lambda: kept_from_ms(clock.real_ms(), settings.read_model_months),
         on_look=_Figures(instruments, settings, clock.real_ms).show,
         now_ms=clock.real_ms,
-        health=health,
     )
-    with ExitStack() as stack:
-        if settings.metrics_port:
-            stack.enter_context(
-                MetricsServer(
-                    instruments.registry,
-                    live={"loop_ticks": health.live},
-                    ready={"joined_and_stored": health.ready},
-                    port=settings.metrics_port,
-                )
-            )
+    with probed(settings, instruments, config.health, ready="joined_and_stored"):
         return run_projection(config)
-
-
-def _consumer(settings: Settings, topics: tuple[str, ...], resume: Resume) -> BatchConsumer:
-    return BatchConsumer(
-        client_settings(settings),
-        client_id=f"project.{worker_name(settings)}",
-        consumer_group=project_group(settings),
-        topics=topics,
-        resume=resume,
-    )
 
 
 def _glimpse(settings: Settings, admin: Admin, places: list[Place], real_ms: Callable[[], int]) -> Glimpse:

@@ -5,7 +5,6 @@ Owns: putting engine, metrics server and clock around a stage's specification. M
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.metadata import version
 
 from postcart.adapters.clock import ReplayClock, WallClock
 from postcart.adapters.topics import partition_count, require_topics
@@ -20,6 +19,7 @@ from postcart.processors.engine.worker import run_worker
 from postcart.settings import Settings, require
 from postcart.settings.model import LOOPBACK
 from postcart.wiring.channels import channel
+from postcart.wiring.instruments import process_instruments
 from postcart.wiring.sender import sender_config, sender_topics
 from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec, track_spec
 from postcart.wiring.worker_name import worker_name
@@ -138,8 +138,3 @@ def require_own_keys(settings: Settings, *paths: str) -> None:
     hosts = {address.strip().rpartition(":")[0] for address in settings.bootstrap.split(",")}
     if not hosts <= LOOPBACK:
         require(settings, *paths)
-
-
-def process_instruments() -> Instruments:
-    """A process's own registry, with what all processes tell."""
-    return Instruments().with_process(version=version("postcart"), revision="unknown")

@@ -1,26 +1,23 @@
 """``postcart worker alerts``: tells employees of trouble, in this process.
 
-Owns: the loop, signals and exit codes. Must not: know what is news or where it goes, or build collaborators (the wiring
+Owns: what a turn does. Must not: know what is news or where it goes, or build collaborators (the wiring
 does).
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from types import FrameType
 from typing import Final
 
 import structlog
 
 from postcart.adapters.batch_consumer import BatchConsumer, Place, Resume
 from postcart.adapters.rdkafka.batch import RecordBatch
-from postcart.errors import EXIT_OK, PostcartError, exit_code
 from postcart.events.alerts import Alert
 from postcart.senders.alerts import AlertDesk, Heard
-from postcart.workers.project import ProjectHealth
+from postcart.workers.loop import LoopHealth, run_until_told
 
 log = structlog.get_logger(__name__)
 
@@ -44,24 +41,12 @@ class AlertsConfig:
     committed: Callable[[Collection[Place]], Mapping[Place, int]]
     read: Callable[[RecordBatch], Sequence[tuple[int, Alert]]]
     close: Callable[[], Awaitable[None]]
-    health: ProjectHealth = field(default_factory=ProjectHealth)
+    health: LoopHealth = field(default_factory=LoopHealth)
 
 
 def run_alerts(config: AlertsConfig) -> int:
     """Run until SIGTERM, SIGINT or a failure; returns the exit code: 0, 75 (start again) or 78 (change something)."""
-    stop = Event()
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    try:
-        asyncio.run(_run(config, stop))
-    except PostcartError as error:
-        log.error("alerts_failed", error=error.code, detail=str(error))  # noqa: TRY400 -- says what to do; no bug
-        return exit_code(error)
-    return EXIT_OK
+    return run_until_told(lambda stop: asyncio.run(_run(config, stop)), failed="alerts_failed")
 
 
 async def _run(config: AlertsConfig, stop: Event) -> None:
@@ -75,8 +60,7 @@ async def _run(config: AlertsConfig, stop: Event) -> None:
     consumer = config.open_consumer(resume)
     try:
         while not stop.is_set():
-            config.health.ticked_s = time.monotonic()
-            config.health.ready_now = bool(consumer.positions)
+            config.health.turns(ready=bool(consumer.positions))
             for batch in consumer.poll(_BATCH, _WAIT_S):
                 for position, alert in config.read(batch):
                     config.desk.hear(Heard(alert, (batch.topic, batch.partition), position), time.monotonic())

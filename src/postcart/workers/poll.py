@@ -1,25 +1,22 @@
 """``postcart worker poll``: asks carriers that push nothing, in this process.
 
-Owns: the loop, signals and exit codes. Must not: know whom to ask, or build collaborators (the wiring does).
+Owns: what a turn does. Must not: know whom to ask, or build collaborators (the wiring does).
 """
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from threading import Event
-from types import FrameType
 from typing import Final
 
 import structlog
 
 from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.rdkafka.batch import RecordBatch
-from postcart.errors import EXIT_OK, PostcartError, exit_code
 from postcart.senders.poll_queue import Question
 from postcart.senders.polls import PollDesk
-from postcart.workers.project import ProjectHealth
+from postcart.workers.loop import LoopHealth, run_until_told
 
 log = structlog.get_logger(__name__)
 
@@ -51,7 +48,7 @@ class PollWorkerConfig:
     close: Callable[[], Awaitable[None]]
     now_ms: Callable[[], int]
     check: Callable[[], None]
-    health: ProjectHealth = field(default_factory=ProjectHealth)
+    health: LoopHealth = field(default_factory=LoopHealth)
 
 
 def run_poll(config: PollWorkerConfig) -> int:
@@ -59,19 +56,7 @@ def run_poll(config: PollWorkerConfig) -> int:
 
     On a signal: no new questions; answers under way are waited for, each within its time, and written.
     """
-    stop = Event()
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    try:
-        asyncio.run(_run(config, stop))
-    except PostcartError as error:
-        log.error("poll_failed", error=error.code, detail=str(error))  # noqa: TRY400 -- says what to do; no bug
-        return exit_code(error)
-    return EXIT_OK
+    return run_until_told(lambda stop: asyncio.run(_run(config, stop)), failed="poll_failed")
 
 
 async def _run(config: PollWorkerConfig, stop: Event) -> None:
@@ -79,8 +64,7 @@ async def _run(config: PollWorkerConfig, stop: Event) -> None:
     held, commit_s = False, 0.0
     try:
         while not stop.is_set():
-            config.health.ticked_s = time.monotonic()
-            config.health.ready_now = bool(consumer.positions)
+            config.health.turns(ready=bool(consumer.positions))
             config.check()
             held = _regulate(consumer, len(desk.queue), held=held)
             _take_in(config, consumer)

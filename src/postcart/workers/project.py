@@ -1,27 +1,26 @@
 """``postcart worker project``: keeps the read model up to date, in this process.
 
-Owns: the loop, signals, exit codes, and waiting for a database that is away. Must not: know what is stored, or build
+Owns: what a turn does, and waiting for a database that is away. Must not: know what is stored, or build
 collaborators (the wiring does).
 """
 
-import signal
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
-from types import FrameType
 
 import structlog
 
 from postcart.adapters.batch_consumer import BatchConsumer, Resume
 from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.adapters.read_model import Place, ReadModel, Standing
-from postcart.errors import EXIT_OK, BrokerUnavailable, PostcartError, ReadModelUnavailable, exit_code
+from postcart.errors import BrokerUnavailable, ReadModelUnavailable
 from postcart.events.feed import KEPT_MS
 from postcart.processors.accounting import Accounting, Glimpse
 from postcart.processors.projection import Projection
+from postcart.workers.loop import LoopHealth, run_until_told
 
 log = structlog.get_logger(__name__)
 
@@ -31,23 +30,8 @@ _LOOK_EVERY_S = 0.5
 _AGAIN_S = 1.0
 """Between two tries to reach the database."""
 _FORGET_EVERY_S = 3_600.0
-_TICK_S = 30.0
-
-
-@dataclass(slots=True)
-class ProjectHealth:
-    """Facts for the probes; may be read on any thread."""
-
-    ticked_s: float = field(default_factory=time.monotonic)
-    ready_now: bool = False
-
-    def live(self) -> bool:
-        """Whether the loop turns; an outage of database or broker changes nothing."""
-        return time.monotonic() - self.ticked_s < _TICK_S
-
-    def ready(self) -> bool:
-        """Whether it is a member of the group and the database answers."""
-        return self.ready_now and self.live()
+_JOINS_S = 30.0
+"""After that a worker is ready without partitions, too: others have them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,24 +55,12 @@ class ProjectConfig:
     kept_from_ms: Callable[[], int]
     on_look: Callable[[Accounting, Collection[Place], Mapping[Place, Standing]], None]
     now_ms: Callable[[], int]
-    health: ProjectHealth = field(default_factory=ProjectHealth)
+    health: LoopHealth = field(default_factory=LoopHealth)
 
 
 def run_projection(config: ProjectConfig) -> int:
     """Run until SIGTERM, SIGINT or a failure; returns the exit code: 0, 75 (start again) or 78 (change something)."""
-    stop = Event()
-
-    def asked(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, asked)
-    try:
-        Projector(config).run(stop)
-    except PostcartError as error:
-        log.error("projection_failed", error=error.code, detail=str(error))  # noqa: TRY400 -- says what to do; no bug
-        return exit_code(error)
-    return EXIT_OK
+    return run_until_told(lambda stop: Projector(config).run(stop), failed="projection_failed")
 
 
 class Projector:
@@ -124,8 +96,7 @@ class Projector:
 
     def _round(self, consumer: BatchConsumer) -> None:
         config, now_s = self._config, time.monotonic()
-        config.health.ticked_s = now_s
-        config.health.ready_now = bool(consumer.positions) or now_s - self._began_s > _TICK_S
+        config.health.turns(ready=bool(consumer.positions) or now_s - self._began_s > _JOINS_S)
         batches = consumer.poll(_BATCH, _WAIT_S)
         if batches:
             self._apply(consumer, batches)
