@@ -20,7 +20,7 @@ from postcart.domain.messages import ORDERS, PARCELS, Message, Messages, Occasio
 from postcart.domain.zones import resolver
 from postcart.events.consents import ConsentRecorded
 from postcart.events.decisions import Judged
-from postcart.events.jobs import Channel, DeliveryReport, Job, Receipt
+from postcart.events.jobs import Channel, DeliveryReport, Job
 from postcart.events.milestones import (
     Cleared,
     Delay,
@@ -38,6 +38,7 @@ from postcart.events.milestones import (
 from postcart.events.shop import Consent, OrderEvents, ProfileUpdated
 from postcart.events.signals import Abandonment, LineState, Tags, VisitEnded, VisitStarted
 from postcart.events.times import HOUR_MS, MINUTE_MS, from_ms
+from receipts import receipt_of
 
 MONDAY = 1_664_755_200_000
 """2022-10-03T00:00:00Z."""
@@ -153,19 +154,7 @@ class Round:
     def answer(self, job: Job, outcome: str = "accepted", *, at_ms: int | None = None, **fields: Any) -> list[Job]:
         """A sender's receipt; returns what was emitted for it."""
         before, at_ms = len(self.jobs), job.due_ms if at_ms is None else at_ms
-        receipt = Receipt(
-            job_id=job.job_id,
-            person_id=job.person_id,
-            episode_id=job.episode_id,
-            step=job.step,
-            channel=job.channel,
-            purpose=job.purpose,
-            attempt=job.attempt,
-            outcome=outcome,  # type: ignore[arg-type]  # spelt out by the tests
-            at_ms=at_ms,
-            contact_id=f"id-of-{job.channel}",
-            **fields,
-        )
+        receipt = receipt_of(job, outcome, at_ms=at_ms, contact_id=f"id-of-{job.channel}", **fields)
         suppressions.receipt_came(self.person, receipt, self.out)
         if settle(self.person, receipt, self.out):
             self.courier.receipt_came(receipt)

@@ -29,6 +29,7 @@ from postcart.processors.engine.task import Idle, Output, RecordBatch, Row, Task
 from postcart.processors.journey import JourneyConfig, JourneyTask
 from postcart.processors.journey_outputs import JourneyTopics
 from postcart.processors.stage_metrics import NoStageMetrics, StageMetrics
+from receipts import receipt_of
 from side_by_side import comparable
 
 PARTITIONS = 2
@@ -232,18 +233,7 @@ def append(workers: Sequence[Worker], topic: str, key: bytes, value: bytes, *, p
 
 def accepted(job: Job) -> Receipt:
     """The receipt of a job that went out."""
-    return Receipt(
-        job_id=job.job_id,
-        person_id=job.person_id,
-        episode_id=job.episode_id,
-        step=job.step,
-        channel=job.channel,
-        purpose=job.purpose,
-        attempt=job.attempt,
-        outcome="accepted",
-        at_ms=job.due_ms,
-        contact_id=f"{job.channel}:{job.person_id}",
-    )
+    return receipt_of(job, at_ms=job.due_ms, contact_id=f"{job.channel}:{job.person_id}")
 
 
 def detect_config(rules: Rules, *, exact_idle: bool) -> DetectConfig:

@@ -5,41 +5,27 @@ Chromium runs once: a page loads the result at several widths into frames and wr
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browser.chromium import CHROMIUM, LOCAL_FILES, NEEDS_CHROMIUM, QUIET
 from demo_result import demo_result
 from postcart.wiring.demo.page import write_page
 from postcart.wiring.demo.parcels import WAYS
 from postcart.wiring.demo.shop import Places
 from postcart.wiring.demo.timelines import _TITLES
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CI = "CI" in os.environ  # noqa: TID251 -- tests are an outermost shell, like the CLI
 WIDTHS = (320, 390, 800, 1280)
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM and not CI, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 _FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--allow-file-access-from-files",
-    "--disable-web-security",
+    *QUIET,
+    *LOCAL_FILES,
     "--enable-logging=stderr",
     "--virtual-time-budget=20000",
     "--dump-dom",

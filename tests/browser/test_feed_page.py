@@ -5,8 +5,6 @@ to the gateway beside it. Nothing waits for a time, only for what is to be seen.
 """
 
 import json
-import os
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -19,28 +17,17 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from browser.chromium import CHROMIUM, NEEDS_CHROMIUM, QUIET
 from feed_gateway import FeedGateway, feed_gateway
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CI = "CI" in os.environ  # noqa: TID251 -- tests are an outermost shell, like the CLI
 WIDTHS = (320, 390, 1280)
 AN_HOUR_S = 3_600
 ENDS_WITHIN_S = 240
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM and not CI, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 _FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
+    *QUIET,
     "--enable-logging=stderr",
     "--remote-debugging-port=0",  # else it ends once the page is loaded
     "--window-size=1400,1000",

@@ -6,9 +6,7 @@ writes them down.
 
 import html
 import json
-import os
 import re
-import shutil
 import subprocess
 from decimal import Decimal
 from email import message_from_bytes
@@ -18,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from browser.chromium import CHROMIUM, LOCAL_FILES, NEEDS_CHROMIUM, QUIET
 from postcart.content import sample
 from postcart.content.gallery import write_gallery
 from postcart.content.languages import Languages
@@ -27,25 +26,12 @@ from postcart.events.shop import Product
 from postcart.events.signals import LineState
 
 ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CI = "CI" in os.environ  # noqa: TID251 -- tests are an outermost shell, like the CLI
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM and not CI, reason="no chromium: apt-get install chromium"),
-]
+pytestmark = NEEDS_CHROMIUM
 
 _FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--allow-file-access-from-files",
-    "--disable-web-security",
+    *QUIET,
+    *LOCAL_FILES,
     "--virtual-time-budget=20000",
     "--dump-dom",
 )

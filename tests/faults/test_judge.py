@@ -11,6 +11,7 @@ from faults.judge import Evidence, judge
 from faults.load import Load, load_of
 from faults.scenario import Allowed
 from postcart.events.jobs import Claim, Job, Receipt
+from receipts import receipt_of
 
 PEOPLE = ("ann", "bob", "eve")
 LINE = '{"person_id": "ann", "type": "due"}'
@@ -37,18 +38,7 @@ def job(person: str, number: int = 1, **changes: Any) -> Job:
 
 
 def receipt(of: Job, outcome: Any = "accepted", **changes: Any) -> Receipt:
-    return Receipt(
-        job_id=of.job_id,
-        person_id=of.person_id,
-        episode_id=of.episode_id,
-        step=of.step,
-        channel="email",
-        purpose=of.purpose,
-        attempt=of.attempt,
-        outcome=outcome,
-        at_ms=0,
-        **changes,
-    )
+    return receipt_of(of, outcome, at_ms=0, **changes)
 
 
 def claim(of: Job, state: Any) -> Claim:

@@ -25,7 +25,7 @@ from postcart.domain.journey.person import Person
 from postcart.domain.journey.receipts import settle
 from postcart.domain.messages import Message, Messages
 from postcart.domain.zones import resolver
-from postcart.events.jobs import Job, Receipt
+from postcart.events.jobs import Job
 from postcart.events.milestones import EstimateChanged, Expected, Milestone
 from postcart.events.shop import (
     CartLine,
@@ -42,6 +42,7 @@ from postcart.events.times import from_ms
 from postcart.processors.detect import ROW_VERSION as DETECT_VERSION
 from postcart.processors.journey import ROW_VERSION as JOURNEY_VERSION
 from postcart.processors.rows import RowStore
+from receipts import receipt_of
 
 FOLDER = Path(__file__).parent / "rows"
 START_MS = 1_664_582_400_000
@@ -123,18 +124,7 @@ def recipient() -> Person:
 
 def answer(courier: Courier, job: Job, outcome: str) -> None:
     """What became of the job."""
-    receipt = Receipt(
-        job_id=job.job_id,
-        person_id=job.person_id,
-        episode_id=job.episode_id,
-        step=job.step,
-        channel=job.channel,
-        purpose=job.purpose,
-        attempt=job.attempt,
-        outcome=outcome,
-        at_ms=START_MS,
-        not_before_ms=START_MS + 90 * MINUTE_MS,
-    )
+    receipt = receipt_of(job, outcome, at_ms=START_MS, not_before_ms=START_MS + 90 * MINUTE_MS)
     if settle(courier.person, receipt, courier.out):
         courier.receipt_came(receipt)
 

@@ -25,10 +25,11 @@ from postcart.codecs.dead_letters import DeadLetter, Edited, encode
 from postcart.codecs.payload_forms import taken_apart
 from postcart.codecs.shop_events import ShopEventDecoder, ShopEventEncoder
 from postcart.events import ids
-from postcart.events.jobs import Claim, Job, Receipt
+from postcart.events.jobs import Claim, Job
 from postcart.events.shop import LineRemoved
 from postcart.settings import load_settings
 from postcart.wiring.dead_letters import job_topics, topic_contracts
+from receipts import receipt_of
 
 PARTITIONS = 2
 POSTCART = [sys.executable, "-c", "import sys; sys.argv[0] = 'postcart'; from postcart.cli import main; main()"]
@@ -127,10 +128,7 @@ class Shop:
             )  # fmt: skip
             self.produce(self.claims, job.job_id.encode(), msgspec.json.encode(claim), 0)
             if word != "claimed":
-                receipt = Receipt(
-                    job_id=job.job_id, person_id=job.person_id, episode_id="e", step=1, channel="email",
-                    purpose="marketing", attempt=1, outcome=word, at_ms=NOW_MS,  # type: ignore[arg-type]
-                )  # fmt: skip
+                receipt = receipt_of(job, word, at_ms=NOW_MS)
                 self.produce(self.receipts, job.person_id.encode(), msgspec.json.encode(receipt))
 
     def run(self, *arguments: str, **options: Any) -> Result:

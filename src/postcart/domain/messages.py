@@ -5,7 +5,7 @@ files (content.message_file does), or follow an order or a parcel (domain.journe
 """
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from msgspec import Struct
 
@@ -13,12 +13,9 @@ from postcart.events.jobs import Channel
 from postcart.events.milestones import Status
 from postcart.events.times import DAY_MS, HOUR_MS, MINUTE_MS
 
-Occasion = Literal[
-    "placed",
-    "unpaid",
-    "cancelled",
-    "refunded",
-    "unpacked",
+OrderOccasion = Literal["placed", "unpaid", "cancelled", "refunded", "unpacked"]
+"""``unpacked``: paid long ago, and no parcel is known."""
+ParcelOccasion = Literal[
     "shipped",
     "out_for_delivery",
     "attempt_failed",
@@ -30,20 +27,9 @@ Occasion = Literal[
     "delayed",
     "delay_cleared",
 ]
-"""``unpacked``: paid long ago, and no parcel is known."""
-ORDERS: Final[tuple[Occasion, ...]] = ("placed", "unpaid", "cancelled", "refunded", "unpacked")
-PARCELS: Final[tuple[Occasion, ...]] = (
-    "shipped",
-    "out_for_delivery",
-    "attempt_failed",
-    "available_for_pickup",
-    "delivered",
-    "exception",
-    "returned",
-    "estimate_changed",
-    "delayed",
-    "delay_cleared",
-)
+Occasion = Literal[OrderOccasion, ParcelOccasion]
+ORDERS: Final[tuple[OrderOccasion, ...]] = get_args(OrderOccasion)
+PARCELS: Final[tuple[ParcelOccasion, ...]] = get_args(ParcelOccasion)
 
 OF_STATUS: Final[Mapping[Status, Occasion]] = {
     "picked_up": "shipped",
