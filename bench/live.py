@@ -17,6 +17,7 @@ from datetime import datetime
 
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from bench.common.cluster import Cluster, cluster
 from bench.common.measure import ROOT
@@ -29,6 +30,9 @@ SHARES = (0.0, 0.5, 0.9, 0.95)
 QUIET_RATE = 20
 """Records a second that stand for no load: something must happen for a delay to be seen."""
 _TICK_S = 0.01
+_LOOK_S = 0.2
+_PATIENCE_S = 120
+"""Only ends a run that would hang."""
 
 
 class Decided(msgspec.Struct):
@@ -45,7 +49,9 @@ class Traffic:
         self._producer = Producer(
             {"bootstrap.servers": settings.bootstrap, "partitioner": "murmur2_random", "linger.ms": 5}
         )
-        self._number = 0
+        self.sessions = 0
+        self.readers = settings.topic("detect")
+        """The group that decides of them."""
         self._stop = threading.Event()
         self.seen: list[tuple[float, int, int]] = []
         """Of each decision: when it was seen, its delay in ms, its partition."""
@@ -66,8 +72,8 @@ class Traffic:
         return sent
 
     def _session(self) -> None:
-        self._number += 1
-        visitor, now_ms = f"visitor-{os.getpid()}-{self._number:012d}", time.time_ns() // 1_000_000
+        self.sessions += 1
+        visitor, now_ms = f"visitor-{os.getpid()}-{self.sessions:012d}", time.time_ns() // 1_000_000
         head = f'"time":{now_ms},"visitor_id":"{visitor}"'
         line = '{"variant_id":"5773203","quantity":1,"unit_price":"2.62","currency":"USD"}'
         added = f'{{"type":"added","id":"{visitor}-a",{head},"line":{line}}}'
@@ -156,10 +162,24 @@ def _settle(traffic: Traffic) -> None:
 
 
 def _settled(traffic: Traffic) -> None:
-    """Wait until a second brings no decision."""
-    before = -1
-    while before != (before := len(traffic.seen)):
-        time.sleep(1.5)
+    """Wait until every session has been decided: each one has a cart, and ends."""
+    until = time.monotonic() + _PATIENCE_S
+    while len(traffic.seen) < traffic.sessions:
+        if time.monotonic() > until:
+            raise SystemExit(f"{traffic.sessions - len(traffic.seen)} sessions were not decided in {_PATIENCE_S} s")
+        time.sleep(_TICK_S)
+
+
+def _joined(broker: Cluster, group: str, count: int) -> None:
+    """Wait until the group has so many members, each with partitions."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    until = time.monotonic() + _PATIENCE_S
+    while time.monotonic() < until:
+        told = admin.describe_consumer_groups([group])[group].result(_PATIENCE_S)
+        if len(told.members) == count and all(member.assignment.topic_partitions for member in told.members):
+            return
+        time.sleep(_LOOK_S)
+    raise SystemExit(f"{group} did not come to {count} members in {_PATIENCE_S} s")
 
 
 def _sustained(traffic: Traffic, seconds: float) -> float:
@@ -221,7 +241,7 @@ def _pauses(
 
     killed = during([(5, "kill")])
     workers.append(_worker(broker, shop, "second"))
-    time.sleep(5)
+    _joined(broker, traffic.readers, 2)
     rolled = during([(5, "stop"), (20, "stop")])
     line = (
         f"At half the rate: `kill -9`, and another worker is started at once: the longest pause of a partition is "
