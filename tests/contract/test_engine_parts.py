@@ -1,6 +1,7 @@
 """The engine's bookkeeping without a broker: positions, slots, batches."""
 
 import asyncio
+import gc
 from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -10,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postcart.adapters.rdkafka.grouping import group
+from postcart.processors.engine.core import Engine
 from postcart.processors.engine.lookout import Lookout, standing_still
 from postcart.processors.engine.metrics import NoMetrics
 from postcart.processors.engine.roster import Roster
 from postcart.processors.engine.slot import offsets_of
-from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
+from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row, StageSpec
 from postcart.processors.engine.tide import Tide
-from stream.copier import FixedClock, settings_of
+from stream.copier import CopierTask, FixedClock, settings_of
 
 
 class _Task:
@@ -193,3 +195,19 @@ def test_a_poll_is_grouped_by_partition() -> None:
     assert found == {("t", 0): (4, [first, gap], 9), ("t", 1): (2, [late], 3), ("t", 3): (9, [], 11)}
     assert positions == {("t", 0): 9, ("t", 1): 3, ("t", 3): 11}
     assert [error.code() for error, _ in errors] == [KafkaError._TRANSPORT]
+
+
+def test_work_that_is_cancelled_before_its_first_step_leaves_nothing_behind() -> None:
+    """No coroutine that was made and never awaited: Python would warn, and pytest fails by that warning."""
+
+    async def come_and_go() -> None:
+        spec = StageSpec(name="x", inputs=("x.a",), changelog="x.c", task=CopierTask, group="x")
+        engine = Engine(
+            spec, settings_of("127.0.0.1:1", "w"), clock=FixedClock(0), metrics=NoMetrics(), poller=lambda: None
+        )
+        engine.start()
+        await engine.stop()
+        assert not engine.checked.is_set()
+
+    asyncio.run(come_and_go())
+    gc.collect()

@@ -96,8 +96,8 @@ class Engine:
     def start(self) -> None:
         """Start the background work; call it on the running loop."""
         self._loop = asyncio.get_running_loop()
-        self._spawn(self._open_then_restore())
-        self._spawn(self._keep_time())
+        self._spawn(self._open_then_restore)
+        self._spawn(self._keep_time)
 
     async def stop(self) -> None:
         """Let go of threads and timers. Partitions must have been given up before, or are abandoned uncommitted."""
@@ -133,14 +133,14 @@ class Engine:
             poller.abandon()
         self.ended.set()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         task = asyncio.create_task(self._guarded(work))
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
-            await work
+            await work()  # made only here: a task may be cancelled before its first step
         except Exception as error:  # noqa: BLE001 -- a bug ends the process, and must be told
             self._fail(error)
 
@@ -198,9 +198,9 @@ class Engine:
             self.health.watch(self._find_poller())
             if now - self._asked_at >= self._settings.watermark_interval_ms / 1000 and not self._asking:
                 self._asked_at, self._asking = now, True
-                self._spawn(self._look_around())
+                self._spawn(self._look_around)
             if self._roster and self._commit_due() and not self._turn.locked():
-                self._spawn(self._commit_in_silence())
+                self._spawn(self._commit_in_silence)
 
     async def _commit_in_silence(self) -> None:
         async with self._turn:
