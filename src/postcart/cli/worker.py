@@ -115,7 +115,7 @@ def send(
     Jobs in, claims and receipts out, beside gate, keys, catalogue and suppressions.
     """
     from postcart.wiring.channels import unknown  # noqa: PLC0415
-    from postcart.wiring.workers import run_send  # noqa: PLC0415
+    from postcart.wiring.sender import run_send  # noqa: PLC0415
 
     settings = current_settings()
     if channel not in settings.channel_names:

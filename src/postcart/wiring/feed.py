@@ -21,8 +21,8 @@ from postcart.gateway.feed_hub import FeedHub
 from postcart.gateway.feed_routes import FeedRoutes
 from postcart.metrics.gateway import GatewayFigures
 from postcart.settings import Settings
+from postcart.wiring.process import client_settings
 from postcart.wiring.read_model import read_model, read_model_url
-from postcart.wiring.stages import client_settings
 from postcart.wiring.worker_name import worker_name
 
 

@@ -19,9 +19,8 @@ from postcart.metrics.server import MetricsServer
 from postcart.settings import Settings
 from postcart.wiring.email import envelope_senders, unsubscribe_links
 from postcart.wiring.instruments import process_instruments
-from postcart.wiring.stages import Clock, client_settings
+from postcart.wiring.process import Clock, client_settings, require_own_keys, worker_clock
 from postcart.wiring.worker_name import worker_name
-from postcart.wiring.workers import require_own_keys, worker_clock
 from postcart.workers.feedback import run_intake
 
 _OWN = ("unsubscribe.token_secret", "shop.from_address")

@@ -38,9 +38,8 @@ from postcart.settings import Settings
 from postcart.wiring.email import shop_identity
 from postcart.wiring.feed import FeedParts
 from postcart.wiring.instruments import process_instruments
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings, require_own_keys, worker_clock
 from postcart.wiring.worker_name import worker_name
-from postcart.wiring.workers import require_own_keys, worker_clock
 from postcart.workers.gateway import GatewayConfig, run_server
 
 _TABLES_EVERY_S = 2.0

@@ -17,7 +17,7 @@ from postcart.senders.inapp import InAppAdapter
 from postcart.settings import Settings
 from postcart.wiring.channels import Channel, ChannelParts
 from postcart.wiring.email import shop_identity
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings
 from postcart.wiring.worker_name import worker_name
 
 _NAME = "feed"

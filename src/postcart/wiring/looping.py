@@ -14,7 +14,7 @@ from postcart.errors import BrokerUnavailable, TopologyError
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.server import MetricsServer
 from postcart.settings import Settings
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings
 from postcart.wiring.worker_name import worker_name
 from postcart.workers.loop import LoopHealth
 

@@ -36,7 +36,7 @@ from postcart.settings import Settings
 from postcart.settings.polling import EVERY, PollSource
 from postcart.wiring.instruments import process_instruments
 from postcart.wiring.looping import committed, member, probed, require_topics
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings
 from postcart.wiring.tracking import vocabularies
 from postcart.wiring.worker_name import worker_name
 from postcart.workers.poll import PollWorkerConfig, run_poll

@@ -11,7 +11,7 @@ from postcart.adapters.replay import DEFAULT_RUN_ON_MS, ReplayOptions, ReplayPro
 from postcart.codecs.shop_subjects import SUBJECTS
 from postcart.events.shop import ShopEvent
 from postcart.settings import Settings
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings
 
 
 def run_replay(

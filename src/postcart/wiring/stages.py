@@ -6,8 +6,6 @@ Owns: which topic, decoder, sealer and rule goes where. Must not: hold a rule, o
 from functools import partial
 from secrets import token_bytes
 
-from postcart.adapters.clock import ReplayClock, WallClock
-from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
@@ -26,22 +24,13 @@ from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.track import STAGE as TRACK
 from postcart.processors.track import TrackConfig, TrackTask
 from postcart.settings import Settings
+from postcart.wiring.process import Clock
 from postcart.wiring.registry import registry_of
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
 from postcart.wiring.tracking import track_context, vocabularies
 
-Clock = WallClock | ReplayClock
 _PROGRESS_INTERVAL_MS = 2_000
 """JOURNEY's word on how far orders were read; senders accept one of at most 10 s."""
-
-
-def client_settings(settings: Settings) -> ClientSettings:
-    """How this process talks to Kafka."""
-    return ClientSettings(
-        bootstrap=settings.bootstrap,
-        group_protocol=settings.group_protocol,
-        security=settings.kafka.properties(),
-    )
 
 
 def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMetrics) -> StageSpec:

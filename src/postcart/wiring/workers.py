@@ -1,29 +1,23 @@
-"""Runs the workers: settings in, exit code out.
+"""Runs the workers of Faust stages: settings in, exit code out.
 
 Owns: putting engine, metrics server and clock around a stage's specification. Must not: decide or parse anything.
 """
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
-from postcart.adapters.clock import ReplayClock, WallClock
 from postcart.adapters.topics import partition_count, require_topics
 from postcart.metrics.instruments import Instruments
-from postcart.metrics.sending import ChannelFigures
-from postcart.metrics.server import Facts, MetricsServer
+from postcart.metrics.server import MetricsServer
 from postcart.metrics.stage import StageFigures
 from postcart.processors.engine.app import build_app
 from postcart.processors.engine.settings import EngineSettings
 from postcart.processors.engine.task import StageSpec
 from postcart.processors.engine.worker import run_worker
-from postcart.settings import Settings, require
-from postcart.settings.model import LOOPBACK
-from postcart.wiring.channels import channel
+from postcart.settings import Settings
 from postcart.wiring.instruments import process_instruments
-from postcart.wiring.sender import sender_config, sender_topics
-from postcart.wiring.stages import Clock, client_settings, detect_spec, journey_spec, track_spec
+from postcart.wiring.process import Clock, client_settings, require_own_keys, worker_clock
+from postcart.wiring.stages import detect_spec, journey_spec, track_spec
 from postcart.wiring.worker_name import worker_name
-from postcart.workers.send import run_sender
 
 
 def run_detect(settings: Settings) -> int:
@@ -68,39 +62,6 @@ def run_journey(settings: Settings) -> int:
         return _run_stage(settings, spec, clock, figures, instruments)
 
 
-def run_send(settings: Settings, name: str) -> int:
-    """Run a sender of a channel until it is told to stop; returns the exit code. Raises as ``run_detect``."""
-    entry = channel(settings, name)
-    require_own_keys(settings, *entry.needs)
-    require_topics(settings, name)
-    instruments = process_instruments()
-    topics = sender_topics(settings, name)
-    figures = ChannelFigures(
-        instruments,
-        channel=name,
-        providers=entry.providers(settings),
-        topics={"transactional": topics.transactional, "marketing": topics.marketing},
-    )
-    with worker_clock(settings) as clock, ExitStack() as stack:
-        config = sender_config(settings, name, clock=clock, metrics=figures)
-        if settings.metrics_port:
-            live: Facts = {"loops": config.health.live}
-            ready: Facts = {"restored": config.health.ready}
-            stack.enter_context(MetricsServer(instruments.registry, live=live, ready=ready, port=settings.metrics_port))
-        return run_sender(config)
-
-
-@contextmanager
-def worker_clock(settings: Settings) -> Iterator[Clock]:
-    """The wall clock, or in a replay the clock that the replay tells."""
-    if settings.clock == "wall":
-        yield WallClock()
-        return
-    client = client_settings(settings).reader(f"{settings.topic('clock')}.{worker_name(settings)}")
-    with ReplayClock(client, settings.topic("clock")) as clock:
-        yield clock
-
-
 def engine_settings(settings: Settings) -> EngineSettings:
     """The engine's intervals as configured."""
     return EngineSettings(
@@ -127,14 +88,3 @@ def _run_stage(
             )
             stack.enter_context(server)
         return run_worker(app)
-
-
-def require_own_keys(settings: Settings, *paths: str) -> None:
-    """The defaults are known to everybody: they are for trials with a broker on this machine.
-
-    Raises:
-        ConfigurationError: Kafka is elsewhere, and these settings are still the defaults.
-    """
-    hosts = {address.strip().rpartition(":")[0] for address in settings.bootstrap.split(",")}
-    if not hosts <= LOOPBACK:
-        require(settings, *paths)

@@ -14,7 +14,7 @@ from postcart.adapters.topics import stage_group, stages
 from postcart.errors import BrokerUnavailable
 from postcart.settings import Settings
 from postcart.wiring.lag_exporter import group_topics
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings
 
 LAG_EVERY_S: Final = 2.0
 _QUESTION_S: Final = 2.0

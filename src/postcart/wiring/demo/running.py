@@ -26,7 +26,7 @@ from postcart.wiring.demo.shop import Places, opened_broker
 from postcart.wiring.demo.tally import Tally
 from postcart.wiring.demo.texting import Texting, text_provider
 from postcart.wiring.demo.watching import Watcher
-from postcart.wiring.stages import client_settings
+from postcart.wiring.process import client_settings
 
 _START_S: Final = 40.0
 _LOOK_S: Final = 0.05
