@@ -26,15 +26,9 @@ import msgspec
 from postcart.adapters.rdkafka import transaction
 from postcart.errors import PostcartError, exit_code
 from postcart.settings import load_settings
-from postcart.wiring import workers
 from postcart.wiring.logging import configure_logging
 
 Kind = Literal["detect", "journey", "email"]
-RUN: dict[str, Callable[..., int]] = {
-    "detect": workers.run_detect,
-    "journey": workers.run_journey,
-    "email": partial(workers.run_send, name="email"),
-}
 
 
 class Told(msgspec.Struct, kw_only=True):
@@ -49,6 +43,17 @@ class Told(msgspec.Struct, kw_only=True):
     """Text in a record that aborts the process when the stage, or the renderer, takes it up; empty: none."""
     descriptors: int = 0
     """Most open files; 0: as the machine has it."""
+
+
+def run_of(kind: Kind) -> Callable[..., int]:
+    """The product's wiring of this kind, imported only now: a process starts by importing, and many are started."""
+    if kind == "email":
+        from postcart.wiring import sender  # noqa: PLC0415
+
+        return partial(sender.run_send, name=kind)
+    from postcart.wiring import workers  # noqa: PLC0415
+
+    return {"detect": workers.run_detect, "journey": workers.run_journey}[kind]
 
 
 class Hook:
@@ -100,7 +105,9 @@ def hook_transactions(hook: Hook) -> None:
 
 def hook_sender(hook: Hook, told: Told) -> None:
     """Pass the points of a sender, with the limits that were told."""
-    compose = workers.sender_config
+    from postcart.wiring import sender  # noqa: PLC0415
+
+    compose = sender.sender_config
 
     def composed(*args: Any, **kwargs: Any) -> Any:
         config = compose(*args, **kwargs)
@@ -108,11 +115,13 @@ def hook_sender(hook: Hook, told: Told) -> None:
             _abort_in(config.adapter, "prepare", lambda job, *_: told.crash_on in job.template)
         return replace(config, fault=hook, limits=replace(config.limits, **told.limits))
 
-    workers.sender_config = composed
+    sender.sender_config = composed
 
 
 def hook_stage(name: str, told: Told) -> None:
     """Abort when a task takes up the record that crashes it."""
+    from postcart.wiring import workers  # noqa: PLC0415
+
     compose = getattr(workers, f"{name}_spec")
 
     def composed(*args: Any, **kwargs: Any) -> Any:
@@ -163,7 +172,7 @@ def main() -> int:
     elif told.crash_on:
         hook_stage(told.kind, told)
     try:
-        return RUN[told.kind](load_settings(os.environ, None))  # noqa: TID251 -- a program of its own
+        return run_of(told.kind)(load_settings(os.environ, None))  # noqa: TID251 -- a program of its own
     except PostcartError as error:
         sys.stderr.write(f"{error.code}: {error}\n")
         return exit_code(error)
