@@ -1,6 +1,7 @@
 """What carriers answer, as documented and recorded, becomes scans; files say what is wrong with them."""
 
 from copy import deepcopy
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,61 @@ def test_easyposts_answer() -> None:
     assert labelled.place == Place(region="TX", city="HOUSTON", postal_code="77063")
     assert meanings(answer) == ["info_received", "info_received"]
     assert labelled.text == "Shipping Label Created"
+
+
+def test_what_the_carrier_expects() -> None:
+    """Of when it was asked; a new expectation, and one that comes back later, is an event of its own."""
+    asked_ms = parse_iso("2016-07-22T12:00:00Z")
+    expected = shippo(at_ms=asked_ms).estimate
+    assert expected is not None
+    assert (time_ms(expected), expected.estimated_at, expected.until) == (
+        asked_ms,
+        datetime(2016, 7, 23, tzinfo=UTC),
+        None,
+    )
+    assert (expected.carrier, expected.tracking_number) == ("usps", "9205590164917312751089")
+    assert problem_of(expected) is None
+    assert shippo(at_ms=asked_ms).estimate == expected
+    changed = shippo({**SHIPPO, "eta": "2016-07-24T00:00:00Z"}, at_ms=asked_ms).estimate
+    later = shippo(at_ms=asked_ms + DAY_MS).estimate
+    assert changed is not None
+    assert later is not None
+    assert len({expected.id, changed.id, later.id}) == 3
+    easypost = deepcopy(EASYPOST)
+    easypost["trackers"][0]["est_delivery_date"] = "2022-03-27T00:00:00Z"
+    easypost["trackers"][1]["est_delivery_date"] = "2022-03-28T00:00:00Z"
+    found = read("easypost", easypost, "EZ1000000001").estimate
+    assert found is not None
+    assert found.estimated_at == datetime(2022, 3, 27, tzinfo=UTC)
+
+
+def test_an_expectation_that_cannot_be_read() -> None:
+    """Is a fault, and the scans count all the same."""
+    for eta in ("soon", 7, ["2016-07-23T00:00:00Z", 3]):
+        answer = shippo({**SHIPPO, "eta": eta})
+        if eta == ["2016-07-23T00:00:00Z", 3]:
+            assert answer.estimate is not None
+            continue
+        assert answer.faults
+        assert answer.faults[0].startswith("estimate: ")
+        assert (len(answer.scans), answer.estimate) == (2, None)
+
+
+def test_a_window_of_delivery(tmp_path: Path) -> None:
+    """From then to that; one that ends before it begins is a fault."""
+    (tmp_path / "answers").mkdir()
+    (tmp_path / "answers" / "own.yaml").write_text(
+        "name: own\nsource: ours\nvocabulary: shippo\nscans: [scans]\ncode: code\ntime: at\n"
+        "estimate: window.from\nestimate_until: window.to\n"
+    )
+    form = load_answer_form("own", tmp_path)
+    asked = PollRequest(parcel_id="p", carrier="usps", tracking_number="9", at_ms=0)
+    window = {"from": "2022-03-27T08:00:00Z", "to": "2022-03-27T12:00:00Z"}
+    found = read_answer({"window": window}, form, asked)
+    assert found.estimate is not None
+    assert found.estimate.until == datetime(2022, 3, 27, 12, tzinfo=UTC)
+    turned = read_answer({"window": {"from": window["to"], "to": window["from"]}}, form, asked)
+    assert (turned.estimate, turned.faults) == (None, ["estimate: the window ends before it begins"])
 
 
 def meanings(answer: Answer) -> list[str | None]:

@@ -24,7 +24,7 @@ from postcart.errors import (
     UnreadableRecord,
 )
 from postcart.events.polls import PollRequest
-from postcart.events.shipments import ParcelStatus
+from postcart.events.shipments import CarrierEvent, ParcelEstimate, ParcelStatus
 from postcart.senders.poll_config import PollConfig
 from postcart.senders.poll_queue import Question
 from postcart.senders.polls import PollDesk
@@ -52,10 +52,22 @@ def scan(number: int, request: PollRequest) -> ParcelStatus:
 
 
 def read(_name: str, document: Any, request: PollRequest) -> Answer:
-    """A list of numbers; a text is a fault."""
+    """A list of numbers; a text is a fault, a list what is expected."""
     found = [one for one in document if isinstance(one, int)]
     faults = [one for one in document if isinstance(one, str)]
-    return Answer([scan(number, request) for number in found], faults=faults)
+    expected = next((expectation(*one, request) for one in document if isinstance(one, list)), None)
+    return Answer([scan(number, request) for number in found], faults=faults, estimate=expected)
+
+
+def expectation(at_ms: int, request: PollRequest) -> ParcelEstimate:
+    """Delivery then."""
+    return ParcelEstimate(
+        id=f"{request.tracking_number}/expected {at_ms}",
+        time=request.at_ms,
+        carrier=request.carrier,
+        tracking_number=request.tracking_number,
+        estimated_at=at_ms,
+    )
 
 
 class Figures:
@@ -96,7 +108,7 @@ class Rig:
         self.now_s = 1_000.0
         self.asked: list[tuple[float, str]] = []
         self.under_way = self.most_under_way = 0
-        self.scans: list[ParcelStatus] = []
+        self.events: list[CarrierEvent] = []
         self.letters: list[DeadLetter] = []
         self.broker_is_away = False
         self.figures = Figures()
@@ -131,11 +143,11 @@ class Rig:
             raise answer
         return answer
 
-    def write(self, scans: Sequence[ParcelStatus], letters: Sequence[DeadLetter]) -> None:
+    def write(self, events: Sequence[CarrierEvent], letters: Sequence[DeadLetter]) -> None:
         """Kafka."""
         if self.broker_is_away:
             raise BrokerUnavailable("away")
-        self.scans += scans
+        self.events += events
         self.letters += letters
 
     @property
@@ -181,7 +193,7 @@ def test_growing_answers_are_written_scan_by_scan() -> None:
         rig.put("A1")
         rig.work()
         rig.now_s += 1_800
-    assert [one.id for one in rig.scans] == ["A1/1", "A1/2"]
+    assert [one.id for one in rig.events] == ["A1/1", "A1/2"]
     assert rig.figures.ends == {"unknown": 2, "answered": 2, "unchanged": 1}
     assert rig.figures.written == 2
     assert rig.handled == 5
@@ -277,10 +289,10 @@ def test_nothing_is_lost_while_kafka_is_away() -> None:
     rig.broker_is_away = True
     rig.put("A1")
     rig.work(5)
-    assert (rig.scans, rig.handled, rig.figures.written) == ([], 0, 0)
+    assert (rig.events, rig.handled, rig.figures.written) == ([], 0, 0)
     rig.broker_is_away = False
     rig.work(30)
-    assert [one.id for one in rig.scans] == ["A1/1", "A1/2"]
+    assert [one.id for one in rig.events] == ["A1/1", "A1/2"]
     assert rig.handled == 1
 
 
@@ -292,7 +304,7 @@ def test_what_can_not_be_read_is_a_dead_letter_once_a_parcel() -> None:
         rig.put(*answers)
         rig.work()
         rig.now_s += 1_800
-    assert [one.id for one in rig.scans] == ["B1/1"]
+    assert [one.id for one in rig.events] == ["B1/1"]
     letters = {letter.value: letter for letter in rig.letters}
     assert len(rig.letters) == len(letters) == 3
     first = letters[b"A1"]
@@ -341,3 +353,16 @@ def test_never_more_than_the_rate_and_the_connections(rate: float, connections: 
     for first, begin_s in enumerate(times):
         for last in range(first, len(times)):
             assert last - first + 1 <= burst + rate * (times[last] - begin_s) + 1e-6
+
+
+def test_what_is_expected_is_written_when_it_changes() -> None:
+    """Once while it stays, again when it comes back after another; alone it is an answer as well."""
+    told = iter([b"[[5]]", b"[1, [5]]", b"[1, [6]]", b"[1, [5]]"])
+    rig = Rig(lambda *_: next(told))
+    for _ in range(4):
+        rig.put("a")
+        rig.work()
+        rig.now_s += 1_700
+    assert [event.id for event in rig.events] == ["a/expected 5", "a/1", "a/expected 6", "a/expected 5"]
+    assert rig.figures.ends == {"answered": 4}
+    assert rig.figures.written == 1

@@ -57,6 +57,8 @@ class AnswerFile(Part):
     city: FieldPath | None = None
     postal_code: FieldPath | None = None
     site: FieldPath | None = None
+    estimate: FieldPath | None = None
+    estimate_until: FieldPath | None = None
 
     def build(self) -> AnswerForm:
         """The domain's form."""

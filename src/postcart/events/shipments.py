@@ -123,7 +123,9 @@ class ParcelStatus(ShipmentEvent, frozen=True, gc=False, kw_only=True, tag="stat
     source: Literal["pushed", "polled"] | None = None
 
 
-ShipmentEvents = ParcelRegistered | ParcelEstimate | ParcelStatus
+CarrierEvent = ParcelEstimate | ParcelStatus
+"""What carriers tell."""
+ShipmentEvents = ParcelRegistered | CarrierEvent
 
 
 def normalised(tracking_number: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from postcart.codecs.dead_letters import DeadLetter
 from postcart.domain.track.answers import Answer
 from postcart.events.polls import PollRequest
-from postcart.events.shipments import ParcelStatus
+from postcart.events.shipments import CarrierEvent
 from postcart.senders.providers import Providers
 
 Outcome = Literal[
@@ -71,8 +71,8 @@ class PollConfig:
     Attributes:
         sources: By name, with ``providers`` for the same names.
         route: The name of the source that knows a carrier; None: it is asked no more.
-        read: From a JSON document to scans, by the form of the source of that name.
-        write: Puts scans and dead letters on Kafka; blocks. Raises BrokerUnavailable.
+        read: From a JSON document to scans and the expected delivery, by the form of the source of that name.
+        write: Puts events and dead letters on Kafka; blocks. Raises BrokerUnavailable.
         least_s: No parcel is asked about more often, whatever TRACK wants.
         oldest_ms: Questions older than this are dropped: newer ones follow.
         elapsed_s: A clock that only goes forward.
@@ -82,7 +82,7 @@ class PollConfig:
     providers: Providers
     route: Callable[[str], str | None]
     read: Callable[[str, Any, PollRequest], Answer]
-    write: Callable[[Sequence[ParcelStatus], Sequence[DeadLetter]], None]
+    write: Callable[[Sequence[CarrierEvent], Sequence[DeadLetter]], None]
     metrics: PollMetrics
     least_s: float
     oldest_ms: int

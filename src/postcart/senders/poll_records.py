@@ -1,4 +1,4 @@
-"""What comes of questions to carriers, as records: scans on shop.shipments, dead letters.
+"""What comes of questions to carriers, as records: events on shop.shipments, dead letters.
 
 Owns: their keys and places. Must not: write them.
 """
@@ -9,7 +9,7 @@ from postcart.adapters.record_log import LogRecord
 from postcart.codecs import dead_letters
 from postcart.codecs.dead_letters import DeadLetter
 from postcart.codecs.shop_events import ShopEventEncoder
-from postcart.events.shipments import ParcelStatus
+from postcart.events.shipments import CarrierEvent
 
 
 class PollRecords:
@@ -20,11 +20,11 @@ class PollRecords:
         self._dead = dead
         self._encoder = ShopEventEncoder()
 
-    def of(self, scans: Sequence[ParcelStatus], letters: Sequence[DeadLetter]) -> list[LogRecord]:
+    def of(self, events: Sequence[CarrierEvent], letters: Sequence[DeadLetter]) -> list[LogRecord]:
         """In this order."""
         records = []
-        for scan in scans:
-            _subject, key, value = self._encoder.encode(scan)
+        for event in events:
+            _subject, key, value = self._encoder.encode(event)
             records.append(LogRecord(self._shipments, key=key, value=value, partition_key=key))
         for letter in letters:
             name, content = dead_letters.encode(letter)

@@ -4,12 +4,14 @@ Owns: whom to ask when, and what follows from an answer or from none. Must not: 
 what a status means.
 
 A question is dealt with once what its answer brought is on Kafka: so nothing is lost, and what is written twice changes
-nothing, as a scan's id is the same however often it comes. What was written lately is remembered and left out.
+nothing, as a scan's id is the same however often it comes. What was written lately is remembered and left out; of
+expectations only the latest of each parcel, as one that comes back is news.
 """
 
 import asyncio
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 import structlog
@@ -25,11 +27,15 @@ from postcart.errors import (
     UnreadableRecord,
 )
 from postcart.events.polls import PollRequest
+from postcart.events.shipments import CarrierEvent, Moment, ParcelEstimate
 from postcart.senders.backoff import probe_backoff_s
 from postcart.senders.poll_config import Outcome, PollConfig
 from postcart.senders.poll_queue import PollQueue, Question, Waiting
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+_Window: TypeAlias = tuple[Moment, Moment | None]
 
 STAGE: Final = "poll"
 _FIRST_S: Final = 10.0
@@ -40,7 +46,7 @@ _BUSY_LEAST_S: Final = 1.0
 _BUSY_MOST_S: Final = 86_400.0
 """A provider that is busy and does not say for how long; the shortest and the longest word that is taken."""
 _REMEMBERED: Final = 200_000
-"""Scans; some 30 MB."""
+"""Scans, and parcels with what is expected of them; some 30 MB each."""
 _FAULTS_TOLD: Final = 3
 _TOO_DEEP: Final = Answer(faults=["the answer is nested too deep"])
 _ANSWER: Final = "answer"
@@ -56,6 +62,7 @@ class PollDesk:
         self._tasks: set[asyncio.Task[None]] = set()
         self._asked_s: OrderedDict[str, float] = OrderedDict()
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._expected: OrderedDict[str, _Window] = OrderedDict()
 
     @property
     def busy(self) -> bool:
@@ -136,10 +143,14 @@ class PollDesk:
         """Write what is new; then the question is done."""
         config = self._config
         said = "; ".join(answer.faults[:_FAULTS_TOLD])
-        new = [scan for scan in answer.scans if scan.id not in self._known]
-        fault = f"{waiting.question.request.parcel_key}/{said}"  # told once of a parcel, not with every round
+        key, expected = waiting.question.request.parcel_key, answer.estimate
+        scans = [scan for scan in answer.scans if scan.id not in self._known]
+        if expected is not None and self._expected.get(key) == _window(expected):
+            expected = None
+        new: list[CarrierEvent] = [*scans, *([] if expected is None else [expected])]
+        fault = f"{key}/{said}"  # told once of a parcel, not with every round
         letters = [_letter(waiting.question, said, body)] if said and fault not in self._known else []
-        if said and not answer.scans:
+        if said and not answer.scans and answer.estimate is None:
             self._heard(name, works=False, status="unreadable", detail=said)
         else:
             self._heard(name, works=True)
@@ -150,12 +161,14 @@ class PollDesk:
                 log.warning("poll_answer_not_written", provider=name, detail=str(error))
                 self._again(waiting)
                 return
-        self._remember(*(scan.id for scan in new), *([fault] if said else []))
+        _remember(self._known, dict.fromkeys([*(scan.id for scan in scans), *([fault] if said else [])]))
+        if expected is not None:
+            _remember(self._expected, {key: _window(expected)})
         self._done(waiting)
         for letter in letters:
             config.metrics.dead(letter.reason)
             log.error("poll_answer_unreadable", provider=name, detail=said)
-        config.metrics.scans(name, len(new))
+        config.metrics.scans(name, len(scans))
         config.metrics.ended(name, _outcome(answer, body, new=bool(new)))
 
     def _no_answer(self, waiting: Waiting, name: str, error: DeliveryError) -> None:
@@ -206,13 +219,6 @@ class PollDesk:
             self._asked_s.popitem(last=False)
         return key in self._asked_s
 
-    def _remember(self, *names: str) -> None:
-        for name in names:
-            self._known[name] = None
-            self._known.move_to_end(name)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-
 
 def _letter(question: Question, said: str, body: bytes | None) -> DeadLetter:
     """The question, so that redriven it is asked again, with what came as a header."""
@@ -222,8 +228,21 @@ def _letter(question: Question, said: str, body: bytes | None) -> DeadLetter:
 
 
 def _outcome(answer: Answer, body: bytes | None, *, new: bool) -> Outcome:
-    if answer.faults and not answer.scans:
+    nothing = not answer.scans and answer.estimate is None
+    if answer.faults and nothing:
         return "unreadable"
-    if body is None or not answer.scans:
+    if body is None or nothing:
         return "unknown"
     return "answered" if new else "unchanged"
+
+
+def _window(estimate: ParcelEstimate) -> _Window:
+    return estimate.estimated_at, estimate.until
+
+
+def _remember(book: OrderedDict[str, T], entries: Mapping[str, T]) -> None:
+    for key, entry in entries.items():
+        book[key] = entry
+        book.move_to_end(key)
+    while len(book) > _REMEMBERED:
+        book.popitem(last=False)

@@ -24,7 +24,7 @@ from postcart.domain.track.answers import AnswerForm, read_answer
 from postcart.domain.track.polling import JITTER
 from postcart.errors import BrokerUnavailable, ConfigurationError
 from postcart.events.polls import PollRequest
-from postcart.events.shipments import ParcelStatus
+from postcart.events.shipments import CarrierEvent
 from postcart.metrics.polling import PollFigures
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.poll_config import PollConfig
@@ -43,7 +43,7 @@ from postcart.workers.poll import PollWorkerConfig, run_poll
 
 log = structlog.get_logger(__name__)
 
-Write = Callable[[Sequence[ParcelStatus], Sequence[DeadLetter]], None]
+Write = Callable[[Sequence[CarrierEvent], Sequence[DeadLetter]], None]
 
 
 def run_poll_worker(settings: Settings) -> int:
@@ -63,8 +63,8 @@ def run_poll_worker(settings: Settings) -> int:
     records = RecordLog(client_settings(settings), f"poll.{worker_name(settings)}", counts)
     making = PollRecords(shipments, dead)
 
-    def write(scans: Sequence[ParcelStatus], letters: Sequence[DeadLetter]) -> None:
-        records.append(making.of(scans, letters))
+    def write(events: Sequence[CarrierEvent], letters: Sequence[DeadLetter]) -> None:
+        records.append(making.of(events, letters))
 
     def check() -> None:
         if records.failed is not None:

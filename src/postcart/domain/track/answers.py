@@ -1,10 +1,10 @@
-"""What a carrier answers when it is asked about a parcel, as the scans that it would have pushed.
+"""What a carrier answers when it is asked about a parcel, as the events that it would have pushed.
 
-Owns: taking scans out of an answer by a form (carriers/answers/*.yaml), and which of them are this parcel's. Must not:
-know a provider, decode bytes, or say what a status means.
+Owns: taking scans and the expected delivery out of an answer by a form (carriers/answers/*.yaml), and what of it is
+about this parcel. Must not: know a provider, decode bytes, or say what a status means.
 
 A scan is known by parcel, status, the carrier's time and place: so what is answered again, and what was pushed too,
-changes nothing.
+changes nothing. An expectation has no time of its own in most answers: it is of when the question was put.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,9 +13,10 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from msgspec import Struct, field
 
+from postcart.events.ids import namespace_of, uuid5
 from postcart.events.polls import PollRequest
-from postcart.events.shipments import ParcelStatus, Place, carrier_scan_id, normalised
-from postcart.events.times import EPOCH, to_ms
+from postcart.events.shipments import ParcelEstimate, ParcelStatus, Place, carrier_scan_id, normalised
+from postcart.events.times import EPOCH, from_ms, iso, to_ms
 
 Path: TypeAlias = tuple[str, ...]
 """Names from the outside to the inside; a list on the way stands for all that is in it."""
@@ -34,6 +35,7 @@ class AnswerForm(Struct, frozen=True, gc=False, kw_only=True):
         zone: Of times that name none.
         parcels: Where what is said of a parcel is; empty: it is the whole answer.
         number: The parcel's tracking number, in there; those of another number are left out.
+        estimate: When the carrier expects to deliver, in there; with ``estimate_until`` a window from then to that.
         scans: Its scans, in there; what follows is looked for in each of them.
     """
 
@@ -52,6 +54,8 @@ class AnswerForm(Struct, frozen=True, gc=False, kw_only=True):
     city: Path | None = None
     postal_code: Path | None = None
     site: Path | None = None
+    estimate: Path | None = None
+    estimate_until: Path | None = None
 
 
 class Answer(Struct, gc=False):
@@ -60,11 +64,13 @@ class Answer(Struct, gc=False):
     Attributes:
         scans: Oldest first, each once.
         older: How many were another parcel's.
+        estimate: When the carrier expects to deliver, if it says so.
         faults: What can't be read, for people; without values.
     """
 
     scans: list[ParcelStatus] = field(default_factory=list)
     older: int = 0
+    estimate: ParcelEstimate | None = None
     faults: list[str] = field(default_factory=list)
 
 
@@ -105,6 +111,11 @@ def read_answer(document: Any, form: AnswerForm, request: PollRequest) -> Answer
         key=lambda scan: scan.time,
     )
     answer.older = len(found) - len(answer.scans)
+    for parcel in ours:
+        try:
+            answer.estimate = answer.estimate or _estimate(parcel, form, request)
+        except _Unclear as fault:
+            answer.faults.append(f"estimate: {fault}")
     return answer
 
 
@@ -144,6 +155,25 @@ def _scan(entry: Any, form: AnswerForm, request: PollRequest) -> ParcelStatus | 
         text=_text(entry, form.text, "text", most=_TEXT_MOST),
         place=Place(**where._asdict()) if any(where) else None,
         source="polled",
+    )
+
+
+def _estimate(parcel: Any, form: AnswerForm, request: PollRequest) -> ParcelEstimate | None:
+    told = _text(parcel, form.estimate, "estimate")
+    if told is None:
+        return None
+    until = _text(parcel, form.estimate_until, "estimate_until")
+    begin, end = _moment(told, form), None if until is None else _moment(until, form)
+    if end is not None and end < begin:
+        raise _Unclear("the window ends before it begins")
+    content = f"estimate/{iso(request.at_ms)}/{iso(to_ms(begin))}/{'' if end is None else iso(to_ms(end))}"
+    return ParcelEstimate(
+        id=uuid5(namespace_of(request.parcel_key), content),
+        time=from_ms(request.at_ms),
+        carrier=request.carrier,
+        tracking_number=request.tracking_number,
+        estimated_at=begin,
+        until=end,
     )
 
 
