@@ -9,18 +9,18 @@ from pathlib import Path
 
 from faults.places import SmallDiskKafka
 from faults.proxied import proxied_cluster
-from faults.scenario import Row
+from faults.scenario import Described
 from faults.world import Broker
 from postcart.adapters.local_kafka import ExternalKafka, LocalKafka
 
 
-def is_own(row: Row) -> bool:
+def is_own(row: Described) -> bool:
     """Whether the row hurts brokers, so that it needs some of its own."""
     return bool(row.brokers or row.disk_mb or row.proxied)
 
 
 @contextmanager
-def broker_for(row: Row, shared: str | None, cache: Path) -> Iterator[Broker]:
+def broker_for(row: Described, shared: str | None, cache: Path) -> Iterator[Broker]:
     """The shared broker where there is one and the row does no harm to it, else a cluster of the row's own.
 
     Raises:

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 
 from faults.brokers import broker_for
+from faults.matrix import BY_NAME, ROWS
 from faults.results import is_known, keep, line_of
-from faults.rows import BY_NAME, ROWS
 from faults.run import Result, run
-from faults.scenario import Row
+from faults.scenario import OwnRow, Row
 from faults.table import write_table
 from postcart.adapters.local_kafka import default_cache
 
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     return min(bad, 1)
 
 
-def _one(row: Row, seed: int, given: argparse.Namespace) -> Result:
+def _one(row: Row | OwnRow, seed: int, given: argparse.Namespace) -> Result:
     cache = default_cache(os.environ)  # noqa: TID251 -- the command line
     with broker_for(row, given.bootstrap, cache) as broker:
         prefix = f"faults-{row.name}-{seed}-{secrets.token_hex(2)}."

@@ -32,7 +32,7 @@ IN_DOUBT = Allowed(uncertain=True)
 APART = 0.2
 
 
-ROWS: tuple[Row, ...] = (
+CART_ROWS: tuple[Row, ...] = (
     Row(
         name="calm",
         fault="nothing",
@@ -283,4 +283,4 @@ ROWS: tuple[Row, ...] = (
     ),
 )
 
-BY_NAME = {row.name: row for row in ROWS}
+BY_NAME = {row.name: row for row in CART_ROWS}

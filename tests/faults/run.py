@@ -18,7 +18,7 @@ from faults.evidence import evidence_of
 from faults.injectors import perform
 from faults.judge import judge
 from faults.load import Load, load_of
-from faults.scenario import Row
+from faults.scenario import OwnRow, Row, Surroundings
 from faults.tail import Seen
 from faults.world import Broker, World, open_world, whole
 from postcart.errors import BrokerUnavailable
@@ -54,7 +54,7 @@ class Result:
 
 
 def run(
-    row: Row,
+    row: Row | OwnRow,
     *,
     seed: int,
     events: int,
@@ -76,11 +76,17 @@ def run(
     """
     began = time.monotonic()
     folder = folder or Path(tempfile.mkdtemp(prefix=f"faults-{row.name}-{seed}-"))
+    if isinstance(row, OwnRow):
+        about = Surroundings(broker.bootstrap, prefix, folder, Random(f"{row.name}/{seed}"), events, timed)
+        return _own(row, seed, about)
     load = None if row.live else _load(row, seed, events, 0)
     problems: list[str] = []
     with open_world(row, seed=seed, broker=broker, prefix=prefix, folder=folder) as world:
         try:
             whole(world, *row.crew)
+        except AssertionError as missed:
+            return Result(row.name, seed, {}, [str(missed)[:2000]], time.monotonic() - began)
+        try:
             world.begin(load or _load(row, seed, events, wall_ms()))
             for step in sorted(row.steps(world.random), key=lambda at: at.fraction):
                 perform(world, step)
@@ -101,6 +107,15 @@ def run(
         )
     took = time.monotonic() - began
     return Result(row.name, seed, verdict.counts, problems, took, resumed, world.notes)
+
+
+def _own(row: OwnRow, seed: int, about: Surroundings) -> Result:
+    began = time.monotonic()
+    try:
+        counts, problems, notes = row.play(about)
+    except (AssertionError, BrokerUnavailable) as missed:
+        counts, problems, notes = {}, [str(missed)[:2000]], {}
+    return Result(row.name, seed, counts, problems, time.monotonic() - began, notes=dict(notes))
 
 
 def _load(row: Row, seed: int, events: int, begin_ms: int) -> Load:

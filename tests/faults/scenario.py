@@ -110,19 +110,38 @@ class Allowed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
-    """One row of the fault matrix.
+class Described:
+    """What the table says of a row.
 
     Attributes:
         name: By which it is run.
         fault: What happens, in the table's words; ``expected`` likewise.
+        seeds: So many at most: for what takes long.
+        brokers: 0 takes the shared broker; else a cluster of its own, thrown away afterwards.
+        proxied: Clients reach the row's own cluster through proxies only.
+        disk_mb: A broker of its own on a disk of this size; 0: as the machine has it.
+    """
+
+    name: str
+    fault: str
+    expected: str
+    seeds: int | None = None
+    brokers: int = 0
+    proxied: bool = False
+    disk_mb: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Described):
+    """A row that hurts the way from a cart to a mail.
+
+    Attributes:
         steps: In their order, for a seed.
         crew: How many workers of each kind.
         load_s: How long the history is fed, in real time.
         times: How often each event comes; ``late_ms``: how late at most.
         start: Which of the generator's beginnings.
         shipping: Transactional jobs per cart message, about.
-        brokers: 0 takes the shared broker; else a cluster of its own, thrown away afterwards.
         resumes_within_s: Bound on how long after a fault the work goes on, if there is one.
         told: To the workers, see ``worker.Told``.
         live: By the machine's clock instead of a replay's; then ``load`` is told when the history begins.
@@ -131,15 +150,9 @@ class Row:
         apart: Share of addresses whose persons' decisions depend on what the mail server answers: for them only
             conservation counts, and what ``check`` says.
         around: What the row needs besides, given the run's folder: variables for the workers, or a place for brokers.
-        seeds: So many at most: for what takes long.
         encoder: Encodes events for the replay, where JSON will not do.
-        proxied: Clients reach the row's own cluster through proxies only.
-        disk_mb: A broker of its own on a disk of this size; 0: as the machine has it.
     """
 
-    name: str
-    fault: str
-    expected: str
     steps: Callable[[Random], Sequence[At]] = lambda _: ()
     crew: Mapping[Kind, int] = field(default_factory=lambda: {"detect": 2, "journey": 2, "email": 2})
     partitions: int = 4
@@ -148,7 +161,6 @@ class Row:
     late_ms: int = 0
     start: int = 0
     shipping: float = 0.15
-    brokers: int = 0
     delay_s: float = 0.1
     allowed: Allowed = Allowed()
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -159,10 +171,42 @@ class Row:
     check: Callable[[Any], list[str]] | None = None
     apart: float = 0.0
     around: Callable[[Path], AbstractContextManager[Mapping[str, str]]] | None = None
-    seeds: int | None = None
     encoder: Callable[[], Any] | None = None
-    disk_mb: int = 0
-    proxied: bool = False
+
+
+class Surroundings(NamedTuple):
+    """What a row with a world of its own kind is given.
+
+    Attributes:
+        events: How many messages, or parcels' events, it is about.
+        timed: Whether bounds in seconds count; not on a machine that does other things meanwhile.
+    """
+
+    bootstrap: str
+    own: str
+    folder: Path
+    random: Random
+    events: int
+    timed: bool
+
+    def prefix(self, name: str) -> str:
+        """Of topics and groups, unlike all others'."""
+        return f"{self.own}{name}."
+
+
+class Outcome(NamedTuple):
+    """What came of it: counts as in the table, promises that were not kept, figures worth keeping."""
+
+    counts: dict[str, int]
+    problems: list[str]
+    notes: Mapping[str, float] = {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnRow(Described):
+    """A row with a world of its own kind: ``play`` does everything."""
+
+    play: Callable[[Surroundings], Outcome]
 
 
 def strikes(

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from faults import checks, live
+from faults.channel_rows import CHANNEL_ROWS
 from faults.crash import KILLER, crash
 from faults.load import over_change_of_clocks
 from faults.mailroom import (
@@ -41,6 +42,7 @@ from faults.scenario import (
     Leave,
     Mails,
     Outage,
+    OwnRow,
     Row,
     Storm,
     Strike,
@@ -98,7 +100,7 @@ def _stopped_by_word(world: Any) -> list[str]:
     return live.nobody_who_ordered(world) + live.nobody_who_opted_out(world)
 
 
-SMALL: tuple[Row, ...] = (
+_CART_ROWS: tuple[Row, ...] = (
     Row(
         name="brokers",
         fault="resets and delays, one broker down, all brokers down",
@@ -206,3 +208,7 @@ SMALL: tuple[Row, ...] = (
     replace(BY_NAME["disk-full"], crew=ONE_EACH, load_s=20.0),
 )
 """In the order in which they are begun: those that mostly wait come first."""
+_ELSEWHERE = frozenset({"parcels"})
+"""tests/stream/test_track_pipeline.py is that row, small."""
+
+SMALL: tuple[Row | OwnRow, ...] = (*_CART_ROWS, *(row for row in CHANNEL_ROWS if row.name not in _ELSEWHERE))

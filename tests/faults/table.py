@@ -6,9 +6,9 @@ Owns: that text. Must not: judge: it shows what runs have said.
 from collections import Counter
 from pathlib import Path
 
+from faults.matrix import ROWS
 from faults.results import Line, lines
-from faults.rows import ROWS
-from faults.scenario import Row
+from faults.scenario import Described
 
 PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
 _BEGIN, _END = "<!-- faults:begin -->", "<!-- faults:end -->"
@@ -43,7 +43,7 @@ def table(*, events: int) -> str:
     return told + _HEAD + "".join(_row(row, runs) for row, runs in known.items() if runs)
 
 
-def _row(row: Row, runs: list[Line]) -> str:
+def _row(row: Described, runs: list[Line]) -> str:
     sums: Counter[str] = Counter()
     for line in runs:
         sums.update(line.counts)

@@ -13,7 +13,7 @@ import pytest
 from conftest import Cluster
 from faults.brokers import broker_for
 from faults.run import Result, run
-from faults.scenario import Row
+from faults.scenario import Described, OwnRow, Row
 from faults.small import SMALL
 from postcart.adapters.local_kafka import default_cache
 from postcart.errors import BrokerUnavailable
@@ -37,7 +37,7 @@ def runs(kafka: Cluster, tmp_path_factory: pytest.TempPathFactory, request: pyte
             future.cancel()
 
 
-def one(row: Row, kafka: Cluster, folder: Path) -> Result:
+def one(row: Row | OwnRow, kafka: Cluster, folder: Path) -> Result:
     """One small run."""
     cache = default_cache(os.environ)  # noqa: TID251 -- tests are an outermost shell
     with broker_for(row, kafka.bootstrap, cache) as broker:
@@ -48,7 +48,7 @@ def one(row: Row, kafka: Cluster, folder: Path) -> Result:
 @pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
-def test_promises_hold(row: Row, runs: Runs) -> None:
+def test_promises_hold(row: Described, runs: Runs) -> None:
     """Conservation, the ledger and the naive implementation agree, whatever was done."""
     try:
         result = runs[row.name].result()

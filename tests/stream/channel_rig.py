@@ -97,6 +97,10 @@ class ChannelRig:
         text = " ".join(texts)
         return {channel: text} if text else {}
 
+    def flush(self) -> None:
+        """Wait until all that was written is there."""
+        self._producer.flush()
+
     def emit(self, person_id: str, channel: str, **changes: Any) -> Job:
         """Write a job that is due now."""
         fields = {
@@ -183,6 +187,7 @@ class ChannelRig:
                 process.wait(30)
             process.kill()
         self._journey.join()
+        self._producer.flush(10)
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import json
 import textwrap
-import threading
 from collections import Counter
 from contextlib import ExitStack
 from pathlib import Path
@@ -265,43 +264,6 @@ def test_push(kafka: Any, tmp_path: Path) -> None:
             wait_for(lambda: rig.outcomes()["accepted"] == 2, what=lambda: rig.log_of("push"))
             assert [one.gone for one in rig.receipts() if one.person_id == ana] == [(ids[old],), ()]
             assert "/push/" not in rig.log_of("push"), "an endpoint is told to nobody"
-
-
-def test_a_provider_that_is_down_with_many_waiting(kafka: Any, tmp_path: Path) -> None:
-    """Only probes reach it, no other channel waits, nothing is lost or doubled, and who said STOP gets none."""
-    sandbox, down = SmsSandbox(), threading.Event()
-    down.set()
-    sandbox.script = lambda _: Answer(503) if down.is_set() else None
-    arrived: list[Arrival] = []
-    with (
-        WebServer(sandbox.app, drain_s=1).running() as web,
-        running_sandbox(tmp_path / "sandbox", tell=arrived.append) as others,
-    ):
-        folders = {f"POSTCART_{name.upper()}_DIR": str(ROOT / name) for name in ("templates", "locales")}
-        env = {**others.settings, **folders, **sms_env(web.url, POSTCART_SMS__PROBE_S="1")}
-        with channel_rig(kafka, tmp_path, **{**env, "POSTCART_CHANNELS": "email,sms,push"}) as rig:
-            people = [rig.person(f"p{n}", "sms", number(n)) for n in range(100)]
-            jobs = [rig.emit(one, "sms", step=step) for step in (1, 2) for one in people]
-            jobs += [rig.emit(one, "sms", step=3, purpose="transactional") for one in people]
-            readers = [rig.person(f"r{n}", "push", json.dumps(others.push[0])) for n in range(40)]
-            pushes = {rig.emit(one, "push").job_id for one in readers}
-            stopped = {number(0), number(1)}
-            for one in stopped:
-                rig.suppress("sms", contact_id(rig.identity_key, "sms", one), reason="stop")
-            rig.start("sms", "worker", "send", "sms")
-            rig.start("push", "worker", "send", "push")
-            wait_for(lambda: len(sandbox.asked_s) > 8, what=lambda: rig.log_of("sms"))  # five failures, then probes
-            wait_for(lambda: rig.outcomes()["accepted"] == 40, what=lambda: rig.log_of("push"))
-            ended = [one for one in rig.receipts() if one.outcome != "suppressed"]
-            assert {one.job_id for one in ended} == pushes, "a channel waited for another's provider"
-            assert len(sandbox.asked_s) < 60, "300 jobs ask a provider that is out of order"
-            down.clear()
-            wait_for(lambda: sum(rig.outcomes().values()) == 340, what=lambda: f"{rig.outcomes()}", seconds=120)
-            assert rig.outcomes() == {"accepted": 334, "suppressed": 6}
-            assert len({text.key for text in sandbox.taken}) == len(sandbox.taken) == 294
-            assert stopped & {text.to for text in sandbox.taken} == set()
-            assert {text.key for text in sandbox.taken} <= {job.job_id for job in jobs}
-            assert sandbox.faults == []
 
 
 def letters(out: Path) -> str:

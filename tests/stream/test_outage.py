@@ -92,7 +92,7 @@ def running(own_kafka: Any, folder: Path, *, brokers: int, people: int) -> Itera
 
 
 @pytest.mark.slow
-@pytest.mark.faults
+@pytest.mark.outage
 def test_the_only_broker_goes_away(own_kafka: Any, tmp_path: Path) -> None:
     """Killed for longer than a session and a transaction may last: stages and senders wait, and go on."""
     with running(own_kafka, tmp_path, brokers=1, people=200) as found:
@@ -103,7 +103,7 @@ def test_the_only_broker_goes_away(own_kafka: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.faults
+@pytest.mark.outage
 def test_one_of_three_brokers_then_all(own_kafka: Any, tmp_path: Path) -> None:
     """One is killed: they go on without it. All are killed: they wait."""
     with running(own_kafka, tmp_path, brokers=3, people=300) as found:

@@ -1,77 +1,19 @@
 """TRACK on real Kafka tells as simulate does, whoever is killed meanwhile."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 
 import msgspec
 import pytest
 
 from conftest import Cluster
-from lane_histories import FIXTURE
-from postcart.codecs.olist import read_olist
-from postcart.codecs.olist_events import olist_events
-from postcart.domain.simulation import simulate_all
-from postcart.events.milestones import MilestoneRecord, ParcelDecision, Registered
-from postcart.events.shipments import ParcelRegistered, ParcelStatus, ShipmentEvents
-from postcart.events.shop import ShopEvent, time_ms
-from postcart.events.signals import TaskClock
-from postcart.events.times import DAY_MS, MINUTE_MS
-from postcart.wiring.rules import active_campaign, decision_context, detect_rules
-from postcart.wiring.tracking import tracking
+from postcart.events.milestones import ParcelDecision
+from postcart.events.shipments import ParcelRegistered
+from postcart.events.shop import time_ms
+from postcart.events.times import DAY_MS
+from stream.parcel_shop import RUN_ON_MS, arrivals, parcels_of, told, wanted_of
 from stream.shop import Shop
 from waiting import wait_for
-
-ORDERS = 220
-"""As many as it takes until deliveries are predicted."""
-RUN_ON_MS = 60 * DAY_MS
-"""All delays have been told to their last level by then."""
-
-
-def parcels_of(shop: Shop) -> list[ShopEvent]:
-    """The first months of the made-up shop; one word that nobody knows."""
-    settings = shop.settings
-    key = settings.identity_key.get_secret_value().encode()
-    orders = read_olist(FIXTURE / "orders.csv", FIXTURE / "order_items.csv")[:ORDERS]
-    events = [
-        event
-        for event in olist_events(orders, tenant=settings.tenant, identity_key=key)
-        if isinstance(event, ShipmentEvents)
-    ]
-    last = events[-1]
-    odd = ParcelStatus(id="odd", time=last.time, carrier="olist", tracking_number=last.tracking_number, code="lost?")
-    return [*events, odd]
-
-
-def arrivals(events: Sequence[ShopEvent], *, seed: int) -> list[ShopEvent]:
-    """Every event three times, each up to five minutes late."""
-    random = Random(seed)
-    late = [(time_ms(event) + random.randrange(5 * MINUTE_MS), number, event)
-            for number, event in enumerate(events) for _ in range(3)]  # fmt: skip
-    return [event for _, _, event in sorted(late, key=lambda one: one[:2])]
-
-
-def wanted_of(shop: Shop, events: Sequence[ShopEvent]) -> Counter[bytes]:
-    """What simulate tells up to the end of the replay."""
-    settings = shop.settings
-    context = decision_context(settings, active_campaign(settings))
-    lines = simulate_all(events, context, detect_rules(settings), tracking(settings))
-    return Counter(msgspec.json.encode(line) for line in lines)
-
-
-def told(shop: Shop) -> Counter[bytes]:
-    """All decisions on the topic so far; that there is a parcel is told once, and before anything of it is."""
-    found, registered = Counter[bytes](), Counter[str]()
-    for value in shop.read("milestones"):
-        record = msgspec.json.decode(value, type=MilestoneRecord | TaskClock)
-        if isinstance(record, Registered):
-            registered[record.parcel_id] += 1
-        elif not isinstance(record, TaskClock):
-            assert registered[record.parcel_id] == 1
-            found[value] += 1
-    assert set(registered.values()) <= {1}
-    return found
 
 
 @pytest.mark.slow

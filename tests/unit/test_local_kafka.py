@@ -15,6 +15,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 
 from postcart.adapters import local_kafka
 from postcart.adapters.local_kafka import LocalKafka, default_cache, distribution, open_broker
+from postcart.adapters.local_kafka.class_archive import class_archive
 from postcart.adapters.mock_broker import MockBroker
 from postcart.errors import BrokerUnavailable
 from waiting import wait_for
@@ -182,3 +183,23 @@ def test_a_broker_that_can_not_start_shows_its_log(monkeypatch: pytest.MonkeyPat
             LocalKafka(_cache()),
         ):
             pass
+
+
+def test_the_archive_of_classes_is_made_once(tmp_path: Path) -> None:
+    """For these jars and this Java; one that could not be made is tried again, and is no error."""
+    (jars := tmp_path / "kafka-0").mkdir()
+    (java := tmp_path / "java").touch()
+    trained: list[Path] = []
+    without = class_archive(jars, str(java), trained.append)
+    assert not without.exists()
+
+    def train(archive: Path) -> None:
+        trained.append(archive)
+        archive.write_text("classes")
+
+    assert class_archive(jars, str(java), train) == without
+    assert class_archive(jars, str(java), train).read_text() == "classes"
+    assert len(trained) == 2
+    os.utime(java, (1, 1))
+    assert class_archive(jars, str(java), train) != without
+    assert len(trained) == 3

@@ -5,6 +5,7 @@ Owns: the processes of a small KRaft cluster, its ports, its data and its end. M
 """
 
 import base64
+import contextlib
 import secrets
 import signal
 import socket
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Self
 
+from postcart.adapters.local_kafka.class_archive import class_archive
 from postcart.adapters.local_kafka.distribution import java_program, kafka_jars
 from postcart.adapters.local_kafka.readiness import await_brokers, deadline_in
 from postcart.adapters.local_kafka.server import Node, properties
@@ -35,6 +37,8 @@ _PORTS = range(20_000, 32_000)
 """Below Linux's ephemeral range: no client's outgoing connection can take the port of a broker that is down."""
 
 
+_END_S = 60.0
+"""How long a broker may take to its regular end."""
 _REASONS = (" ERROR ", " FATAL ", "Exception")
 """What marks the lines of a broker's log that say why it ended."""
 
@@ -47,15 +51,24 @@ class LocalKafka:
         brokers: How many, each broker and controller in one. 3 survive the loss of one.
         start_timeout_s: How long the cluster may take until it answers.
         measured: Whether throughput counts (benches): then the JVM optimises, which makes it slower at first.
+        archive_to: Where the first broker, at its regular end, leaves an archive of its classes (``class_archive``).
     """
 
     def __init__(
-        self, cache: Path, *, brokers: int = 1, start_timeout_s: float = 120.0, measured: bool = False
+        self,
+        cache: Path,
+        *,
+        brokers: int = 1,
+        start_timeout_s: float = 120.0,
+        measured: bool = False,
+        archive_to: Path | None = None,
     ) -> None:
         self._cache = cache
         self._count = brokers
         self._timeout_s = start_timeout_s
         self._compiler = () if measured else _SHORT_LIVED
+        self._archive_to = archive_to
+        self._classes: list[str] = []
         self._nodes: list[Node] = []
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._logs: list[IO[bytes]] = []
@@ -78,6 +91,8 @@ class LocalKafka:
         """
         self._java = java_program()
         self._jars = kafka_jars(self._cache)
+        if self._archive_to is None:
+            self._classes = [f"-XX:SharedArchiveFile={class_archive(self._jars, self._java, self._train)}"]
         self._folder = Path(tempfile.mkdtemp(prefix="postcart-kafka-"))
         self._guard = subprocess.Popen(  # noqa: S603 -- our own script
             [sys.executable, "-I", "-S", str(Path(__file__).with_name("guard.py")), str(self._folder)],
@@ -170,6 +185,8 @@ class LocalKafka:
         log = (self._folder / f"broker-{number}.log").open("ab")
         settings = str(self._folder / f"broker-{number}.properties")
         command = ["/bin/sh", "-c", _GATE, "sh", *self._program("kafka.Kafka"), settings]
+        if self._archive_to is not None:
+            command.insert(-2, f"-XX:ArchiveClassesAtExit={self._archive_to}")
         with log:
             process = subprocess.Popen(  # noqa: S603 -- our own command line
                 command, cwd=self._folder, stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True
@@ -180,8 +197,14 @@ class LocalKafka:
             process.stdin.write(b"go\n")
             process.stdin.close()
 
+    def _train(self, archive: Path) -> None:
+        with LocalKafka(self._cache, start_timeout_s=self._timeout_s, archive_to=archive) as kafka:
+            kafka.signal(0, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                kafka._processes[0].wait(_END_S)
+
     def _program(self, main_class: str) -> list[str]:
-        return [self._java, *_HEAP, *self._compiler, *_LOGGING, "-cp", f"{self._jars}/*", main_class]
+        return [self._java, *_HEAP, *self._compiler, *self._classes, *_LOGGING, "-cp", f"{self._jars}/*", main_class]
 
     def _tell_guard(self, line: str) -> None:
         if self._guard.stdin and self._guard.stdout:

@@ -46,6 +46,7 @@ def shared_settings(nodes: int) -> dict[str, str]:
         "group.consumer.min.heartbeat.interval.ms": "500",
         "group.min.session.timeout.ms": "1000",
         "group.initial.rebalance.delay.ms": "0",
+        "metadata.max.idle.interval.ms": "5000",  # by default an idle controller writes twice a second
         "auto.create.topics.enable": "false",
         "default.replication.factor": replication,
         "min.insync.replicas": in_sync,
