@@ -150,21 +150,21 @@ def test_what_a_rebalance_took_away_cannot_be_committed(kafka: Any) -> None:
 
 
 def test_a_successor_of_the_same_name_fences(kafka: Any) -> None:
-    """Two producers with one transactional id: the older can write nothing any more."""
+    """Two producers with one transactional id: the older can write nothing any more, nor touch anything."""
     topic, group = _topic(kafka)
+    record = (topic, b"v", b"k", 0, None)
 
     async def run() -> None:
         settings = ClientSettings(bootstrap=kafka.bootstrap)
-        older, newer = (Transactor(settings, client_id=name, transactional_id=group) for name in ("a", "b"))
+        old, older, newer = (Transactor(settings, client_id=name, transactional_id=group) for name in "abc")
         async with Recorder(kafka.bootstrap, group, [topic]) as member:
             owned = await member.owning(PARTITIONS)
-            await asyncio.to_thread(older.open)
-            await asyncio.to_thread(newer.open)
+            for transactor in (old, older, newer):
+                await asyncio.to_thread(transactor.open)
             membership = await asyncio.wrap_future(member.poller.membership())
-            with pytest.raises(Fenced):
-                await asyncio.to_thread(
-                    older.write, [(topic, b"v", b"k", 0, None)], positions(owned, 1), membership.metadata
-                )
+            for step in (older.write, old.touch):
+                with pytest.raises(Fenced):
+                    await asyncio.to_thread(step, [record], positions(owned, 1), membership.metadata)
 
     asyncio.run(run())
 

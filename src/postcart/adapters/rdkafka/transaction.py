@@ -149,9 +149,7 @@ class Transactor:
         """
         with self._under_way():
             self._begin(records)
-            while self._producer.flush(_CALL_S):
-                if self._stopped.is_set():
-                    raise Fenced("stopped while the broker did not take records")
+            self._flush()
             self._send_offsets(offsets, metadata, "")  # fails if a record did not get there
             self._patiently("abort", lambda: self._producer.abort_transaction(_CALL_S))
 
@@ -171,6 +169,16 @@ class Transactor:
         except KafkaException as error:
             self._judge("produce", error)
             raise Fenced(f"produce: {error.args[0].str()}") from error
+
+    def _flush(self) -> None:
+        left = 1
+        while left:
+            try:
+                left = self._producer.flush(_CALL_S)
+            except KafkaException as error:  # a successor's epoch shows first in the answer to a record
+                self._judge("flush", error)
+            if left and self._stopped.is_set():
+                raise Fenced("stopped while the broker did not take records")
 
     def _send_offsets(self, offsets: Mapping[tuple[str, int], int], metadata: Any, mark: str) -> None:
         positions = [TopicPartition(topic, partition, at, mark) for (topic, partition), at in offsets.items()]
