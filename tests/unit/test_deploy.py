@@ -24,6 +24,7 @@ OURS = {name: service for name, service in COMPOSE["services"].items() if servic
 
 _FOR_A_LAPTOP = frozenset(
     {
+        "metadata.max.idle.interval.ms",
         "message.max.bytes",
         "replica.fetch.max.bytes",
         "socket.request.max.bytes",

@@ -28,7 +28,7 @@ def test_life_of_a_claim() -> None:
     job = IDS[0]
     assert book.standing(job, 1) == "free"
     book.fold(claim(job, "claimed"))
-    assert book.standing(job, 1) == book.standing(job, 2) == "claimed"
+    assert [book.standing(job, attempt) for attempt in (1, 2, 3)] == ["claimed", "early", "early"]
     book.fold(claim(job, "released", outcome="not_accepted"))
     assert book.standing(job, 1) == "spent"
     assert book.standing(job, 2) == "free"

@@ -4,9 +4,10 @@ Owns: the state machine of a claim, and the bound of what is remembered. Must no
 
 A job is *free* until a claim for it is committed, *claimed* until that claim is settled or released, and *spent* once
 it has its final outcome. A released claim frees either the same attempt (nothing was handed to a provider; the job is
-still in line) or the next one (``not_accepted``; JOURNEY sends the job again). A job that ended without having been
-handed over (rejected, suppressed) is free once more for a later *revision*, an edited redrive; never after accepted or
-uncertain.
+still in line) or the next one (``not_accepted``; JOURNEY sends the job again). The next one may come *early*, while the
+claim is still open here: JOURNEY has read the receipt before this sender heard that it is written. A job that ended
+without having been handed over (rejected, suppressed) is free once more for a later *revision*, an edited redrive;
+never after accepted or uncertain.
 """
 
 from typing import Literal, NamedTuple
@@ -14,7 +15,7 @@ from uuid import UUID
 
 from postcart.events.jobs import Claim, Job, Outcome
 
-Standing = Literal["free", "claimed", "spent"]
+Standing = Literal["free", "early", "claimed", "spent"]
 
 _AGAIN: frozenset[Outcome | None] = frozenset({"rejected", "suppressed"})
 """Outcomes after which nobody can have the message."""
@@ -58,8 +59,9 @@ class ClaimBook:
         settled = self._settled.get(key)
         if settled is not None:
             return "free" if revision >= settled else "spent"
-        if job_id in self.open:
-            return "claimed"
+        claimed = self.open.get(job_id)
+        if claimed is not None:
+            return "early" if revision == claimed.revision and attempt > claimed.attempt else "claimed"
         released = self._released.get(key)
         if released is None:
             return "free"

@@ -31,6 +31,9 @@ _AGAIN_S: dict[WaitReason, float] = {
 }
 """When to look again."""
 
+_EARLY_S = 0.1
+"""When to look again at an attempt that came before its predecessor's end was known."""
+
 _LOOKS = 200
 """While few may be claimed: so many are judged in a round at most, to find those that still go out."""
 
@@ -67,7 +70,11 @@ class Doorkeeper:
     def _passes(self, item: Item) -> bool:
         """Judge one whose turn it is, and deal with it unless it may be claimed."""
         desk, job = self._state.desks[item.partition], item.job
-        if desk.book.standing(job.job_id, job.attempt, job.revision) != "free":
+        standing = desk.book.standing(job.job_id, job.attempt, job.revision)
+        if standing == "early":
+            self._state.scheduler.put_back(item, elapsed_s() + _EARLY_S)
+            return False
+        if standing != "free":
             desk.positions[item.topic].let_go(item.offset)
             self._state.scheduler.finish(item)
             self._config.metrics.jobs_repeated(job.purpose, 1)

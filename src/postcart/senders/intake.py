@@ -65,7 +65,7 @@ class Intake:
                 continue
             if _offset(record) in positions:
                 continue  # an earlier owner's job, in line since its claim was found unanswered
-            if desk.book.standing(job.job_id, job.attempt, job.revision) == "free":
+            if desk.book.standing(job.job_id, job.attempt, job.revision) in {"free", "early"}:
                 self._put_in_line(desk, job, batch.topic, _offset(record))
             else:
                 repeated += 1
