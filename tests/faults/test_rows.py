@@ -45,9 +45,13 @@ def one(row: Row | OwnRow, kafka: Cluster, folder: Path) -> Result:
         return run(row, seed=1, events=EVENTS, broker=broker, prefix=prefix, folder=folder, timed=False)
 
 
+ROWS = [pytest.param(row, id=row.name, marks=[pytest.mark.outage] if row.brokers > 1 else []) for row in SMALL]
+"""A cluster of several brokers, some of them away, takes as long as all other rows together."""
+
+
 @pytest.mark.slow
 @pytest.mark.faults
-@pytest.mark.parametrize("row", SMALL, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", ROWS)
 def test_promises_hold(row: Described, runs: Runs) -> None:
     """Conservation, the ledger and the naive implementation agree, whatever was done."""
     try:
