@@ -5,11 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
-PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n + 2 : 6)))
+PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 : 4)))
 SIDE_BY_SIDE := --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults-small faults-short faults test-fast check format docs bench kafka requirements clean
+.PHONY: help install demo test faults-small outages faults-short faults test-fast check format docs bench kafka requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,14 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## carts and parcels become mails, text messages and a live feed (POSTCART_BROKER=kafka: on real Kafka)
 	$(BIN)/postcart demo
 
-test: $(STAMP) ## all tests, side by side; each process starts a real Kafka (or takes KAFKA_BOOTSTRAP)
-	$(PYTEST) $(SIDE_BY_SIDE) -m "not outage"
+test: $(STAMP) ## all tests but faults, side by side; each process starts a real Kafka (or takes KAFKA_BOOTSTRAP)
+	$(PYTEST) $(SIDE_BY_SIDE) -m "not faults and not outage"
 
-faults-small: $(STAMP) ## every row of the fault matrix, small, as in make test; outages of brokers at length
-	$(PYTEST) -m "faults or outage"
+faults-small: $(STAMP) ## every row of the fault matrix, small, in minutes
+	$(PYTEST) tests/faults -m "faults and not outage"
+
+outages: $(STAMP) ## brokers of a cluster that are away, small and for longer
+	$(PYTEST) tests/faults tests/stream/test_outage.py -m outage
 
 faults-short: $(STAMP) ## every row of the fault matrix with 10,000 events, 3 seeds; hours
 	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 3 --keep
