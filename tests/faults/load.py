@@ -109,14 +109,14 @@ def _own(event: Json, name: str, shift: int) -> Json:
 
 
 def _steadfast(events: list[Json], random: Random) -> list[Json]:
-    """Each person's address and consents stay as one of its profiles has them.
+    """Each person's address, consents and time zone stay as one of its profiles has them.
 
-    The gate heeds the latest word, so with a consent that comes and goes the set of mails would depend on how far
-    the sender has come; the row about opt-outs is there for that.
+    The gate heeds the latest word, so with a consent that comes and goes, or quiet hours that move with the person, the
+    set of mails would depend on how far the sender has come; the row about opt-outs is there for that.
     """
     profiles = [event for event in events if event["type"] == "profile"]
     words = {event["person_id"]: event for event in random.sample(profiles, len(profiles))}
-    kept = ("email", "consents")
+    kept = ("email", "consents", "time_zone")
     return [
         {key: value for key, value in event.items() if key not in kept}
         | {key: value for key, value in words[event["person_id"]].items() if key in kept}

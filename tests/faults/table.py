@@ -28,7 +28,7 @@ def write_table(*, events: int) -> None:
 
 def table(*, events: int) -> str:
     """The table, with where and when it was measured."""
-    known = {row: [line for line in lines(row.name) if line.events == events] for row in ROWS}
+    known = {row.name: [line for line in lines(row.name) if line.events == events] for row in ROWS}
     found = [line for runs in known.values() for line in runs]
     if not found:
         return "Not run yet.\n"
@@ -40,7 +40,7 @@ def table(*, events: int) -> str:
         f"{machines}. In = accepted + suppressed + dead + rejected + uncertain, in messages, summed over the runs; "
         "*kept* counts the runs without any broken promise. `make faults` writes this.\n\n"
     )
-    return told + _HEAD + "".join(_row(row, runs) for row, runs in known.items() if runs)
+    return told + _HEAD + "".join(_row(row, known[row.name]) for row in ROWS if known[row.name])
 
 
 def _row(row: Described, runs: list[Line]) -> str:
