@@ -27,12 +27,12 @@ _ask, _turn = socket.getaddrinfo, itertools.count(1)
 def _answer(host, *args, **kwargs):
     if host not in ("{_HOST}", b"{_HOST}"):
         return _ask(host, *args, **kwargs)
-    return _ask("{_THERE}" if next(_turn) % 4 == 0 else "{_HERE}", *args, **kwargs)
+    return _ask("{_THERE}" if next(_turn) % 8 == 0 else "{_HERE}", *args, **kwargs)
 
 
 socket.getaddrinfo = _answer
 """
-"""What the worker's Python begins with: a resolver that every fourth time names another address."""
+"""What the worker's Python begins with: a resolver that every eighth time names another address."""
 
 
 @contextmanager
@@ -58,7 +58,10 @@ def _ear(port: int) -> Iterator[list[object]]:
 
 
 def elsewhere(about: Surroundings) -> Outcome:
-    """Every third answer redirects, every fourth look at the name leads elsewhere; refused jobs come back."""
+    """Every tenth answer redirects, every eighth look at the name leads elsewhere; refused jobs come back.
+
+    So few that no job is refused ten times: that would be the end of it.
+    """
     ledger, turns = Ledger(), iter(range(1_000_000_000))
     (about.folder / "tls").mkdir()
     (about.folder / "sitecustomize.py").write_text(_RESOLVER)
@@ -73,7 +76,7 @@ def elsewhere(about: Surroundings) -> Outcome:
 
         def reply(_: Delivery) -> tuple[int, dict[str, str]]:
             turn = next(turns)
-            return (307, {"location": places[turn // 3 % len(places)]}) if turn % 3 == 0 else (204, {})
+            return (307, {"location": places[turn // 10 % len(places)]}) if turn % 10 == 0 else (204, {})
 
         sandbox.reply = reply
         variables = {
