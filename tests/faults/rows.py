@@ -283,4 +283,4 @@ CART_ROWS: tuple[Row, ...] = (
     ),
 )
 
-BY_NAME = {row.name: row for row in CART_ROWS}
+CARTS_BY_NAME = {row.name: row for row in CART_ROWS}

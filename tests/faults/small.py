@@ -30,7 +30,7 @@ from faults.mailroom import (
 from faults.poison import mend, own_templates, poison
 from faults.proxied import disturb
 from faults.registry import MixedEncoder, learn_and_redrive, served_registry, unknown_version, with_late_comers
-from faults.rows import BY_NAME, IN_DOUBT
+from faults.rows import CARTS_BY_NAME, IN_DOUBT
 from faults.scenario import (
     ASLEEP_S,
     KINDS,
@@ -132,7 +132,7 @@ _CART_ROWS: tuple[Row, ...] = (
         check=_stopped_by_word,
         allowed=Allowed(suppressed=frozenset({"ordered", "no_consent"})),
     ),
-    replace(BY_NAME["clock"], crew=ONE_EACH),
+    replace(CARTS_BY_NAME["clock"], crew=ONE_EACH),
     Row(
         name="killed",
         fault="kill -9 in each kind of worker, every event three times and shuffled",
@@ -205,7 +205,7 @@ _CART_ROWS: tuple[Row, ...] = (
         crew=ONE_EACH,
         load_s=8.0,
     ),
-    replace(BY_NAME["disk-full"], crew=ONE_EACH, load_s=20.0),
+    replace(CARTS_BY_NAME["disk-full"], crew=ONE_EACH, load_s=20.0),
 )
 """In the order in which they are begun: those that mostly wait come first."""
 _ELSEWHERE = frozenset({"parcels"})

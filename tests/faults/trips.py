@@ -10,9 +10,8 @@ import msgspec
 from faults.scenario import Outcome, Surroundings
 from postcart.events.milestones import ParcelDecision
 from postcart.events.shop import time_ms
-from stream.parcel_shop import RUN_ON_MS, arrivals, parcels_of, told, wanted_of
+from stream.parcel_shop import parcels_of, replay_under_kills, wanted_of
 from stream.shop import Shop
-from waiting import wait_for
 
 _EVENTS_PER_ORDER = 4
 _KILLS = 2
@@ -24,29 +23,9 @@ def trips(about: Surroundings) -> Outcome:
         events = parcels_of(shop, max(40, about.events // _EVENTS_PER_ORDER))
         wanted = wanted_of(shop, events)
         first_ms, last_ms = time_ms(events[0]), time_ms(events[-1])
-        kills = sorted(first_ms + about.random.randrange(last_ms - first_ms) for _ in range(_KILLS))
-        for name in ("track-1", "track-2"):
-            shop.start("track", name)
-
-        def on_clock(clock_ms: int) -> None:
-            if kills and clock_ms >= kills[0]:
-                kills.pop(0)
-                victim = shop.workers.pop("track-2")
-                victim.kill()
-                victim.wait()
-                shop.start("track", "track-2")
-
-        shuffled = arrivals(events, seed=about.random.randrange(1_000_000))
-        shop.replay(shuffled, run_on_ms=RUN_ON_MS, speed=1_000_000, on_clock=on_clock)
-        found: Counter[bytes] = Counter()
-
-        def reached() -> bool:
-            nonlocal found
-            shop.assert_alive()
-            found = told(shop)
-            return not wanted - found
-
-        wait_for(reached, lambda: f"{(wanted - found).total()} are missing", seconds=600)
+        kills = [first_ms + about.random.randrange(last_ms - first_ms) for _ in range(_KILLS)]
+        seed = about.random.randrange(1_000_000)
+        found = replay_under_kills(shop, events, wanted, kills=kills, seed=seed)
         extra = found - wanted
         problems = [f"{extra.total()} were told that are not so: {list(extra)[:2]}"] if extra else []
         if Counter(shop.read("decisions")) != wanted:

@@ -1,10 +1,10 @@
 """A made-up shop's parcels for whole pipelines: what happens to them, how it arrives, and what is to be told.
 
-Owns: these. Must not: run anything.
+Owns: these, and a replay under kills of the worker that follows them. Must not: judge.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 
 import msgspec
@@ -21,6 +21,7 @@ from postcart.events.times import DAY_MS, MINUTE_MS
 from postcart.wiring.rules import active_campaign, decision_context, detect_rules
 from postcart.wiring.tracking import tracking
 from stream.shop import Shop
+from waiting import wait_for
 
 ORDERS = 220
 """As many as it takes until deliveries are predicted."""
@@ -70,4 +71,38 @@ def told(shop: Shop) -> Counter[bytes]:
             assert registered[record.parcel_id] == 1
             found[value] += 1
     assert set(registered.values()) <= {1}
+    return found
+
+
+def replay_under_kills(
+    shop: Shop, events: Sequence[ShopEvent], wanted: Counter[bytes], *, kills: Iterable[int], seed: int
+) -> Counter[bytes]:
+    """Replay them in that seed's order to two workers, one of which is killed at these times; what was told.
+
+    Raises:
+        AssertionError: Not everything that is wanted was told, or a kill never came.
+    """
+    left = sorted(kills)
+    for name in ("track-1", "track-2"):
+        shop.start("track", name)
+
+    def on_clock(clock_ms: int) -> None:
+        if left and clock_ms >= left[0]:
+            left.pop(0)
+            victim = shop.workers.pop("track-2")
+            victim.kill()
+            victim.wait()
+            shop.start("track", "track-2")
+
+    shop.replay(arrivals(events, seed=seed), run_on_ms=RUN_ON_MS, speed=1_000_000, on_clock=on_clock)
+    assert not left
+    found: Counter[bytes] = Counter()
+
+    def reached() -> bool:
+        nonlocal found
+        shop.assert_alive()
+        found = told(shop)
+        return not wanted - found
+
+    wait_for(reached, lambda: f"missing {list((wanted - found).elements())[:3]}", seconds=600)
     return found
