@@ -7,6 +7,7 @@ event time says, whether or not the job exists, and also if the episode was arme
 from collections.abc import Sequence
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from postcart.events.jobs import GatePerson, Job
 from postcart.events.shop import Consent, OrderPlaced, ProfileUpdated
 from postcart.events.signals import (
     Abandonment,
+    AbandonmentRecovered,
     Emptied,
     LineState,
     Returning,
@@ -31,7 +33,7 @@ from postcart.events.signals import (
 from postcart.events.times import HOUR_MS, MINUTE_MS
 from postcart.processors.gate import gate_record
 from postcart.senders.freshness import Freshness
-from postcart.senders.gate import SEND, GateRules, Judgement, Known, judge
+from postcart.senders.gate import SEND, GateRules, Judgement, Known, Wait, judge
 
 START_MS = 1_664_618_400_000  # 10:00 UTC: the first step is due at 11:15 or later, at no quiet hour
 LEFT_MS = START_MS + 15 * MINUTE_MS
@@ -42,7 +44,7 @@ RULES = GateRules(quiet_hours={DEFAULT.name: None})
 class Told:
     """JOURNEY's row of one person, and what senders have been told of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, visits: Sequence[Happening] | None = None) -> None:
         self.person = Person(person_id="p")
         self.jobs: list[Job] = []
         self.gate: GatePerson | None = None
@@ -54,7 +56,7 @@ class Told:
             time_zone="UTC",
             consents=(Consent(channel="email", purpose="marketing", given=True),),
         )
-        self.take([profile, *visit(START_MS, LEFT_MS)], clock_ms=LEFT_MS)
+        self.take([profile, *(visit(START_MS, LEFT_MS) if visits is None else visits)], clock_ms=LEFT_MS)
 
     def take(self, happenings: Sequence[Happening], *, clock_ms: int) -> None:
         """Records arrive, the clock stands there: one transaction, jobs and gate together."""
@@ -169,7 +171,50 @@ def test_so_do_a_return_a_clear_and_an_opt_out(kind: str, arrives_ms: int, ahead
     else:
         signal = Returning if kind == "returned" else Emptied
         journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=at_ms), out)
+        journey.arrive(told.person, visit(at_ms, at_ms + 15 * MINUTE_MS, first="2")[:1], out)  # DETECT folds it
     told.close(out, arrives_ms - disorder_ms)
     for now_ms in (arrives_ms, arrives_ms + HOUR_MS, arrives_ms + 2 * HOUR_MS):
         told.take([], clock_ms=now_ms - disorder_ms)
         assert not [job for job in told.jobs if told.judged(job, now_ms).verdict is SEND]
+
+
+@pytest.mark.parametrize("signal", [Returning, Emptied])
+def test_what_turns_out_to_be_somebody_elses_return_only_holds_up(signal: type[Returning | Emptied]) -> None:
+    """Who had been identified on the device came behind: once the clock has passed it, the reminder goes out."""
+    due_ms = LEFT_MS + HOUR_MS
+    told, out = Told(), Decided()
+    told.take([], clock_ms=due_ms)
+    (job,) = told.jobs
+    journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=due_ms + MINUTE_MS), out)
+    told.close(out, due_ms)
+    held = told.judged(job, due_ms + MINUTE_MS)
+    assert held.verdict == Wait("return_unconfirmed")
+    assert held.rules[-1].verdict == "wait"
+    assert told.person.deadline_ms() == due_ms + MINUTE_MS
+    told.take([], clock_ms=due_ms + MINUTE_MS - 1)
+    assert told.judged(job, due_ms + 2 * MINUTE_MS).verdict == Wait("return_unconfirmed")
+    told.take([], clock_ms=due_ms + MINUTE_MS)
+    assert told.judged(job, due_ms + 6 * MINUTE_MS).verdict is SEND
+
+
+def test_a_return_before_the_visitor_was_known_stops_nothing() -> None:
+    """An abandonment recovered by a login is armed in the past: what the person did meanwhile came before it."""
+    told = Told(visits=())
+    at_ms = LEFT_MS + 30 * MINUTE_MS
+    (_, ended) = visit(START_MS, LEFT_MS)
+    assert isinstance(ended, VisitEnded)
+    assert ended.abandonment
+    other = {"person_id": "p", "visitor_id": "another device", "at_ms": LEFT_MS + 10 * MINUTE_MS}
+    told.take(
+        [
+            VisitStarted(order=SignalOrder(), **other),  # type: ignore[arg-type]  # texts
+            VisitEnded(order=SignalOrder(position=1), end_id="e", trigger="ended", **other),  # type: ignore[arg-type]
+            AbandonmentRecovered(
+                person_id="p", visitor_id="d", at_ms=at_ms, abandonment=ended.abandonment, lines=ended.lines
+            ),
+        ],
+        clock_ms=LEFT_MS + HOUR_MS,
+    )
+    (job,) = told.jobs
+    assert (job.armed_ms, job.heeds_from_ms) == (LEFT_MS, at_ms)
+    assert told.judged(job, LEFT_MS + HOUR_MS).verdict is SEND

@@ -117,6 +117,7 @@ class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
         attempt: From 1. Attempt n+1 exists only after ``not_accepted`` of attempt n.
         revision: 0 as JOURNEY made it; an edited redrive counts on. Refused once the job was accepted or is uncertain.
         armed_ms: When the episode was armed: only stops after it concern this job.
+        known_from_ms: When its visitor was identified, if the arming lies before that: only stops after it do; else 0.
         due_ms: When it was due, after deferral; ``not_after_ms``: it is never sent later than this.
         lines: The united lines, as to be shown.
         order, parcel: What a message about them can say.
@@ -145,6 +146,12 @@ class Job(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     currency: str | None = None
     order: OrderFacts | None = None
     parcel: ParcelFacts | None = None
+    known_from_ms: int = 0
+
+    @property
+    def heeds_from_ms(self) -> int:
+        """Stops of a cart after this concern the job."""
+        return max(self.armed_ms, self.known_from_ms)
 
 
 class Stop(Struct, frozen=True, gc=False, array_like=True):
@@ -172,6 +179,8 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
             Of several in the same order as these.
         name: Sealed like a contact point; None if unknown.
         stops: The latest stop of each reason; stops a cart job that was armed before it.
+        hints: Returns and clears told ahead of their place in event time: a cart job that was armed before them waits
+            until they have become stops, or are gone.
         cancelled: Stops of single jobs.
         unconfirmed: What the profile agrees to, as "channel/purpose", that the contact point has still to confirm.
     """
@@ -185,6 +194,7 @@ class GatePerson(Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True
     country: str | None = None
     consents: tuple[GateConsent, ...] = ()
     stops: tuple[Stop, ...] = ()
+    hints: tuple[Stop, ...] = ()
     cancelled: dict[str, Stop] = {}
     unconfirmed: tuple[str, ...] = ()
 

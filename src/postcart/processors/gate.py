@@ -166,6 +166,7 @@ def gate_record(person: Person, *, at_once: bool = True) -> GatePerson:
         country=profile.country if profile else None,
         consents=tuple([_gate_consent(key, given=given) for key, given in sorted(consents.items())]),
         stops=tuple(person.stops.values()),
+        hints=tuple(person.hints.values()),
         cancelled=dict(person.cancelled),
         unconfirmed=tuple(
             f"{item.channel}/{item.purpose}"

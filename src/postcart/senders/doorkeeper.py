@@ -26,6 +26,7 @@ _AGAIN_S: dict[WaitReason, float] = {
     "carts_behind": 0.5,
     "tables_behind": 0.1,
     "person_unknown": 0.5,
+    "return_unconfirmed": 1.0,
     "key_missing": 1.0,
     "quiet_hours": 1.0,
 }

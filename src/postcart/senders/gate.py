@@ -7,7 +7,7 @@ All is judged at one *moment*: the wall clock in live operation; in a replay the
 messages is decided by event time alone and not by the machine's speed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -27,6 +27,7 @@ WaitReason = Literal[
     "carts_behind",
     "tables_behind",
     "person_unknown",
+    "return_unconfirmed",
     "key_missing",
     "quiet_hours",
 ]
@@ -124,9 +125,9 @@ def judge(job: Job, known: Known, *, moment_ms: int, rules: GateRules, is_replay
         job, reason = _goods(job, known, rules, said)
     if reason is not None:
         return Judgement(Suppress(reason), job, tuple(said))
-    quiet = _quiet(job, known, moment_ms, rules, said)
+    wait = _hinted(job, person, moment_ms if is_replay else None, said) or _quiet(job, known, moment_ms, rules, said)
     needs_key = rules.personal or rules.keyed
-    return Judgement(quiet or (_keyed(known, said) if needs_key else SEND), job, tuple(said))
+    return Judgement(wait or (_keyed(known, said) if needs_key else SEND), job, tuple(said))
 
 
 def moment(job: Job, *, now_ms: int | None, is_replay: bool) -> int | None:
@@ -163,17 +164,40 @@ def _stopped(job: Job, person: GatePerson, until_ms: int | None, said: list[Rule
     cancelled = person.cancelled.get(job.job_id)
     if cancelled is not None and (until_ms is None or cancelled.at_ms <= until_ms):
         return _stopping(cancelled, job, said)
-    stops = person.stops if job.purpose == "marketing" else ()
-    counting = [stop for stop in stops if job.armed_ms < stop.at_ms and (until_ms is None or stop.at_ms <= until_ms)]
-    if counting:
-        return _stopping(min(counting, key=lambda stop: (stop.at_ms, stop.reason)), job, said)
-    said.append(RuleSaid("stops", "pass", {"armed": iso(job.armed_ms)}))
+    if (first := _first(person.stops, job, until_ms)) is not None:
+        return _stopping(first, job, said)
+    said.append(RuleSaid("stops", "pass", _heeding(job)))
     return None
 
 
+def _hinted(job: Job, person: GatePerson, until_ms: int | None, said: list[RuleSaid]) -> Wait | None:
+    """A return or a clear that is not yet confirmed: it is soon a stop, or gone."""
+    first = _first(person.hints, job, until_ms)
+    if first is None:
+        return None
+    said.append(RuleSaid("stops", "wait", {**_heeding(job), f"{first.reason}_unconfirmed": iso(first.at_ms)}))
+    return Wait("return_unconfirmed")
+
+
+def _first(told: Iterable[Stop], job: Job, until_ms: int | None) -> Stop | None:
+    """The earliest that concerns the job, up to ``until_ms``."""
+    if job.purpose != "marketing":
+        return None
+    since_ms = job.heeds_from_ms
+    counting = [stop for stop in told if since_ms < stop.at_ms and (until_ms is None or stop.at_ms <= until_ms)]
+    return min(counting, key=lambda stop: (stop.at_ms, stop.reason), default=None)
+
+
 def _stopping(stop: Stop, job: Job, said: list[RuleSaid]) -> SuppressReason:
-    said.append(RuleSaid("stops", "stop", {"armed": iso(job.armed_ms), stop.reason: iso(stop.at_ms)}))
+    said.append(RuleSaid("stops", "stop", {**_heeding(job), stop.reason: iso(stop.at_ms)}))
     return stop.reason
+
+
+def _heeding(job: Job) -> dict[str, str]:
+    inputs = {"armed": iso(job.armed_ms)}
+    if job.known_from_ms:
+        inputs["known_from"] = iso(job.known_from_ms)
+    return inputs
 
 
 def _refused(

@@ -26,7 +26,9 @@ from postcart.senders.records import decode_job
 from postcart.settings import Settings
 from postcart.wiring.registry import registry_of
 
-_JOB_KEPT = ("job_id", "person_id", "episode_id", "step", "channel", "purpose", "attempt", "armed_ms")
+_JOB_KEPT = (
+    "job_id", "person_id", "episode_id", "step", "channel", "purpose", "attempt", "armed_ms", "known_from_ms"
+)  # fmt: skip
 """What senders, claims and receipts know a job by."""
 
 

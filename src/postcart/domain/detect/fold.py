@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from postcart.domain.detect import cart
 from postcart.domain.detect.ends import finish, forget
+from postcart.domain.detect.foresight import CHANGES_MEANING, foresee
 from postcart.domain.detect.identity import identify, is_outdated, leave
 from postcart.domain.detect.outcome import Arrival, Detected, caused, take_unsent, tell_lines
 from postcart.domain.detect.rules import Rules
@@ -25,7 +26,7 @@ from postcart.events.shop import (
     SessionEnded,
     settle_time,
 )
-from postcart.events.signals import Emptied, Returning, VisitStarted
+from postcart.events.signals import VisitStarted
 
 _place = attrgetter("time", "sequence", "RANK", "id")
 """The order of folding (as events.shop.order_key), of events whose times are settled."""
@@ -45,9 +46,9 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
         Whether the row's deadline may now be sooner than the one it is indexed under.
     """
     pending = visitor.pending
-    known_person = visitor.person_id is not None
-    idle = visitor.session is None and not pending
-    sooner = idle
+    before = len(pending)
+    sooner = visitor.session is None and not before
+    ahead = sooner and visitor.person_id is not None
     known = {event.id for event in pending}
     last_ms: int = pending[-1].time if pending else 0  # type: ignore[assignment]  # settled when it arrived
     ordered = True
@@ -68,10 +69,14 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
         rank = event.RANK
         if rank in CAN_END_EARLY:
             sooner = True
-        if known_person and (idle or rank == _CLEARED):
-            idle = _hint(visitor, event, at_ms, out, idle=idle)
+            ahead = ahead or rank in CHANGES_MEANING
+    if before and not ahead:
+        ahead = any(event.RANK in CHANGES_MEANING for event in pending)
+    fresh = {event.id for event in pending[before:]} if ahead else None
     if not ordered:
         pending.sort(key=_place)
+    if fresh:
+        foresee(visitor, fresh, out)
     # Out of order an event may have come before the first one, for whose time the row is indexed.
     return sooner or not ordered
 
@@ -97,18 +102,6 @@ def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> boo
         del pending[:folded]
     _due_before(visitor, clock_ms + 1, rules, out)
     return bool(pending) or visitor.session is not None or visitor.last_ms + rules.forget_ms > clock_ms
-
-
-def _hint(visitor: Visitor, event: Arrival, at_ms: int, out: Detected, *, idle: bool) -> bool:
-    """Tell the gate of a return or a clear ahead of its place in event time; returns whether still idle."""
-    person = visitor.person_id or ""
-    if isinstance(event, Identified):
-        return idle
-    if isinstance(event, CartCleared) and event.reason == "emptied":
-        out.signals.append(Emptied(person_id=person, visitor_id=visitor.visitor_id, at_ms=at_ms))
-    if idle:
-        out.signals.append(Returning(person_id=person, visitor_id=visitor.visitor_id, at_ms=at_ms))
-    return False
 
 
 def _due_before(visitor: Visitor, at_ms: int, rules: Rules, out: Detected) -> None:

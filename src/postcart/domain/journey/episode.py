@@ -90,7 +90,7 @@ def _refuse(person: Person, episode: Episode, out: Decided, *, at_ms: int) -> No
 
 def arm(person: Person, episode: Episode, out: Decided, *, end_ms: int, end_id: str, by: dict[str, str]) -> None:
     """Plan every step that was not sent, counted from the end of the person's last open session; ``by`` tells of it."""
-    episode.armed_ms, episode.armed_by = end_ms, end_id
+    episode.armed_ms, episode.armed_by, episode.known_from_ms = end_ms, end_id, 0
     out.episode(person, episode, "armed", at_ms=end_ms, by=by)
     for number, (step, state) in enumerate(zip(episode.journey.steps, episode.steps, strict=True)):
         if state.job_id is None:
@@ -99,7 +99,7 @@ def arm(person: Person, episode: Episode, out: Decided, *, end_ms: int, end_id: 
 
 def arm_recovered(person: Person, episode: Episode, out: Decided, *, signal: AbandonmentRecovered) -> None:
     """Plan from an arming in the past: of the steps missed up to ``signal`` only the last still goes out."""
-    at_ms = signal.at_ms
+    at_ms = episode.known_from_ms = signal.at_ms
     by = {"end": episode.armed_by, "visitor": signal.visitor_id, "identified": iso(at_ms)}
     out.episode(person, episode, "armed", at_ms=episode.armed_ms, by=by)
     unsent = [number for number, state in enumerate(episode.steps) if state.job_id is None and not state.pending]

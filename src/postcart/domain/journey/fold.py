@@ -65,8 +65,15 @@ def arrive(person: Person, happenings: list[Happening], out: Decided) -> None:
 
 
 def hint(person: Person, signal: Returning | Emptied, out: Decided) -> None:
-    """A return or a clear, told ahead of its place in event time: stops jobs at the gate, decides nothing."""
-    stop(person, "returned" if isinstance(signal, Returning) else "emptied", signal.at_ms, out)
+    """A return or a clear, told ahead of its place in event time: jobs wait at the gate until the clock has passed it.
+
+    By then its session has been folded as a visit, which stops them, or it has turned out to be no return.
+    """
+    reason: StopReason = "returned" if isinstance(signal, Returning) else "emptied"
+    if _is_later(signal.at_ms, person.hints.get(reason)):
+        person.hints[reason] = Stop(reason, signal.at_ms)
+        if person.outstanding:
+            out.gate[person.person_id] = person
 
 
 def consent(person: Person, record: ConsentRecorded, out: Decided) -> None:
@@ -78,9 +85,21 @@ def consent(person: Person, record: ConsentRecorded, out: Decided) -> None:
 
 def stop(person: Person, reason: StopReason, at_ms: int, out: Decided) -> None:
     """Remember the latest stop of this reason; the gate is told while jobs are on their way."""
-    known = person.stops.get(reason)
-    if known is None or at_ms > known.at_ms:
+    if _is_later(at_ms, person.stops.get(reason)):
         person.stops[reason] = Stop(reason, at_ms)
+        if person.outstanding:
+            out.gate[person.person_id] = person
+
+
+def _is_later(at_ms: int, known: Stop | None) -> bool:
+    return known is None or at_ms > known.at_ms
+
+
+def _drop_hints(person: Person, clock_ms: int, out: Decided) -> None:
+    """What was told ahead has had its place by now."""
+    left = {reason: told for reason, told in person.hints.items() if told.at_ms > clock_ms}
+    if len(left) < len(person.hints):
+        person.hints = left
         if person.outstanding:
             out.gate[person.person_id] = person
 
@@ -105,6 +124,8 @@ def advance(person: Person, clock_ms: int, context: Context, out: Decided) -> bo
         _fold(person, happening, context, out)
     if folded:
         del pending[:folded]
+    if person.hints:
+        _drop_hints(person, clock_ms, out)
     _fire_until(person, clock_ms, context, out)
     return _fade(person, clock_ms)
 
@@ -274,6 +295,7 @@ def _fade(person: Person, clock_ms: int) -> bool:
         or person.devices
         or person.episode
         or person.outstanding
+        or person.hints
         or person.sent
         or person.reserved
         or person.rejected

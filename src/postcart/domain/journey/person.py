@@ -88,6 +88,7 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
     Attributes:
         armed_ms: The latest arming; 0 while nothing was armed.
         armed_by: Id of the end that armed it.
+        known_from_ms: When its visitor was identified, if the arming lies before that; else 0.
         pinning: While the journey is not yet pinned for good; nothing is armed as long.
         mobile: Opened by a mobile session that ended abruptly: what goes over one more channel.
         texted: A text message about this cart was sent off: there is no second one.
@@ -103,6 +104,7 @@ class Episode(Struct, gc=False, kw_only=True, omit_defaults=True):
     last_step_ms: int = DAY_MS
     armed_ms: int = 0
     armed_by: str = ""
+    known_from_ms: int = 0
     pinning: Pinning | None = None
     mobile: Mobile | None = None
     texted: bool = False
@@ -134,6 +136,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         contact_ids: Opaque ids of contact points, by "profile's id/channel"; see ``contact_ids_of``.
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
         stops: The latest stop of each reason, for the gate.
+        hints: The latest return or clear of each reason that was told ahead of its place, while that is still to come.
         mailed: Messages that went out, by job id; see mailing.
         early: Reports about jobs whose receipt is still to come.
         suppressed: Contact points that were suppressed, by "channel:contact id": a weaker reason never replaces one.
@@ -159,6 +162,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     consents: dict[str, bool] = field(default_factory=dict)
     wrapped_key: bytes | None = None
     stops: dict[str, Stop] = field(default_factory=dict)
+    hints: dict[str, Stop] = field(default_factory=dict)
     cancelled: dict[str, Stop] = field(default_factory=dict)
     mailed: dict[str, Mailing] = field(default_factory=dict)
     early: list[DeliveryReport] = field(default_factory=list)
@@ -200,6 +204,8 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     def deadline_ms(self) -> int:
         """When the row must be looked at at the latest, by the clock of carts."""
         first = happening_ms(self.pending[0]) if self.pending else FOR_EVER
+        if self.hints:
+            first = min(first, *(told.at_ms for told in self.hints.values()))
         return min(first, self.due_ms(), self._fades_ms())
 
     def _fades_ms(self) -> int:

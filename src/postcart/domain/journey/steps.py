@@ -155,7 +155,7 @@ def _emit(
             state="out",
             due_ms=max(job.due_ms, out.shipping_ms) + leave_ms if leave_ms else 0,
         )
-    if any(stop.at_ms > job.armed_ms for stop in person.stops.values()):
+    if person.hints or any(stop.at_ms > job.heeds_from_ms for stop in person.stops.values()):
         out.gate[person.person_id] = person
 
 
@@ -194,6 +194,7 @@ def _job(person: Person, episode: Episode, number: int, context: Context, channe
         journey=episode.journey.name,
         template=step.template,
         armed_ms=episode.armed_ms,
+        known_from_ms=episode.known_from_ms,
         planned_ms=state.planned_ms,
         due_ms=state.next_ms,
         not_after_ms=text_until_ms(episode.armed_ms, channel, step.purpose, not_after_ms(episode, number)),

@@ -21,6 +21,7 @@ REASONS: Final[dict[str, str]] = {
     "out_of_stock": "nothing that was in the cart can be had any more",
     "too_old": "it was too old to be sent safely",
     "completed": "every reminder has had its end",
+    "return_unconfirmed": "the person seems to be back; it is not yet certain",
     "key_missing": "the key that opens the address is missing",
     "quiet_hours": "it is night where the person lives",
     "frequency": "the person was written to shortly before",
