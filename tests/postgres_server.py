@@ -6,7 +6,6 @@ Owns: its life, and a database per test. Must not: touch a server that was there
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -14,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+
+from postcart.adapters.local_kafka import free_ports
 
 _USER = "postgres"
 _SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=40")
@@ -52,7 +53,7 @@ def running_postgres() -> Iterator[Postgres]:
         if os.getuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(folder, _USER, _USER)
             Path(folder).chmod(0o700)
-        port = _free_port()
+        (port,) = free_ports(1)
         _run(
             programs / "initdb", "--pgdata", str(data), "--auth=trust", "--no-sync", f"--username={_USER}", "-E", "UTF8"
         )
@@ -89,9 +90,3 @@ def _run(program: Path, *arguments: str) -> None:
     )
     if done.returncode:
         raise AssertionError(f"{program.name} failed:\n{done.stdout}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

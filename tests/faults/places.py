@@ -11,15 +11,22 @@ from random import Random
 from faults.crew import wall_ms
 from faults.world import World
 from postcart.adapters.local_kafka import LocalKafka
-from postcart.errors import BrokerUnavailable
 from waiting import wait_for
 
 _CHUNK = 1024 * 1024
 _FULL_S = 15.0
 
 
+class NoMount(RuntimeError):
+    """This machine lets us mount nothing: that takes root."""
+
+
 class SmallDiskKafka(LocalKafka):
-    """One broker whose data are on a disk of their own, of this size; that takes root."""
+    """One broker whose data are on a disk of their own, of this size.
+
+    Raises:
+        NoMount: On entering, where it can't be mounted.
+    """
 
     def __init__(self, cache: Path, *, megabytes: int) -> None:
         super().__init__(cache, start_timeout_s=300.0)
@@ -30,9 +37,10 @@ class SmallDiskKafka(LocalKafka):
         self.disk = self._folder / "data-0"
         self.disk.mkdir()
         size = f"size={self._megabytes}m"
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.disk], check=False)  # noqa: S603, S607 -- no shell
+        mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", self.disk]
+        done = subprocess.run(mount, check=False, capture_output=True, text=True)  # noqa: S603 -- no shell
         if done.returncode:
-            raise BrokerUnavailable("a small disk can't be mounted here: that takes root")
+            raise NoMount(f"a small disk can't be mounted here: {done.stderr.strip()}")
         super()._format()
 
     def stop(self) -> None:

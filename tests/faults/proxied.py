@@ -15,7 +15,7 @@ from typing import Any
 
 from faults.crew import wall_ms
 from faults.world import World
-from postcart.adapters.local_kafka import LocalKafka
+from postcart.adapters.local_kafka import LocalKafka, free_ports
 
 _CHUNK = 64 * 1024
 _RESETS, _EVERY_S = 6, 2.5
@@ -112,7 +112,8 @@ class ProxiedKafka(LocalKafka):
     def _format(self) -> None:
         super()._format()
         for node in self._nodes:
-            door = self._doors[node.number] = _free_port()
+            (door,) = free_ports(1)
+            self._doors[node.number] = door
             self.proxies.listen(door, node.port)
             settings = self._folder / f"broker-{node.number}.properties"
             advertised = f"advertised.listeners=PLAINTEXT://127.0.0.1:{door}\n"
@@ -120,12 +121,6 @@ class ProxiedKafka(LocalKafka):
                 line for line in settings.read_text().splitlines(keepends=True) if not line.startswith("advertised.")
             ]
             settings.write_text("".join([*kept, advertised]))
-
-
-def _free_port() -> int:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        return int(trial.getsockname()[1])
 
 
 @contextmanager

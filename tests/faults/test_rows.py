@@ -12,11 +12,11 @@ import pytest
 
 from conftest import Cluster
 from faults.brokers import broker_for
+from faults.places import NoMount
 from faults.run import Result, run
 from faults.scenario import Described, OwnRow, Row
 from faults.small import SMALL
 from postcart.adapters.local_kafka import default_cache
-from postcart.errors import BrokerUnavailable
 
 EVENTS = 300
 SIDE_BY_SIDE = 3
@@ -56,8 +56,6 @@ def test_promises_hold(row: Described, runs: Runs) -> None:
     """Conservation, the ledger and the naive implementation agree, whatever was done."""
     try:
         result = runs[row.name].result()
-    except BrokerUnavailable as problem:
-        if not row.disk_mb:
-            raise
-        pytest.skip(str(problem))  # a small disk takes root
+    except NoMount as problem:
+        pytest.skip(str(problem))
     assert result.good, str(result)

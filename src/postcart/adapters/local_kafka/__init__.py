@@ -9,13 +9,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from postcart.adapters.local_kafka.cluster import LocalKafka
+from postcart.adapters.local_kafka.cluster import LocalKafka, free_ports
 from postcart.adapters.local_kafka.container import ContainerKafka, engine_trouble
 from postcart.adapters.local_kafka.distribution import default_cache
 from postcart.adapters.local_kafka.readiness import await_brokers, deadline_in
 from postcart.errors import BrokerUnavailable
 
-__all__ = ["Broker", "ExternalKafka", "LocalKafka", "default_cache", "open_broker"]
+__all__ = ["Broker", "ExternalKafka", "LocalKafka", "default_cache", "free_ports", "open_broker"]
 
 _EXTERNAL_S = 15.0
 

@@ -42,7 +42,7 @@ def shared_settings(nodes: int) -> dict[str, str]:
         # A killed worker's partitions move within 10 s; the protocol takes this from the broker, not from the client.
         "group.consumer.session.timeout.ms": "10000",
         "group.consumer.min.session.timeout.ms": "1000",
-        "group.consumer.heartbeat.interval.ms": "2000",
+        "group.consumer.heartbeat.interval.ms": "1000",
         "group.consumer.min.heartbeat.interval.ms": "500",
         "group.min.session.timeout.ms": "1000",
         "group.initial.rebalance.delay.ms": "0",

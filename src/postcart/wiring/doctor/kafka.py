@@ -77,7 +77,7 @@ def _broker_settings(settings: Settings, found: dict[str, str] | Refused) -> Ite
         yield warn(
             "session time-out",
             f"group.consumer.session.timeout.ms is {session_ms}: so long nobody works on a killed worker's partitions",
-            "set it to 10000 on the brokers, and group.consumer.heartbeat.interval.ms to 2000",
+            "set it to 10000 on the brokers, and group.consumer.heartbeat.interval.ms to 1000",
         )
     else:
         yield ok("session time-out", f"{session_ms} ms until a killed worker's partitions move")
