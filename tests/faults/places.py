@@ -17,7 +17,7 @@ _CHUNK = 1024 * 1024
 _FULL_S = 15.0
 
 
-class NoMount(RuntimeError):
+class NoMount(RuntimeError):  # noqa: N818 -- names a state of the world
     """This machine lets us mount nothing: that takes root."""
 
 
