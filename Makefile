@@ -29,8 +29,9 @@ $(STAMP): requirements/dev.txt pyproject.toml
 demo: $(STAMP) ## carts and parcels become mails, text messages and a live feed (POSTCART_BROKER=kafka: on real Kafka)
 	$(BIN)/postcart demo
 
-test: $(STAMP) ## all tests but faults, side by side; each process starts a real Kafka (or takes KAFKA_BOOTSTRAP)
+test: $(STAMP) ## all tests, side by side, each process on a real Kafka (or KAFKA_BOOTSTRAP); then the fault matrix, small
 	$(PYTEST) $(SIDE_BY_SIDE) -m "not faults and not outage"
+	$(MAKE) faults-small
 
 faults-small: $(STAMP) ## every row of the fault matrix, small, in minutes
 	$(PYTEST) tests/faults -m "faults and not outage"

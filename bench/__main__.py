@@ -4,12 +4,13 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import detect, live, nexmark, restore, scale, sender
+from bench import detect, live, nexmark, parcels, restore, scale, sender
 
 COMPARISONS: dict[str, ModuleType] = {
     "detect": detect,
     "live": live,
     "nexmark": nexmark,
+    "parcels": parcels,
     "restore": restore,
     "scale": scale,
     "sender": sender,
@@ -20,7 +21,8 @@ SHORT = (
     ["nexmark"],
     ["sender"],
     ["restore"],
-    ["live", "--seconds", "8"],
+    ["live", "--seconds", "8", "--long", "30"],
+    ["parcels", "--seconds", "10"],
     ["scale", "--visitors", "3000"],
 )
 """What ``make bench`` runs."""

@@ -9,27 +9,28 @@ import argparse
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from bench.common.cluster import Cluster, cluster
-from bench.common.measure import ROOT
 from bench.common.report import keep
+from bench.common.traffic import Seen, Traffic, spread
+from bench.common.workers import start_worker
 from postcart.adapters.topics import create
 from postcart.settings import Settings
 
 PARTITIONS = 4
 SHARES = (0.0, 0.5, 0.9, 0.95)
+LONG_SHARE = 0.8
 QUIET_RATE = 20
 """Records a second that stand for no load: something must happen for a delay to be seen."""
-_TICK_S = 0.01
+FIRST_RATE = 4_000
 _LOOK_S = 0.2
 _PATIENCE_S = 120
 """Only ends a run that would hang."""
@@ -41,81 +42,38 @@ class Decided(msgspec.Struct):
     abandoned_at: datetime
 
 
-class Traffic:
-    """Produces events at a rate, and watches the decisions that come of them."""
+class Sessions(Traffic):
+    """Visits that end at once, each with a cart; their abandonments are awaited."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer = Producer(
-            {"bootstrap.servers": settings.bootstrap, "partitioner": "murmur2_random", "linger.ms": 5}
-        )
-        self.sessions = 0
+        super().__init__(settings, watched=("decisions",), partitions=PARTITIONS)
         self.readers = settings.topic("detect")
         """The group that decides of them."""
-        self._stop = threading.Event()
-        self.seen: list[tuple[float, int, int]] = []
-        """Of each decision: when it was seen, its delay in ms, its partition."""
-        self._watching = threading.Thread(target=self._watch)
-        self._watching.start()
+        self._decode = msgspec.json.Decoder(Decided).decode
 
-    def send(self, rate: float, seconds: float) -> int:
-        """Send so many records a second, evenly; returns how many."""
-        began, sent = time.monotonic(), 0
-        while (now := time.monotonic()) < began + seconds:
-            due = int((now - began) * rate)
-            while sent < due:
-                self._session()
-                sent += 2
-            self._producer.poll(0)
-            time.sleep(_TICK_S)
-        self._producer.flush()
-        return sent
-
-    def _session(self) -> None:
-        self.sessions += 1
-        visitor, now_ms = f"visitor-{os.getpid()}-{self.sessions:012d}", time.time_ns() // 1_000_000
+    def records(self, number: int, now_ms: int) -> Iterable[tuple[str, str, str | bytes]]:
+        """A line added, and the end of the session."""
+        visitor = f"visitor-{os.getpid()}-{number:012d}"
         head = f'"time":{now_ms},"visitor_id":"{visitor}"'
         line = '{"variant_id":"5773203","quantity":1,"unit_price":"2.62","currency":"USD"}'
-        added = f'{{"type":"added","id":"{visitor}-a",{head},"line":{line}}}'
-        ended = f'{{"type":"ended","id":"{visitor}-b","sequence":1,{head}}}'
-        for topic, value in (("carts", added), ("sessions", ended)):
-            while True:
-                try:
-                    self._producer.produce(self._settings.shop_topic(topic), value, visitor)
-                    break
-                except BufferError:
-                    self._producer.poll(0.05)
+        yield self.shop("carts"), visitor, f'{{"type":"added","id":"{visitor}-a",{head},"line":{line}}}'
+        yield self.shop("sessions"), visitor, f'{{"type":"ended","id":"{visitor}-b","sequence":1,{head}}}'
 
-    def _watch(self) -> None:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._settings.bootstrap,
-                "group.id": "bench",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 10,
-            }
-        )
-        topic = self._settings.topic("decisions")
-        consumer.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
-        decode = msgspec.json.Decoder(Decided).decode
-        while not self._stop.is_set():
-            for message in consumer.consume(5_000, 0.02):
-                if message.error() is None:
-                    now = time.time()
-                    at = decode(message.value() or b"").abandoned_at.timestamp()
-                    self.seen.append((now, round((now - at) * 1000), message.partition() or 0))
-        consumer.close()
+    @property
+    def decided(self) -> list[Seen]:
+        """The abandonments so far."""
+        return self.seen["decisions"]
 
-    def close(self) -> None:
-        """Stop watching."""
-        self._stop.set()
-        self._watching.join()
+    def began_s(self, topic: str, value: bytes) -> float:
+        """When the session ended."""
+        del topic
+        return self._decode(value).abandoned_at.timestamp()
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this measurement."""
     parser.add_argument("--seconds", type=float, default=15, help="at each load")
+    parser.add_argument("--long", type=float, default=600, help="seconds at 80 %% of the rate")
 
 
 def main(given: argparse.Namespace) -> None:
@@ -125,49 +83,25 @@ def main(given: argparse.Namespace) -> None:
         settings = broker.settings("live", shop, POSTCART_DISORDER_S="0")
         create(settings)
         workers = [_worker(broker, shop, "one")]
-        traffic = Traffic(settings)
+        traffic = Sessions(settings)
+        traffic.start()
         try:
-            _settle(traffic)
-            rate = _sustained(traffic, given.seconds)
-            lines, result = _delays(traffic, rate, given.seconds)
+            traffic.warmed_up(QUIET_RATE)
+            rate = traffic.sustained(FIRST_RATE, given.seconds / 2)
+            lines, delays = _delays(traffic, rate, given.seconds)
+            told, at_length = _at_length(traffic, rate, given.long)
             more, pauses = _pauses(broker, shop, traffic, rate, workers)
         finally:
             traffic.close()
             for worker in workers:
                 worker.kill()
                 worker.wait()
-    keep("live", {"sustained_records_per_s": round(rate), "delays_ms": result, "pauses_s": pauses}, [*lines, "", *more])
+    result = {"sustained_records_per_s": round(rate), "delays_ms": delays, "long": at_length, "pauses_s": pauses}
+    keep("live", result, [*lines, "", *told, "", *more])
 
 
 def _worker(broker: Cluster, shop: str, name: str) -> subprocess.Popen[bytes]:
-    variables = broker.variables("live", shop, POSTCART_DISORDER_S="0", POSTCART_WORKER_NAME=name)
-    return subprocess.Popen(
-        [sys.executable, "-m", "postcart", "worker", "detect"],
-        env={**os.environ, **variables, "PYTHONPATH": str(ROOT / "src")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def _settle(traffic: Traffic) -> None:
-    """Wait until decisions of all partitions come, and come at once."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        since = len(traffic.seen)
-        traffic.send(QUIET_RATE, 2)
-        latest = traffic.seen[since:]
-        if latest and latest[-1][1] < 1_000 and len({partition for _, _, partition in latest}) == PARTITIONS:
-            return
-    raise SystemExit("the worker decided nothing for a minute")
-
-
-def _settled(traffic: Traffic) -> None:
-    """Wait until every session has been decided: each one has a cart, and ends."""
-    until = time.monotonic() + _PATIENCE_S
-    while len(traffic.seen) < traffic.sessions:
-        if time.monotonic() > until:
-            raise SystemExit(f"{traffic.sessions - len(traffic.seen)} sessions were not decided in {_PATIENCE_S} s")
-        time.sleep(_TICK_S)
+    return start_worker("detect", broker.variables("live", shop, POSTCART_DISORDER_S="0", POSTCART_WORKER_NAME=name))
 
 
 def _joined(broker: Cluster, group: str, count: int) -> None:
@@ -182,21 +116,7 @@ def _joined(broker: Cluster, group: str, count: int) -> None:
     raise SystemExit(f"{group} did not come to {count} members in {_PATIENCE_S} s")
 
 
-def _sustained(traffic: Traffic, seconds: float) -> float:
-    """What is decided of more and more, once that is clearly less than what comes in."""
-    rate = 4_000.0
-    while True:
-        since, began = len(traffic.seen), time.monotonic()
-        traffic.send(rate, seconds / 2)
-        decided = 2 * (len(traffic.seen) - since) / (time.monotonic() - began)
-        _settled(traffic)
-        print(f"  {rate:,.0f} records/s in, {decided:,.0f} decided", flush=True)
-        if decided < 0.9 * rate:
-            return decided
-        rate *= 1.5
-
-
-def _delays(traffic: Traffic, rate: float, seconds: float) -> tuple[list[str], dict[str, dict[str, int]]]:
+def _delays(traffic: Sessions, rate: float, seconds: float) -> tuple[list[str], dict[str, dict[str, int]]]:
     lines = [
         f"Sustained: {rate:,.0f} records/s of one worker, beside the broker and the generator on the same cores.",
         "",
@@ -205,18 +125,30 @@ def _delays(traffic: Traffic, rate: float, seconds: float) -> tuple[list[str], d
     ]
     result = {}
     for share in SHARES:
-        since = len(traffic.seen)
-        traffic.send(max(rate * share, QUIET_RATE), seconds)
-        _settled(traffic)
-        delays = sorted(delay for _, delay, _ in traffic.seen[since:])
-        found = {"p50": delays[len(delays) // 2], "p99": delays[len(delays) * 99 // 100], "max": delays[-1]}
-        result[f"{share:.0%}"] = found
+        found = result[f"{share:.0%}"] = spread(_during(traffic, max(rate * share, QUIET_RATE), seconds))
         lines.append(f"| {share:.0%} | {found['p50']:,} | {found['p99']:,} | {found['max']:,} |")
     return lines, result
 
 
+def _during(traffic: Sessions, rate: float, seconds: float) -> list[Seen]:
+    since = len(traffic.decided)
+    traffic.send(rate, seconds)
+    traffic.settled()
+    return traffic.decided[since:]
+
+
+def _at_length(traffic: Sessions, rate: float, seconds: float) -> tuple[list[str], dict[str, object]]:
+    """Whether it falls behind in the long run: the delays of each fifth of a long time."""
+    found = _during(traffic, rate * LONG_SHARE, seconds)
+    fifth = -(-len(found) // 5)
+    parts = [spread(found[start : start + fifth]) for start in range(0, len(found), fifth)]
+    text = ", ".join(f"{part['p50']:,} and {part['p99']:,}" for part in parts)
+    line = f"At {LONG_SHARE:.0%} for {seconds:,.0f} s, p50 and p99 in ms of each fifth of that time: {text}."
+    return [line], {"seconds": seconds, "fifths": parts}
+
+
 def _pauses(
-    broker: Cluster, shop: str, traffic: Traffic, rate: float, workers: list[subprocess.Popen[bytes]]
+    broker: Cluster, shop: str, traffic: Sessions, rate: float, workers: list[subprocess.Popen[bytes]]
 ) -> tuple[list[str], dict[str, float]]:
     """Longest time without a decision in any partition, at half the rate: a kill, then a rolling restart of two."""
 
@@ -232,12 +164,11 @@ def _pauses(
             elif what == "stop":
                 workers[0].send_signal(signal.SIGTERM)
                 workers[0].wait(60)
-            if what in {"kill", "stop"}:
-                workers.append(_worker(broker, shop, f"w{len(workers)}-{what}"))
-                workers.pop(0)
+            workers.append(_worker(broker, shop, f"w{len(workers)}-{what}-{at_s:.0f}"))
+            workers.pop(0)
         sending.join()
-        _settled(traffic)
-        return _longest_gap([(at, partition) for at, _, partition in traffic.seen if at >= began])
+        traffic.settled()
+        return _longest_gap([seen for seen in traffic.decided if seen.at_s >= began])
 
     killed = during([(5, "kill")])
     workers.append(_worker(broker, shop, "second"))
@@ -250,10 +181,8 @@ def _pauses(
     return [line], {"kill": round(killed, 2), "rolling restart": round(rolled, 2)}
 
 
-def _longest_gap(decisions: list[tuple[float, int]]) -> float:
-    latest: dict[int, float] = {}
-    longest = 0.0
-    for at, partition in decisions:
-        longest = max(longest, at - latest.get(partition, at))
-        latest[partition] = at
-    return longest
+def _longest_gap(decisions: Iterable[Seen]) -> float:
+    times: dict[int, list[float]] = {}
+    for seen in decisions:
+        times.setdefault(seen.partition, []).append(seen.at_s)
+    return max((after - before for each in times.values() for before, after in pairwise(each)), default=0.0)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
@@ -19,7 +18,7 @@ from bench.common.cluster import Cluster, cluster
 from bench.common.dataset import Shape, fill
 from bench.common.measure import ROOT
 from bench.common.report import keep
-from bench.sender import cpu_s
+from bench.common.workers import cpu_s, start_worker
 from postcart.adapters.topics import create
 from postcart.adapters.topics.table import stage_group
 from postcart.settings import Settings
@@ -35,6 +34,7 @@ class Case:
     workers: int = 1
     partitions: int = 16
     visitors: int = 1
+    lines: int = 0
 
 
 CASES = (
@@ -44,8 +44,10 @@ CASES = (
     Case(partitions=4),
     Case(partitions=64),
     Case(visitors=4),
+    Case(lines=10),
+    Case(lines=40),
 )
-"""``visitors`` times as many as asked for."""
+"""``visitors`` times as many as asked for; each cart begins with ``lines`` lines more."""
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,26 +58,36 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(given: argparse.Namespace) -> None:
     """Run every case once."""
     lines = [
-        "| workers | partitions | visitors | CPU µs per record | against the first |",
-        "|---:|---:|---:|---:|---:|",
+        "| workers | partitions | visitors | lines more per cart | CPU µs per record | against the first |",
+        "|---:|---:|---:|---:|---:|---:|",
     ]
     found: list[dict[str, float]] = []
     for case in CASES:
         with cluster(case.partitions) as broker:
             visitors = case.visitors * given.visitors
-            micros = _run(broker, case.workers, visitors)
-        found.append({"workers": case.workers, "partitions": case.partitions, "visitors": visitors, "us": micros})
+            micros = _run(broker, case.workers, Shape(visitors=visitors, more_lines=case.lines))
+        found.append(
+            {
+                "workers": case.workers,
+                "partitions": case.partitions,
+                "visitors": visitors,
+                "more_lines": case.lines,
+                "us": micros,
+            }
+        )
         against = micros / found[0]["us"]
-        lines.append(f"| {case.workers} | {case.partitions} | {visitors:,} | {micros:,.1f} | {against:.2f} x |")
+        lines.append(
+            f"| {case.workers} | {case.partitions} | {visitors:,} | {case.lines} | {micros:,.1f} | {against:.2f} x |"
+        )
         print(lines[-1], flush=True)
     keep("scale", {"cases": found}, lines)
 
 
-def _run(broker: Cluster, workers: int, visitors: int) -> float:
+def _run(broker: Cluster, workers: int, shape: Shape) -> float:
     shop = f"{broker.prefix}shop."
     settings = broker.settings("scale", shop)
     create(settings)
-    records = fill(broker.bootstrap, shop, shape=Shape(visitors=visitors), partitions=broker.partitions)
+    records = fill(broker.bootstrap, shop, shape=shape, partitions=broker.partitions)
     began = [_worker(broker, shop, f"w{number}") for number in range(workers)]
     try:
         _await_end(settings, broker.partitions)
@@ -89,12 +101,7 @@ def _run(broker: Cluster, workers: int, visitors: int) -> float:
 
 
 def _worker(broker: Cluster, shop: str, name: str) -> subprocess.Popen[bytes]:
-    variables = {**os.environ, **broker.variables("scale", shop, POSTCART_WORKER_NAME=name)}
-    command = [sys.executable, "-m", "postcart", "worker", "detect"]
-    quiet = subprocess.DEVNULL
-    return subprocess.Popen(
-        command, env={**variables, "PYTHONPATH": str(ROOT / "src")}, stdout=quiet, stderr=quiet, cwd=Path("/")
-    )
+    return start_worker("detect", broker.variables("scale", shop, POSTCART_WORKER_NAME=name))
 
 
 def _start_up_s() -> float:

@@ -6,18 +6,14 @@ smtp-sink (``apt-get install postfix``); its CPU is not counted.
 """
 
 import argparse
-import contextlib
 import os
 import resource
-import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -29,8 +25,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.common.cluster import Cluster, cluster
+from bench.common.mail_sink import postfix_program, running_sink
 from bench.common.measure import ROOT, Contender, Run, interleaved, told
 from bench.common.report import keep, standings_json, standings_table
+from bench.common.workers import cpu_s, peak_bytes, start_worker
 from postcart.adapters.topics import create
 from postcart.adapters.vault import Vault
 from postcart.events.ids import POSTCART, contact_id, uuid5
@@ -53,7 +51,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(given: argparse.Namespace) -> None:
     """Start the sink, let all send in turn, print and keep the figures."""
-    with tempfile.TemporaryDirectory() as folder, cluster(PARTITIONS) as broker, _sink() as port:
+    with tempfile.TemporaryDirectory() as folder, cluster(PARTITIONS) as broker, running_sink() as port:
         key = _key(Path(folder))
         contenders = [
             Contender(
@@ -85,30 +83,6 @@ def main(given: argparse.Namespace) -> None:
     keep("sender", {"contenders": standings_json(standings, contenders)}, lines)
 
 
-def _program(name: str) -> str:
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/libexec/postfix")
-    if found is None:
-        raise SystemExit(f"no {name} on the PATH: apt-get install postfix")
-    return found
-
-
-@contextlib.contextmanager
-def _sink() -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    sink = subprocess.Popen([_program("smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "1000"])
-    try:
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.05)
-        yield port
-    finally:
-        sink.kill()
-        sink.wait()
-
-
 def _key(folder: Path) -> str:
     key = rsa.generate_private_key(65537, 2048)
     path = folder / "dkim.pem"
@@ -119,7 +93,7 @@ def _key(folder: Path) -> str:
 
 def _source(port: int, mails: int) -> Run:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    command = [_program("smtp-source"), "-c", "-d", "-s", str(CONNECTIONS), "-m", str(mails), "-l", "12000"]
+    command = [postfix_program("smtp-source"), "-c", "-d", "-s", str(CONNECTIONS), "-m", str(mails), "-l", "12000"]
     done = subprocess.Popen([*command, f"127.0.0.1:{port}"], stdout=subprocess.DEVNULL)
     if done.wait(MOST_S):
         raise SystemExit(f"smtp-source ended with {done.returncode}")
@@ -146,11 +120,7 @@ def _postcart(broker: Cluster, run: str, mails: int, port: int, key: str) -> Run
     stop = threading.Event()
     journey = threading.Thread(target=_progress, args=(settings, stop))
     journey.start()
-    variables = {**os.environ, **broker.variables(name, shop, **more), "PYTHONPATH": str(ROOT / "src")}
-    worker = subprocess.Popen(
-        [sys.executable, "-m", "postcart", "worker", "send", "email"],
-        env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    worker = start_worker("send email", broker.variables(name, shop, **more))
     try:
         return _watch(settings, worker, mails)
     finally:
@@ -243,16 +213,5 @@ def _watch(settings: Settings, worker: subprocess.Popen[bytes], mails: int) -> R
     return Run(
         cpu_s=(cpu_s(worker.pid) - first[0]) * share,
         wall_s=(time.monotonic() - first[1]) * share,
-        peak_bytes=_peak(worker.pid),
+        peak_bytes=peak_bytes(worker.pid),
     )
-
-
-def cpu_s(process: int) -> float:
-    """CPU seconds of a process so far, over all its threads."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _peak(process: int) -> int:
-    lines = Path(f"/proc/{process}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -21,7 +22,17 @@ from msgspec import structs
 from postcart.codecs.rees46 import read_rees46
 from postcart.codecs.shop_events import ShopEventEncoder
 from postcart.events.ids import POSTCART, uuid5
-from postcart.events.shop import CartCleared, Heartbeat, OrderEvents, ProfileUpdated, ShopEvent, time_ms
+from postcart.events.shop import (
+    CartCleared,
+    CartLine,
+    CartSnapshot,
+    Heartbeat,
+    LineAdded,
+    OrderEvents,
+    ProfileUpdated,
+    ShopEvent,
+    time_ms,
+)
 from postcart.events.times import HOUR_MS, MINUTE_MS
 
 SOURCE = Path(__file__).parents[2] / "tests" / "fixtures" / "rees46" / "data_2022_dec.csv"
@@ -45,19 +56,22 @@ class Shape:
         keys: ``uniform``: in the order of time, about six events a visitor. ``bursty``: with the visitors who look at
             hundreds of products, and each device sends what happened within a minute at once, out of order.
         framing: ``json``, or Avro in the ``wire`` format.
+        more_lines: Each visitor who puts anything into the cart finds so many other lines in it, by a snapshot.
     """
 
     visitors: int
     keys: Keys = "uniform"
     framing: Framing = "json"
+    more_lines: int = 0
 
     def __str__(self) -> str:
-        return f"{self.visitors:,} visitors, {self.keys} keys, {'JSON' if self.framing == 'json' else 'Avro'}"
+        more = f", {self.more_lines} lines more per cart" if self.more_lines else ""
+        return f"{self.visitors:,} visitors, {self.keys} keys, {'JSON' if self.framing == 'json' else 'Avro'}{more}"
 
 
 def events_of(shape: Shape, end_ms: int, seed: int = 1) -> Iterator[ShopEvent]:
     """Events of sessions and carts in the order of arrival, the last of them at ``end_ms``."""
-    base = _base(shape.keys)
+    base = _filled(_base(shape.keys), shape.more_lines)
     tiles = -(-shape.visitors // len({event.visitor_id for event in base}))
     rng = random.Random(seed)
     starts = [rng.randrange(SPREAD_MS) for _ in range(tiles)]
@@ -89,6 +103,21 @@ def _base(keys: Keys) -> list[ShopEvent]:
         return events
     each = Counter(event.visitor_id for event in events)
     return [event for event in events if each[event.visitor_id] <= MOST_UNIFORM]
+
+
+def _filled(events: list[ShopEvent], more: int) -> list[ShopEvent]:
+    """The carts that are used begin with so many lines more."""
+    if not more:
+        return events
+    lines = tuple(CartLine(variant_id=f"more-{n}", quantity=1, unit_price=Decimal("2.62")) for n in range(more))
+    filled, found = set[str](), []
+    for event in events:
+        if isinstance(event, LineAdded) and event.visitor_id not in filled:
+            filled.add(event.visitor_id)
+            name, at_ms = uuid5(POSTCART, f"{event.id}/more"), time_ms(event) - 1
+            found.append(CartSnapshot(id=name, time=at_ms, visitor_id=event.visitor_id, lines=lines))
+        found.append(event)
+    return found
 
 
 def last_events(at_ms: int) -> Iterator[ShopEvent]:

@@ -104,7 +104,7 @@ class Admin:
 
     def await_topics(self, wanted: AbstractSet[str]) -> None:
         """Wait until the brokers tell of these topics: they hear of new ones from the controller, a little later."""
-        deadline = monotonic() + _REQUEST_S
+        deadline = monotonic() + _SETTLING_S
         while True:
             if wanted <= self.partition_counts().keys():
                 return
@@ -177,7 +177,7 @@ class Admin:
                 found, trouble = [], error.args[0]
             if trouble is None:
                 return found
-            late = monotonic() > began + (_SETTLING_S if trouble.code() in _SETTLING else _REQUEST_S)
+            late = self._is_late(began, trouble.code())
             if late and trouble.code() in _UNREACHABLE:
                 raise self.unreachable()
             if late or trouble.code() not in _SETTLING | _UNREACHABLE:
@@ -193,17 +193,30 @@ class Admin:
 
     def _settled(self, ask: Callable[[], Mapping[Any, Future[Any]]]) -> dict[Any, Any]:
         """Ask until every partition has a leader, as it soon will."""
-        deadline = monotonic() + _REQUEST_S
+        began = monotonic()
         while True:
             try:
                 return {key: self._result(future) for key, future in ask().items()}
             except BrokerUnavailable:
-                if monotonic() > deadline:
+                if self._is_late(began, KafkaError._TIMED_OUT):  # noqa: SLF001 -- the binding names local errors so
                     raise
             except KafkaException as error:
-                if error.args[0].code() not in _SETTLING or monotonic() > deadline:
+                code = error.args[0].code()
+                if code not in _SETTLING or self._is_late(began, code):
                     raise
             self._client.poll(_PAUSE_S)
+
+    def _is_late(self, began: float, code: int) -> bool:
+        """Whether to give up: with brokers that answer, but take over their partitions yet, only after a while."""
+        passed = monotonic() - began
+        return passed > _REQUEST_S and (passed > _SETTLING_S or not (code in _SETTLING or self._answers()))
+
+    def _answers(self) -> bool:
+        try:
+            self._client.list_topics(timeout=_TRY_S)
+        except KafkaException:
+            return False
+        return True
 
     def _result(self, future: Future[Any]) -> Any:
         try:

@@ -1,0 +1,35 @@
+"""Workers as processes of their own, and the CPU time that they take.
+
+Owns: starting one from this source tree. Must not: know what it works on.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.common.measure import ROOT
+
+
+def start_worker(stage: str, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """``postcart worker STAGE``, in words as on the command line, with these settings."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "postcart", "worker", *stage.split()],
+        env={**os.environ, **variables, "PYTHONPATH": str(ROOT / "src")},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,  # where templates and what is told are
+    )
+
+
+def cpu_s(process: int) -> float:
+    """CPU seconds of a process so far, over all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_bytes(process: int) -> int:
+    """The most memory that it had so far."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
