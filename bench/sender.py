@@ -31,8 +31,9 @@ from bench.common.report import keep, standings_json, standings_table
 from bench.common.workers import cpu_s, peak_bytes, start_worker
 from postcart.adapters.topics import create
 from postcart.adapters.vault import Vault
+from postcart.events.gate import GateConsent, GatePerson, GateProgress
 from postcart.events.ids import POSTCART, contact_id, uuid5
-from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job
+from postcart.events.jobs import Job
 from postcart.events.signals import LineState
 from postcart.settings import Settings
 

@@ -36,6 +36,8 @@ class Feed(Protocol):
     """How far the history has come."""
 
     failure: BaseException | None
+    speed: float
+    """How much of the history's time passes in real time."""
     ticking: bool
     """Whether a replay's clock goes on when all is fed."""
 
@@ -68,7 +70,7 @@ class ReplayFeed:
         self._events = typed(events)
         times = [milliseconds(event["time"]) for event in events]
         self._begin, self._last = min(times), max(times)
-        self._load_s = load_s
+        self.speed = (self._last + RUN_ON_MS - self._begin) / 1000 / load_s
         self._clock = self._begin
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
@@ -112,7 +114,7 @@ class ReplayFeed:
         options = ReplayOptions(
             client=client,
             topics=_topics(settings),
-            speed=(self._last + RUN_ON_MS - self._begin) / 1000 / self._load_s,
+            speed=self.speed,
             run_on_ms=RUN_ON_MS,
         )
         run = _Replay(iter(self._events), options, clock, self._note, self._stop.is_set)
@@ -134,6 +136,8 @@ class ReplayFeed:
 
 class LiveFeed:
     """Events at their own times by the machine's clock; they must lie ahead."""
+
+    speed = 1.0
 
     def __init__(self, settings: Settings, client: Json, events: Sequence[Json]) -> None:
         self._events = sorted(zip((milliseconds(e["time"]) for e in events), typed(events), strict=True), key=_first)

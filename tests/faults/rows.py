@@ -167,7 +167,7 @@ CART_ROWS: tuple[Row, ...] = (
         allowed=Allowed(rejected=True, suppressed=frozenset({"suppressed_address"})),
         apart=APART,
         check=checks.one_attempt_each,
-        load_s=25.0,
+        load_s=120.0,
     ),
     Row(
         name="smtp-550-5.7.1",

@@ -14,7 +14,8 @@ from confluent_kafka import Producer
 
 from faults.feed import Feed
 from faults.tail import Tail
-from postcart.events.jobs import GatePerson, GateRecord, Job, Receipt, ReceiptRecord
+from postcart.events.gate import GatePerson, GateRecord
+from postcart.events.jobs import Job, Receipt, ReceiptRecord
 from postcart.events.signals import LineState
 from postcart.settings import Settings
 from waiting import wait_for

@@ -20,8 +20,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from postcart.adapters.topics import Admin, create
 from postcart.adapters.vault import Vault
+from postcart.events.gate import GateConsent, GatePerson, GateProgress
 from postcart.events.ids import contact_id
-from postcart.events.jobs import GateConsent, GatePerson, GateProgress, Job, ReceiptRecord
+from postcart.events.jobs import Job, ReceiptRecord
 from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 from postcart.settings import load_settings
 from stream.due_jobs import due_job

@@ -24,8 +24,9 @@ from confluent_kafka.admin import AdminClient
 from postcart.adapters.vault import Vault
 from postcart.codecs.shop_events import ShopEventEncoder
 from postcart.events.decisions import Judged
+from postcart.events.gate import GateConsent, GatePerson, GateProgress, Stop
 from postcart.events.ids import contact_id
-from postcart.events.jobs import Claim, GateConsent, GatePerson, GateProgress, Job, Receipt, Stop
+from postcart.events.jobs import Claim, Job, Receipt
 from postcart.events.shop import VariantUpdated
 from postcart.events.suppressions import Suppressed, SuppressionReason, suppression_key
 from stream.due_jobs import due_job

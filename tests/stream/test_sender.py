@@ -13,8 +13,9 @@ import pytest
 from msgspec import structs
 
 from postcart.adapters.mail_sink import Drop, SinkOptions, running_sink
+from postcart.events.gate import Stop
 from postcart.events.ids import contact_id
-from postcart.events.jobs import Job, Stop
+from postcart.events.jobs import Job
 from postcart.events.signals import LineState
 from postcart.events.suppressions import suppression_key
 from stream import sender_rig

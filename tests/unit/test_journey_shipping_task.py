@@ -11,7 +11,8 @@ from postcart.domain.journey.outcome import Context
 from postcart.domain.messages import default_message
 from postcart.domain.zones import resolver
 from postcart.events.alerts import Alert
-from postcart.events.jobs import GatePerson, GateRecord, Job
+from postcart.events.gate import GatePerson, GateRecord
+from postcart.events.jobs import Job
 from postcart.events.shop import OrderPaid, OrderPlaced
 from postcart.events.signals import TaskClock
 from postcart.events.times import HOUR_MS, MINUTE_MS, SECOND_MS

@@ -11,7 +11,7 @@ from postcart.domain.journey import fold
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Person, contact_ids_of
 from postcart.domain.zones import resolver
-from postcart.events.jobs import GateProgress
+from postcart.events.gate import GateProgress
 from postcart.events.shop import Consent, ProfileUpdated
 from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import Idle, RecordBatch

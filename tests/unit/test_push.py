@@ -32,8 +32,9 @@ from postcart.errors import (
     RecipientRejected,
     RenderError,
 )
+from postcart.events.gate import GatePerson
 from postcart.events.ids import contact_id
-from postcart.events.jobs import GatePerson, Receipt
+from postcart.events.jobs import Receipt
 from postcart.events.shop import ProfileUpdated, PushSubscription
 from postcart.processors.gate import GateWriter, gate_record
 from postcart.senders.answers import of_error

@@ -17,7 +17,7 @@ from postcart.adapters.vault import Vault
 from postcart.adapters.web_server import WebServer
 from postcart.content import sample
 from postcart.domain.journey.contacts import push_text
-from postcart.events.jobs import GatePerson
+from postcart.events.gate import GatePerson
 from postcart.events.shop import PushSubscription
 from postcart.settings import load_settings
 from postcart.wiring.channels import channel

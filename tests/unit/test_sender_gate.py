@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from postcart.domain.campaign import QuietHours
 from postcart.events.decisions import RuleSaid
-from postcart.events.jobs import Channel, GateConsent, GatePerson, Job, Purpose, Stop, StopReason
+from postcart.events.gate import GateConsent, GatePerson, Stop, StopReason
+from postcart.events.jobs import Channel, Job, Purpose
 from postcart.events.signals import LineState
 from postcart.events.times import DAY_MS, HOUR_MS, parse_iso
 from postcart.senders.freshness import Freshness

@@ -17,7 +17,8 @@ from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Happening, Person
 from postcart.domain.zones import resolver
 from postcart.events.consents import ConsentRecorded
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 from postcart.events.shop import Consent, OrderPlaced, ProfileUpdated
 from postcart.events.signals import (
     Abandonment,

@@ -9,7 +9,7 @@ import pytest
 from postcart.adapters.clock import WallClock
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.errors import Fenced
-from postcart.events.jobs import GatePerson, GateProgress
+from postcart.events.gate import GatePerson, GateProgress
 from postcart.senders.claims import ClaimBook
 from postcart.senders.config import SenderConfig, SenderTopics
 from postcart.senders.desk import Desk

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from postcart.codecs.twilio_signature import is_signed
 from postcart.domain.sms_words import said
-from postcart.events.jobs import GateConsent, GatePerson
+from postcart.events.gate import GateConsent, GatePerson
 from postcart.gateway.phone_book import Holder, PhoneBook
 from postcart.gateway.sms import Known, read_incoming, read_status
 

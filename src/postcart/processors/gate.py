@@ -12,7 +12,7 @@ from msgspec import structs
 from postcart.domain.consent import counts
 from postcart.domain.journey.contacts import contact_points, push_text
 from postcart.domain.journey.person import Person, contact_ids_of, known_profile
-from postcart.events.jobs import GateConsent, GatePerson, GateProgress
+from postcart.events.gate import GateConsent, GatePerson, GateProgress
 from postcart.events.shop import ProfileUpdated, PushSubscription, time_ms
 from postcart.processors.engine.task import Output
 

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.codecs.avro_schemas import SchemaSource
-from postcart.events.jobs import GatePerson, Purpose
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Purpose
 from postcart.senders.backoff import DEFAULT_RETRIES, Retries
 from postcart.senders.gate import GateRules
 from postcart.senders.health import SenderHealth

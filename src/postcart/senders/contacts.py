@@ -7,7 +7,8 @@ from collections.abc import Collection
 
 from msgspec import structs
 
-from postcart.events.jobs import Channel, GatePerson
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Channel
 
 
 def sealed_points(person: GatePerson, channel: Channel) -> list[tuple[str, str]]:

@@ -6,7 +6,8 @@ Owns: gathering what the gate needs to know, and what a verdict means for the li
 from typing import Literal
 
 from postcart.events.decisions import Judged
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 from postcart.events.times import from_ms
 from postcart.senders.config import SenderConfig
 from postcart.senders.contacts import without

@@ -10,7 +10,8 @@ from typing import Literal
 from postcart.adapters.providers import Accepted, Provider
 from postcart.adapters.vault import Vault
 from postcart.content.email import EmailRenderer, OutgoingEmail, Recipient
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 
 
 class EmailAdapter:

@@ -15,7 +15,8 @@ from postcart.domain.campaign import QuietHours
 from postcart.domain.quiet_hours import defer
 from postcart.domain.zones import all_zones
 from postcart.events.decisions import RuleSaid
-from postcart.events.jobs import GatePerson, Job, Stop, SuppressReason
+from postcart.events.gate import GatePerson, Stop
+from postcart.events.jobs import Job, SuppressReason
 from postcart.events.times import DAY_MS, iso
 from postcart.senders.freshness import Freshness
 from postcart.senders.goods import Variant, look_again

@@ -9,7 +9,7 @@ from collections import deque
 
 import msgspec
 
-from postcart.events.jobs import GatePerson, GateProgress, GateRecord
+from postcart.events.gate import GatePerson, GateProgress, GateRecord
 from postcart.senders.freshness import Freshness
 
 _decode = msgspec.json.Decoder(GateRecord).decode

@@ -12,7 +12,8 @@ from postcart.adapters.vault import Vault
 from postcart.content.context import Recipient
 from postcart.content.inapp import InAppRenderer
 from postcart.events.feed import FeedItem
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 
 
 class InAppAdapter:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from postcart.events.decisions import Judged
-from postcart.events.jobs import Claim, GatePerson, Job, Receipt, SuppressReason
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Claim, Job, Receipt, SuppressReason
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.metrics import SendResult
 

@@ -6,7 +6,8 @@ Owns: that contract. Must not: know any channel. Another channel is another adap
 from typing import Generic, Protocol, TypeVar
 
 from postcart.adapters.providers import Accepted
-from postcart.events.jobs import Channel, GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Channel, Job
 
 __all__ = ["Accepted", "ChannelAdapter"]
 

@@ -24,7 +24,8 @@ from postcart.errors import (
     DeliveryUncertain,
     RecipientRejected,
 )
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 from postcart.senders.contacts import sealed_points
 
 _REST_S: Final = 30.0

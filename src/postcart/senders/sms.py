@@ -12,7 +12,8 @@ from postcart.adapters.vault import KeyUnavailable, Vault
 from postcart.content.context import Recipient
 from postcart.content.phones import zones_of_phone
 from postcart.content.sms import OutgoingSms, SmsRenderer
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 
 
 class SmsAdapter:

@@ -9,7 +9,8 @@ from postcart.adapters.providers import Accepted, Provider
 from postcart.content.context import ShopIdentity
 from postcart.content.webhook import OutgoingWebhook, render_webhook
 from postcart.domain.jitter import jittered_ms
-from postcart.events.jobs import GatePerson, Job
+from postcart.events.gate import GatePerson
+from postcart.events.jobs import Job
 from postcart.events.times import DAY_MS, HOUR_MS
 from postcart.senders.backoff import Retries
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, Final, NamedTuple
 
 from postcart.errors import ConfigurationError
-from postcart.events.jobs import GatePerson
+from postcart.events.gate import GatePerson
 from postcart.senders.backoff import Retries
 from postcart.senders.config import SenderLimits, all_able, no_zones
 from postcart.senders.provider import ChannelAdapter

@@ -10,7 +10,7 @@ from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Episode, Person, StepState
 from postcart.domain.journey.pinning import new_episode, pin
 from postcart.events.decisions import CancelReason
-from postcart.events.jobs import Stop
+from postcart.events.gate import Stop
 from postcart.events.signals import Abandonment, AbandonmentRecovered, LineState, Signal
 from postcart.events.times import MINUTE_MS, iso
 

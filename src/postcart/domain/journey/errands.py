@@ -20,8 +20,9 @@ from postcart.domain.journey.person import Outstanding, Person, known_profile
 from postcart.domain.journey.shipping import Errand
 from postcart.domain.messages import Message, Occasion
 from postcart.events.decisions import RuleSaid
+from postcart.events.gate import Stop, StopReason
 from postcart.events.ids import message_id
-from postcart.events.jobs import Channel, DeliveryReport, Job, Receipt, Stop, StopReason
+from postcart.events.jobs import Channel, DeliveryReport, Job, Receipt
 from postcart.events.milestones import DelayRule
 from postcart.events.times import iso
 

@@ -7,7 +7,7 @@ comes after what happens at T, steps before expiries.
 """
 
 from postcart.domain.consent import counts
-from postcart.domain.journey import lines, shipping
+from postcart.domain.journey import lines
 from postcart.domain.journey.episode import (
     arm,
     arm_recovered,
@@ -18,7 +18,7 @@ from postcart.domain.journey.episode import (
     open_episode,
     visit_told,
 )
-from postcart.domain.journey.mailing import forget
+from postcart.domain.journey.fading import fade
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import (
     EPISODE_LIFE_MS,
@@ -33,8 +33,8 @@ from postcart.domain.journey.receipts import retry_due
 from postcart.domain.journey.steps import judge
 from postcart.events.consents import ConsentRecorded
 from postcart.events.decisions import abandonment_decided
+from postcart.events.gate import Stop, StopReason
 from postcart.events.ids import episode_id
-from postcart.events.jobs import Stop, StopReason
 from postcart.events.shop import OrderPlaced, ProfileUpdated, time_ms
 from postcart.events.signals import (
     Abandonment,
@@ -127,7 +127,7 @@ def advance(person: Person, clock_ms: int, context: Context, out: Decided) -> bo
     if person.hints:
         _drop_hints(person, clock_ms, out)
     _fire_until(person, clock_ms, context, out)
-    return _fade(person, clock_ms)
+    return fade(person, clock_ms)
 
 
 def _fire_until(person: Person, until_ms: int, context: Context, out: Decided) -> None:
@@ -271,40 +271,3 @@ def _ordered(person: Person, order: OrderPlaced, out: Decided) -> None:
         return
     if at_ms >= episode.opened_ms or not lines.united(person):
         close(person, out, at_ms=at_ms, reason="ordered", by={"order": order.order_id, "event": order.id})
-
-
-def _fade(person: Person, clock_ms: int) -> bool:
-    """Forget what no rule can need any more; returns whether anything is left."""
-    horizon_ms = clock_ms - EPISODE_LIFE_MS
-    if person.sent and min(person.sent.values()) <= horizon_ms:
-        person.sent = {job: at_ms for job, at_ms in person.sent.items() if at_ms > horizon_ms}
-    if person.reserved:
-        person.reserved = {job: one for job, one in person.reserved.items() if one.at_ms > horizon_ms}
-    if person.rejected:
-        person.rejected = {job: at_ms for job, at_ms in person.rejected.items() if at_ms > horizon_ms}
-    if person.ordered_ms and person.ordered_ms <= horizon_ms:
-        person.ordered_ms = 0
-    if person.mailed:
-        forget(person.mailed, clock_ms)
-    if person.orders or person.parcels:
-        shipping.forget(person.orders, person.parcels, clock_ms)
-    if person.silent:
-        person.silent = {channel: at_ms for channel, at_ms in person.silent.items() if at_ms > horizon_ms}
-    return bool(
-        person.pending
-        or person.devices
-        or person.episode
-        or person.outstanding
-        or person.hints
-        or person.sent
-        or person.reserved
-        or person.rejected
-        or person.mailed
-        or person.ordered_ms
-        or person.profile
-        or person.known
-        or person.consents
-        or person.orders
-        or person.parcels
-        or person.errands
-    )

@@ -9,7 +9,8 @@ from postcart.domain.campaign import Journey, Mobile, QuietHours
 from postcart.domain.caps import Reserved
 from postcart.domain.journey import shipping
 from postcart.domain.journey.mailing import Mailing, forgotten_ms
-from postcart.events.jobs import Channel, DeliveryReport, Job, Stop
+from postcart.events.gate import Stop
+from postcart.events.jobs import Channel, DeliveryReport, Job
 from postcart.events.shop import Event, OrderEvents, ProfileUpdated, time_ms
 from postcart.events.signals import (
     AbandonmentRecovered,

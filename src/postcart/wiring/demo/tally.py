@@ -16,7 +16,8 @@ from postcart.events.decisions import (
     StepDue,
     StepPlanned,
 )
-from postcart.events.jobs import DeliveryReport, GateProgress, GateRecord, Job, Receipt, ReceiptRecord
+from postcart.events.gate import GateProgress, GateRecord
+from postcart.events.jobs import DeliveryReport, Job, Receipt, ReceiptRecord
 from postcart.events.milestones import ParcelDecision
 from postcart.events.signals import AnySignal, TaskClock, VisitEnded, VisitStarted
 
