@@ -138,9 +138,10 @@ class FeedGateway:
         )
         return item_id
 
-    def token(self, customer: str, *, seconds: float = 600) -> str:
+    def token(self, customer: str, *, seconds: float = 600, locale: str | None = None) -> str:
         """As the shop mints it."""
-        return mint(Holder(customer, None, now_ms() + int(seconds * 1000)), SECRET, now_ms=now_ms())
+        holder = Holder(customer, None, now_ms() + int(seconds * 1000))
+        return mint(holder, SECRET, now_ms=now_ms(), locale=locale)
 
 
 Beside = Callable[[FeedGateway], list[Route]]

@@ -19,9 +19,11 @@ from starlette.routing import Route
 
 from browser.chromium import CHROMIUM, NEEDS_CHROMIUM, QUIET
 from feed_gateway import FeedGateway, feed_gateway
+from postcart.content.languages import Languages
 
 WIDTHS = (320, 390, 1280)
 AN_HOUR_S = 3_600
+LOCALES = ("de-AT", "ar-EG", "fr", "no language")
 ENDS_WITHIN_S = 240
 
 pytestmark = NEEDS_CHROMIUM
@@ -33,6 +35,7 @@ _FLAGS = (
     "--window-size=1400,1000",
 )
 
+ROOT = Path(__file__).parents[2]
 _PAGE = Path(__file__).with_name("feed_page.html")
 
 
@@ -51,6 +54,7 @@ class Seen:
             given = {
                 "token": gateway.token("ann"),
                 "expired": gateway.token("ann", seconds=-AN_HOUR_S),
+                "locales": {locale: gateway.token("cem", locale=locale) for locale in LOCALES},
                 "widths": WIDTHS,
             }
             return HTMLResponse(_PAGE.read_text("utf-8").replace("GIVEN", json.dumps(given)))
@@ -98,6 +102,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
         gateway.add("ann", "evil", label="Go", url="javascript:alert(1)")
         gateway.add("ann", "22", label="Track your parcel", url="https://shop.example/track")
         gateway.add("bob", "not hers")
+        gateway.add("cem", "english")
         log = folder / "browser.log"
         with browser(f"{gateway.server.url}/measure", folder / "profile", log) as process:
             ended = threading.Thread(target=lambda: (process.wait(), found.told.set()), daemon=True)
@@ -171,17 +176,53 @@ def test_all_read_at_once(seen: Seen) -> None:
     assert seen.out["reported"] == 24
 
 
+@pytest.mark.parametrize("locale", ["", "de", "ar"])
 @pytest.mark.parametrize("direction", ["ltr", "rtl"])
-def test_it_fits_phones_and_desktops(seen: Seen, direction: str) -> None:
+def test_it_fits_phones_and_desktops(seen: Seen, direction: str, locale: str) -> None:
     """Nothing scrolls sideways or leaves the window, whatever the texts; the bell is at the line's end."""
     for width in WIDTHS:
-        one = seen.out["sizes"][f"{direction} {width}"]
+        one = seen.out["sizes"][f"{direction} {width} {locale}"]
         assert one["scroll"] <= one["width"], (width, one)
         assert one["inner"] <= 0, (width, one)
         assert 0 <= one["left"] < one["right"] <= one["width"], (width, one)
         assert (one["bell"] > one["width"] / 2) is (direction == "ltr"), (width, one)
         assert one["direction"] == ["rtl", "ltr"]
         assert one["buttons"] >= 40, (width, one)
+
+
+def test_it_has_words_for_every_language_of_messages(seen: Seen) -> None:
+    """The same ones in each, and a form for each of its plural categories; directions as messages have them."""
+    languages = Languages(ROOT / "locales")
+    said = seen.out["languages"]
+    assert sorted(said) == languages.tags
+    for tag, one in said.items():
+        assert one["names"] == said["en"]["names"], tag
+        assert one["forms"] == one["categories"], tag
+        assert one["dir"] == languages.resolve(tag).direction, tag
+        assert "" not in one["texts"], tag
+
+
+def test_it_speaks_the_language_of_the_person(seen: Seen) -> None:
+    """As the token says, else as the browser does, else English; the page may know better. Its items have their own."""
+    spoken = seen.out["spoken"]
+    german = {
+        "lang": "de-AT",
+        "tabs": ["Alle", "Ungelesen", "Archiv"],
+        "label": "Mitteilungen, 1 ungelesen",
+        "mark": "Als gelesen markieren",
+        "direction": "ltr",
+        "item": ["en", "ltr"],
+        "named": "Neu: Title english",
+    }
+    assert "Minute" in spoken["de-AT"].pop("when")
+    assert spoken["de-AT"] == german
+    arabic = spoken["ar-EG"]
+    assert "دقيقة" in arabic["when"]
+    assert (arabic["lang"], arabic["direction"], arabic["item"]) == ("ar-EG", "rtl", ["en", "ltr"])
+    assert arabic["label"] == "الإشعارات, إشعار واحد غير مقروء"
+    assert arabic["tabs"] == ["الكل", "غير المقروءة", "المؤرشفة"]
+    assert {spoken[one]["lang"] for one in ("fr", "no language")} == {"en-US"}
+    assert seen.out["browser"] == ["de-CH", "ar", "en"]
 
 
 def test_why_it_is_refused(seen: Seen) -> None:

@@ -94,8 +94,6 @@ class Mailroom:
         self.manner: Manner = polite
         self.refused: Counter[str] = Counter()
         """Refusals by their code."""
-        self.refused_at: dict[str, list[int]] = {}
-        """When each recipient was refused, by the machine's clock."""
         self._lock = threading.Lock()
         self.sink: MailSink
 
@@ -105,8 +103,6 @@ class Mailroom:
         with self._lock:
             if isinstance(said, str):
                 self.refused[said[:3]] += 1
-                if stage == "rcpt":
-                    self.refused_at.setdefault(subject, []).append(wall_ms())
         return said
 
 

@@ -2,68 +2,36 @@
 
 import signal
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from postcart.adapters.sandbox.carrier import PATH, SECRET, STORIES, CarrierSandbox, Step
 from postcart.adapters.web_server import WebServer
 from postcart.events.milestones import Milestone, MilestoneRecord
 from postcart.events.shipments import ParcelRegistered, ParcelStatus
 from postcart.events.signals import TaskClock
-from postcart.events.times import iso
 from stream.channel_rig import ChannelRig, channel_rig
 from stream.sender_rig import now_ms
 from waiting import wait_for
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
-STEPS = (
-    ("PRE_TRANSIT", "information_received"),
-    ("TRANSIT", "package_accepted"),
-    ("TRANSIT", "package_departed"),
-    ("TRANSIT", "out_for_delivery"),
-    ("DELIVERED", "delivered"),
-)
+STORY = (Step("PRE_TRANSIT", "information_received", "as it was said"), *STORIES[""])
 
 
-class Carrier:
-    """Answers as Shippo does: of each number one scan more each time, of ``SLOW`` nothing but the first."""
+def carrier_sandbox() -> CarrierSandbox:
+    """It knows a number from the third question on, and of ``SLOW`` nothing but the first scan."""
+    sandbox = CarrierSandbox(now_ms=now_ms, stories={"": STORY, "SLOW": STORY[:1]})
 
-    def __init__(self, start_ms: int) -> None:
-        self.asked: Counter[str] = Counter()
-        self.logins: set[str] = set()
-        self.paths: set[str] = set()
-        self._start_ms = start_ms
-        self.app = Starlette(routes=[Route("/tracks/{carrier}/{number}", self._answer)])
+    def reply(carrier: str, number: str) -> tuple[int, str, Mapping[str, str]] | None:
+        first = {1: (404, "not found", {}), 2: (429, "busy", {"retry-after": "1"})}
+        return first.get(sandbox.asked[carrier, number])
 
-    async def _answer(self, request: Request) -> Response:
-        number = request.path_params["number"]
-        self.logins.add(request.headers.get("authorization", ""))
-        self.paths.add(request.url.path)
-        self.asked[number] += 1
-        if self.asked[number] == 1:
-            return JSONResponse({"detail": "not found"}, 404)
-        if self.asked[number] == 2:
-            return Response("busy", 429, headers={"retry-after": "1"})
-        known = 1 if number.startswith("SLOW") else min(self.asked[number] - 2, len(STEPS))
-        history = [
-            {
-                "status": code,
-                "substatus": {"code": detail},
-                "status_date": iso(self._start_ms + 1_000 * step),
-                "status_details": "as it was said",
-                "location": {"city": "Las Vegas", "state": "NV", "zip": "89101", "country": "US"},
-            }
-            for step, (code, detail) in enumerate(STEPS[:known])
-        ]
-        return JSONResponse(
-            {"carrier": "usps", "tracking_number": number, "tracking_history": history, "tracking_status": history[-1]}
-        )
+    sandbox.reply = reply
+    return sandbox
 
 
 def register(rig: ChannelRig, number: str, carrier: str, at_ms: int) -> None:
@@ -93,14 +61,14 @@ def polled(rig: ChannelRig) -> list[ParcelStatus]:
 def test_parcels_are_followed_by_asking(kafka: Any, tmp_path: Path) -> None:
     """Each milestone once, whatever is asked again; asked until delivered, and other carriers' parcels never."""
     start_ms = now_ms() - 60_000
-    carrier = Carrier(start_ms)
+    carrier = carrier_sandbox()
     with WebServer(carrier.app).running() as web:
         env = {
             "POSTCART_DISORDER_S": "1",
             "POSTCART_POLLING__CARRIERS": "usps=usps_ground, dpd",
-            "POSTCART_POLLING__URL": f"{web.url}/tracks/{{carrier}}/{{tracking_number}}",
+            "POSTCART_POLLING__URL": f"{web.url}{PATH}",
             "POSTCART_POLLING__ANSWER": "shippo",
-            "POSTCART_POLLING__SECRET": "ShippoToken for-trials",
+            "POSTCART_POLLING__SECRET": SECRET,
             "POSTCART_POLLING__INTERVAL_S": "1",
             "POSTCART_POLLING__LONGEST_S": "3",
             "POSTCART_POLLING__RATE_PER_S": "50",
@@ -118,22 +86,21 @@ def test_parcels_are_followed_by_asking(kafka: Any, tmp_path: Path) -> None:
             wait_for(lambda: told(rig)["USPS1", "delivered"], what=logs, seconds=180)
             rig.processes["poll"].kill()
             rig.processes["poll"].wait(30)
-            done = carrier.asked["USPS1"]
+            done = carrier.asked["usps_ground", "USPS1"]
             rig.start("poll", "worker", "poll")
-            before = carrier.asked["SLOW1"]
-            wait_for(lambda: carrier.asked["SLOW1"] >= before + 2, what=logs)
-            assert carrier.asked["USPS1"] <= done + 1, "a question under way at the end, and no more"
-            assert carrier.asked["DHL1"] == 0
+            before = carrier.asked["dpd", "SLOW1"]
+            wait_for(lambda: carrier.asked["dpd", "SLOW1"] >= before + 2, what=logs)
+            assert carrier.asked["usps_ground", "USPS1"] <= done + 1, "a question under way at the end, and no more"
+            assert carrier.asked.keys() == {("usps_ground", "USPS1"), ("dpd", "SLOW1")}
             statuses = ("info_received", "picked_up", "in_transit", "out_for_delivery", "delivered")
             assert told(rig) == Counter({("USPS1", status): 1 for status in statuses} | {("SLOW1", "info_received"): 1})
             assert {scan.source for scan in polled(rig)} == {"polled"}
-            assert Counter(scan.id for scan in polled(rig) if scan.tracking_number == "USPS1").total() <= len(STEPS) + 5
-            assert carrier.logins == {"ShippoToken for-trials"}
-            assert carrier.paths == {"/tracks/usps_ground/USPS1", "/tracks/dpd/SLOW1"}
+            assert Counter(scan.id for scan in polled(rig) if scan.tracking_number == "USPS1").total() <= len(STORY) + 5
+            assert carrier.faults == []
             assert rig.records("dead") == []
             log = rig.log_of("poll")
             assert "poll_provider_busy" in log
-            assert not any(secret in log for secret in ("USPS1", "for-trials", "Las Vegas"))
+            assert not any(secret in log for secret in ("USPS1", SECRET, "Las Vegas"))
             poll = rig.processes["poll"]
             poll.send_signal(signal.SIGTERM)
             assert poll.wait(30) == 0

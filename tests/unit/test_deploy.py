@@ -15,6 +15,7 @@ from postcart.adapters.local_kafka.server import shared_settings
 from postcart.adapters.topics import all_topics
 from postcart.cli.app import app
 from postcart.settings import FILE_VARIABLE, Settings, known_settings, load_settings, variable
+from postcart.wiring.alerts import alert_destinations
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -49,22 +50,17 @@ def settings_of(service: dict[str, Any]) -> Settings:
     return load_settings(environment(service))
 
 
-def test_all_workers_are_there() -> None:
-    """Each stage, and the creation of topics before them."""
-    commands = {name: " ".join(service["command"]) for name, service in OURS.items()}
-    assert commands == {
-        "topics": "topics create",
-        "detect": "worker detect",
-        "track": "worker track",
-        "poll": "worker poll",
-        "journey": "worker journey",
-        "email": "worker send email",
-        "lag": "lag --serve",
-        "feedback": "worker feedback",
-        "inapp": "worker send inapp",
-        "project": "worker project",
-        "gateway": "worker gateway",
-    }
+def test_every_worker_that_there_is_has_a_service() -> None:
+    """Whatever kinds the CLI knows, a sender for each channel, the creation of topics before them, and lag."""
+    kinds = typer.main.get_command(app).commands["worker"].commands.keys() - {"send"}  # type: ignore[attr-defined]  # a group
+    senders = {f"worker send {channel}" for channel in settings_of(OURS["topics"]).channel_names}
+    commands = sorted(" ".join(service["command"]) for service in OURS.values())
+    assert commands == sorted({"topics create", "lag --serve", *(f"worker {kind}" for kind in kinds), *senders})
+
+
+def test_every_worker_serves_figures_and_probes() -> None:
+    """What Prometheus and the platform ask; only what creates topics comes to an end by itself."""
+    assert {name for name, service in OURS.items() if not settings_of(service).metrics_port} == {"topics"}
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -92,11 +88,17 @@ def test_all_of_them_mean_the_same_topics() -> None:
     assert all(one == names[0] for one in names)
 
 
-def test_mail_goes_to_the_catcher() -> None:
+@pytest.mark.parametrize("name", ["email", "alerts"])
+def test_mail_goes_to_the_catcher(name: str) -> None:
     """Never to the world: the demo's addresses are made up."""
-    smtp = settings_of(OURS["email"]).smtp
+    smtp = settings_of(OURS[name]).smtp
     assert smtp.host in COMPOSE["services"]
     assert (smtp.port, smtp.tls) == (1025, "none")
+
+
+def test_alerts_go_somewhere() -> None:
+    """Without a destination the worker would end and be started again for ever; a chat only if one is named."""
+    assert len(alert_destinations(settings_of(OURS["alerts"]))) == 1
 
 
 def test_bounces_reach_the_listener() -> None:
@@ -108,7 +110,7 @@ def test_bounces_reach_the_listener() -> None:
 
 def test_the_probe_asks_the_port_that_is_served() -> None:
     """A wrong one would restart healthy workers for ever."""
-    for name in ("detect", "track", "poll", "journey", "email", "feedback", "lag"):
+    for name in OURS.keys() - {"topics"}:
         port = settings_of(OURS[name]).metrics_port
         assert f"127.0.0.1:{port}/live" in OURS[name]["healthcheck"]["test"][-1]
 
@@ -134,8 +136,7 @@ def test_containers_are_locked_down() -> None:
     for service in OURS.values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
-    long = ("detect", "track", "poll", "journey", "email", "feedback")
-    assert all(OURS[name]["stop_grace_period"] == "40s" for name in long)
+    assert all(OURS[name]["stop_grace_period"] == "40s" for name in OURS.keys() - {"topics"})
 
 
 def test_carriers_are_asked_only_where_that_is_wanted() -> None:

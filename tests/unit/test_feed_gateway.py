@@ -163,4 +163,9 @@ def test_the_page_loads_only_its_own(gateway: FeedGateway) -> None:
         assert f'"/feed/{name}"' in page.text
         assert httpx.get(f"{gateway.server.url}/feed/{name}").headers["content-type"].startswith(kind)
     assert 'from "/feed/postcart-feed.js"' in httpx.get(f"{gateway.server.url}/feed/page.js").text
+    assert (
+        httpx.get(f"{gateway.server.url}/feed/postcart-feed-words.js")
+        .headers["content-type"]
+        .startswith("text/javascript")
+    )
     assert "export function mountFeed" in httpx.get(f"{gateway.server.url}/feed/postcart-feed.js").text

@@ -94,7 +94,7 @@ def test_what_is_minted_is_read(who: str, days: int) -> None:
     """Until it expires; a letter changed anywhere, and it is nobody's."""
     until = NOW_MS + days * 86_400_000
     for holder in (Holder(who, None, until), Holder(None, who, until)):
-        token = mint(holder, SECRET, now_ms=NOW_MS)
+        token = mint(holder, SECRET, now_ms=NOW_MS, locale=who)
         assert read(token, [SECRET], now_ms=NOW_MS) == holder
         assert read(token, [SECRET], now_ms=until + 60_001) == "expired"
         assert read(token.replace(".", ".A", 1), [SECRET], now_ms=NOW_MS) in {"malformed", "forged"}

@@ -25,9 +25,9 @@ def doctor(
 ) -> None:
     """Check everything that can be wrong, from settings to limits.
 
-    Settings, Kafka, topics, rights, clocks, mail server, keys and limits; one line each: ok, warn (works, but will
-    hurt) or fail, with what to do. Nothing is changed, and no message is sent; a record is written to Kafka in a
-    transaction that is aborted. Exit code 1 if something fails, 3 if a service can't be reached.
+    Settings, Kafka, topics, rights, clocks, mail server, carriers that are asked, keys and limits; one line each: ok,
+    warn (works, but will hurt) or fail, with what to do. Nothing is changed, and no message is sent; a record is
+    written to Kafka in a transaction that is aborted. Exit code 1 if something fails, 3 if a service can't be reached.
     """
     from postcart.wiring.doctor import examine  # noqa: PLC0415
 

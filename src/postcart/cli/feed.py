@@ -29,6 +29,9 @@ def token(
     hours: Annotated[
         int, typer.Option(metavar="HOURS", min=1, max=_HOURS_MOST, help="How long it opens the feed.")
     ] = 1,
+    locale: Annotated[
+        str | None, typer.Option(metavar="LANGUAGE", help="The person's language, for example de or ar.")
+    ] = None,
 ) -> None:
     """Print a token that opens one person's in-app feed.
 
@@ -40,4 +43,4 @@ def token(
 
     now_ms = time.time_ns() // 1_000_000
     holder = Holder(None if person else who, who if person else None, now_ms + hours * 3_600_000)
-    typer.echo(feed_token(current_settings(), holder, now_ms=now_ms))
+    typer.echo(feed_token(current_settings(), holder, now_ms=now_ms, locale=locale))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def sandbox(
     port: Annotated[
-        int, typer.Option(min=0, max=65_000, help="The first of seven ports to listen on; 0: any that are free.")
+        int, typer.Option(min=0, max=65_000, help="The first of eight ports to listen on; 0: any that are free.")
     ] = 8600,
     folder: Annotated[
         Path | None,
@@ -34,9 +34,10 @@ def sandbox(
     """Run providers for trials until stopped, and print what arrives.
 
     A mail sink, text messages (Twilio's API), a receiver of webhooks, a push service for browsers, FCM, APNs,
-    and a Slack-compatible webhook, on localhost. They check signatures, limits and headers as the real ones do, and
-    deliver nothing. First come the settings that lead to them, as lines for a shell, and subscriptions for a profile;
-    then a line for each message. With JSON the first line has the settings, each further one a message.
+    a Slack-compatible webhook, and a carrier that is asked where parcels are (Shippo's API), on localhost. They check
+    signatures, limits and headers as the real ones do, and deliver nothing. First come the settings that lead to them,
+    as lines for a shell, and subscriptions for a profile; then a line for each message or question. With JSON the first
+    line has the settings, each further one a message or question.
     """
     from postcart.wiring.sandbox import running_sandbox  # noqa: PLC0415
 

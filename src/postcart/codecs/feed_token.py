@@ -5,7 +5,8 @@ with any library in any language. Must not: read a clock, or know how a token tr
 
 Claims: ``sub`` is the customer's id as in the shop's events, or else ``person`` Postcart's id of that person; ``exp``,
 seconds since the epoch, is required and at most 31 days ahead; ``aud`` is ``postcart.feed``: a token that the shop
-signed by the same secret for something else opens no feed.
+signed by the same secret for something else opens no feed. ``locale`` (BCP 47) is the language that
+the person is to be spoken to in: it opens nothing, and is read by what shows the feed.
 """
 
 import binascii
@@ -64,10 +65,11 @@ _claims = msgspec.json.Decoder(_Claims).decode
 _header = msgspec.json.Decoder(_Header).decode
 
 
-def mint(holder: Holder, secret: bytes, *, now_ms: int) -> str:
+def mint(holder: Holder, secret: bytes, *, now_ms: int, locale: str | None = None) -> str:
     """A token that ``read`` takes until it expires."""
     who = {"person": holder.person_id} if holder.person_id is not None else {"sub": holder.customer_id}
     claims = {**who, "aud": AUDIENCE, "iat": now_ms // 1_000, "exp": holder.expires_ms // 1_000}
+    claims |= {} if locale is None else {"locale": locale}
     signed = f"{_text({'alg': 'HS256', 'typ': 'JWT'})}.{_text(claims)}"
     return f"{signed}.{_encoded(_tag(signed, secret))}"
 

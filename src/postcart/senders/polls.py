@@ -10,8 +10,8 @@ expectations only the latest of each parcel, as one that comes back is news.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
 import structlog
@@ -123,21 +123,9 @@ class PollDesk:
         finally:
             config.providers.finished(name)
             config.metrics.asked(name, config.elapsed_s() - began_s)
-        return self._read(name, body, request), body
-
-    def _read(self, name: str, body: bytes | None, request: PollRequest) -> Answer:
         if body is None:
-            return Answer()
-        try:
-            document = msgspec.json.decode(body)
-        except ValueError:  # msgspec's, and Python's for wrong UTF-8
-            return Answer(faults=["the answer is no JSON"])
-        except RecursionError:
-            return _TOO_DEEP
-        try:
-            return self._config.read(name, document, request)
-        except RecursionError:
-            return _TOO_DEEP
+            return Answer(), None
+        return read_body(body, lambda document: config.read(name, document, request)), body
 
     async def _deal_with(self, waiting: Waiting, name: str, answer: Answer, body: bytes | None) -> None:
         """Write what is new; then the question is done."""
@@ -218,6 +206,20 @@ class PollDesk:
         while self._asked_s and next(iter(self._asked_s.values())) <= until_s:
             self._asked_s.popitem(last=False)
         return key in self._asked_s
+
+
+def read_body(body: bytes, read: Callable[[Any], Answer]) -> Answer:
+    """What an answer's bytes hold: ``read`` gets the document; bytes that are none are a fault."""
+    try:
+        document = msgspec.json.decode(body)
+    except ValueError:  # msgspec's, and Python's for wrong UTF-8
+        return Answer(faults=["the answer is no JSON"])
+    except RecursionError:
+        return _TOO_DEEP
+    try:
+        return read(document)
+    except RecursionError:
+        return _TOO_DEEP
 
 
 def _letter(question: Question, said: str, body: bytes | None) -> DeadLetter:

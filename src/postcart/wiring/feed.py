@@ -74,9 +74,9 @@ class FeedParts:
         )
 
 
-def feed_token(settings: Settings, holder: Holder, *, now_ms: int) -> str:
+def feed_token(settings: Settings, holder: Holder, *, now_ms: int, locale: str | None = None) -> str:
     """A token as the shop's server mints them."""
-    return mint(holder, _secrets(settings)[0], now_ms=now_ms)
+    return mint(holder, _secrets(settings)[0], now_ms=now_ms, locale=locale)
 
 
 def _secrets(settings: Settings) -> list[bytes]:

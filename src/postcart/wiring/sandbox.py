@@ -16,18 +16,19 @@ from msgspec import to_builtins
 
 from postcart.adapters.clock import WallClock
 from postcart.adapters.mail_sink import SinkOptions, Stage, running_sink
-from postcart.adapters.sandbox import Arrival, Tell
+from postcart.adapters.sandbox import Arrival, Tell, carrier, slack
 from postcart.adapters.sandbox.apns import ApnsSandbox
+from postcart.adapters.sandbox.carrier import CarrierSandbox
 from postcart.adapters.sandbox.certificate import certificate
 from postcart.adapters.sandbox.fcm import FcmSandbox
 from postcart.adapters.sandbox.http2 import Http2Server
-from postcart.adapters.sandbox.slack import PATH, SlackSandbox
+from postcart.adapters.sandbox.slack import SlackSandbox
 from postcart.adapters.sandbox.sms import ACCOUNT, SECRET, SmsSandbox
 from postcart.adapters.sandbox.web_push import WebPushSandbox
 from postcart.adapters.sandbox.webhook import WebhookSandbox
 from postcart.adapters.web_server import Tls, WebServer
 
-_ORDER: Final = ("smtp", "sms", "webhook", "web push", "fcm", "apns", "slack")
+_ORDER: Final = ("smtp", "sms", "webhook", "web push", "fcm", "apns", "slack", "carrier")
 _WEBHOOK_KEY: Final = bytes(range(32))
 _WEBHOOK_SECRET: Final = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="  # noqa: S105 -- of bytes 0 to 31, for trials
 _TEAM, _KEY_ID, _TOPIC = "SANDBOXTEA", "SANDBOXKEY", "com.example.shop"
@@ -55,7 +56,7 @@ def running_sandbox(folder: Path, *, port: int = 0, tell: Tell) -> Iterator[Runn
 
     Args:
         folder: For mails, certificate and keys; keys and certificate are made anew.
-        port: The first of seven; 0: any that are free.
+        port: The first of eight; 0: any that are free.
         tell: Hears of all that arrives, on several threads.
 
     Raises:
@@ -75,7 +76,8 @@ def running_sandbox(folder: Path, *, port: int = 0, tell: Tell) -> Iterator[Runn
                 **_sms(serve, tell),
                 **_webhook(serve, tls, tell),
                 **push,
-                "POSTCART_ALERTS__SLACK_URL": f"{serve.web('slack', SlackSandbox(tell=tell).app)}{PATH}",
+                "POSTCART_ALERTS__SLACK_URL": f"{serve.web('slack', SlackSandbox(tell=tell).app)}{slack.PATH}",
+                **_polling(serve, tell),
             },
             push=subscriptions,
             folder=folder,
@@ -161,6 +163,18 @@ def _push(serve: _Servers, folder: Path, tls: Tls, tell: Tell) -> tuple[dict[str
         {"kind": "apns", "token": _DEVICE},
     ]
     return settings, subscriptions
+
+
+def _polling(serve: _Servers, tell: Tell) -> dict[str, str]:
+    sandbox = CarrierSandbox(now_ms=WallClock().real_ms, tell=tell)
+    return {
+        "POSTCART_POLLING__CARRIERS": "*",
+        "POSTCART_POLLING__URL": f"{serve.web('carrier', sandbox.app)}{carrier.PATH}",
+        "POSTCART_POLLING__ANSWER": "shippo",
+        "POSTCART_POLLING__SECRET": carrier.SECRET,
+        "POSTCART_POLLING__INTERVAL_S": "10",
+        "POSTCART_POLLING__LONGEST_S": "60",
+    }
 
 
 def _written(file: Path, content: bytes) -> str:

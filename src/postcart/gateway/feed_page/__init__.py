@@ -14,7 +14,10 @@ from starlette.routing import Route
 PAGE: Final = "/feed"
 _FILES: Final = {
     PAGE: ("index.html", "text/html"),
-    **{f"{PAGE}/{name}": (name, "text/javascript") for name in ("page.js", "postcart-feed.js")},
+    **{
+        f"{PAGE}/{name}": (name, "text/javascript")
+        for name in ("page.js", "postcart-feed.js", "postcart-feed-words.js")
+    },
     **{f"{PAGE}/{name}": (name, "text/css") for name in ("page.css", "postcart-feed.css")},
 }
 _HEADERS: Final = {

@@ -1,5 +1,6 @@
 // Postcart's in-app feed for a shop's own pages: a bell with the number of unread messages, and the list behind it, live.
-// One file, no dependencies; what it asks for is described in docs/feed.md. Style it by postcart-feed.css, or your own.
+// No dependencies but its words, postcart-feed-words.js; what it asks for is described in docs/feed.md. Style it by
+// postcart-feed.css, or your own.
 //
 //   import { mountFeed } from "./postcart-feed.js";
 //   mountFeed(document.getElementById("feed"), {
@@ -7,14 +8,10 @@
 //     token: () => fetch("/feed-token").then((answer) => answer.text()), // your server signs it for who is logged in
 //   });
 //
-// Direction and language are those of the page (dir, lang); `words` replaces the texts below.
+// It speaks the language of `locale`, else of the token's claim `locale`, else of the browser; `words` replaces single texts.
 
-const WORDS = {
-  title: "Notifications", unread: (count) => `${count} unread`, active: "All", onlyUnread: "Unread", archived: "Archived",
-  readAll: "Mark all read", older: "Older ones", empty: "Nothing here yet.", fresh: "New", read: "Mark read",
-  notRead: "Mark unread", archive: "Archive", putBack: "Put back", arrived: (title) => `New: ${title}`, live: "live",
-  connecting: "connecting…", over: "not live: load the page again",
-};
+import { localeIn, speech } from "./postcart-feed-words.js";
+
 const VIEWS = ["active", "unread", "archived"];
 const PAGE = 20, SEEN_AFTER_MS = 1000, AGAIN_MS = 3000, LONGEST_WAIT_S = 10;
 let mounted = 0;
@@ -40,10 +37,13 @@ function bellIcon() {
   return icon;
 }
 
-/** Shows a person's feed in `host`. `root`: of the API; `token`: a function that gives one, now or later; `open`: at once. */
-export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, open = false }) {
-  const words = { ...WORDS, ...own }, name = `postcart-feed-${++mounted}`;
-  const lang = document.documentElement.lang || undefined;
+/**
+ * Shows a person's feed in `host`. `root`: of the API; `token`: a function that gives one, now or later; `open`: at once;
+ * `locale`: a language tag, if the page knows better than the token.
+ */
+export function mountFeed(host, { root = "/v1/feed", token, locale, words: own = {}, open = false }) {
+  const name = `postcart-feed-${++mounted}`;
+  let words, lang, stands = "connecting", unreadNow = 0; // in which language, see speak
   const known = new Map(); // id -> item, of what is listed
   let bearer = null, view = "active", next = null, since = null, source = null, turn = 0, seenTimer = null, ended = false;
 
@@ -52,23 +52,47 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
   const bell = make("button", { type: "button", class: "bell", "aria-controls": name, "aria-expanded": "false" });
   bell.append(bellIcon(), number);
   const tabs = VIEWS.map((one) =>
-    make("button", { type: "button", role: "tab", id: `${name}-${one}`, "aria-controls": `${name}-list`, "data-view": one },
-      one === "unread" ? words.onlyUnread : words[one]));
-  const readAll = button("all", words.readAll), more = button("older", words.older);
-  const problem = make("p", { class: "problem", role: "alert" }), empty = make("p", { class: "empty" }, words.empty);
-  const feed = make("div", { class: "items", role: "feed", "aria-label": words.title, "aria-busy": "true" });
-  const state = make("p", { class: "state" }, words.connecting);
+    make("button", { type: "button", role: "tab", id: `${name}-${one}`, "aria-controls": `${name}-list`, "data-view": one }));
+  const readAll = button("all"), more = button("older");
+  const problem = make("p", { class: "problem", role: "alert" }), empty = make("p", { class: "empty" });
+  const feed = make("div", { class: "items", role: "feed", "aria-busy": "true" });
+  const state = make("p", { class: "state" });
   const said = make("p", { class: "unseen", role: "status", "aria-live": "polite" });
-  const panel = make("section", { class: "panel", id: name, "aria-label": words.title },
-    make("div", { class: "head" }, make("div", { class: "tabs", role: "tablist", "aria-label": words.title }, ...tabs), readAll),
-    problem, make("div", { role: "tabpanel", id: `${name}-list` }, feed, empty, more), state);
+  const tablist = make("div", { class: "tabs", role: "tablist" }, ...tabs);
+  // Its content goes in its language's direction; where it is on the page, in the page's.
+  const content = make("div", {}, make("div", { class: "head" }, tablist, readAll), problem,
+    make("div", { role: "tabpanel", id: `${name}-list` }, feed, empty, more), state);
+  const panel = make("section", { class: "panel", id: name }, content);
   panel.hidden = problem.hidden = empty.hidden = more.hidden = number.hidden = true;
   host.classList.add("postcart-feed");
   host.replaceChildren(bell, panel, said);
 
+  // Speaking.
+  function speak(person) {
+    const { tag, dir, words: theirs } = speech([locale, person, ...navigator.languages].filter(Boolean));
+    if (tag === lang) return;
+    lang = host.lang = tag;
+    content.dir = dir;
+    words = { ...theirs, ...own };
+    for (const tab of tabs) tab.textContent = tab.dataset.view === "unread" ? words.onlyUnread : words[tab.dataset.view];
+    for (const one of [panel, tablist, feed]) one.setAttribute("aria-label", words.title);
+    [readAll.textContent, more.textContent, empty.textContent] = [words.readAll, words.older, words.empty];
+    standing(stands);
+    count(unreadNow);
+    for (const item of known.values()) paint(rowOf(item.id), item);
+  }
+
+  function standing(how) {
+    stands = how;
+    state.textContent = words[how];
+  }
+
   // Asking.
   async function ask(path, method = "GET", patience = 2) {
-    bearer ??= await token();
+    if (bearer === null) {
+      bearer = await token();
+      speak(localeIn(bearer));
+    }
     const answer = await fetch(root + path, { method, headers: { authorization: `Bearer ${bearer}` } });
     const body = await answer.json().catch(() => ({}));
     if (answer.ok) return body;
@@ -92,7 +116,8 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
   // Showing.
   function count(unread) {
     if (unread === undefined || unread === null) return;
-    number.textContent = unread > 99 ? "99+" : new Intl.NumberFormat(lang).format(unread);
+    unreadNow = unread;
+    number.textContent = new Intl.NumberFormat(lang).format(Math.min(unread, 99)) + (unread > 99 ? "+" : "");
     number.hidden = unread === 0;
     bell.setAttribute("aria-label", unread ? `${words.title}, ${words.unread(unread)}` : words.title);
     readAll.disabled = unread === 0;
@@ -127,10 +152,10 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
 
   function paint(row, item) { // in place: focus stays where it is
     const isNew = item.read_at === null, find = (selector) => row.querySelector(selector);
-    row.lang = item.language;
     row.classList.toggle("new", isNew);
     // bdi: the title alone says in which direction it goes
-    find("h3").replaceChildren(...(isNew ? [make("bdi", { class: "unseen" }, `${words.fresh}: `)] : []), item.title);
+    find("h3").replaceChildren(...(isNew ? [make("bdi", { class: "unseen", lang }, `${words.fresh}: `)] : []), item.title);
+    for (const one of ["h3", "p", "a"]) find(one).lang = item.language;
     find("p").textContent = item.body; // text, never markup
     find("time").dateTime = item.created_at;
     find("time").textContent = when(item.created_at);
@@ -215,7 +240,7 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
     if (ended) return;
     source = new EventSource(`${root}/stream?since=${since}&token=${encodeURIComponent(bearer)}`);
     const on = (event, take) => source.addEventListener(event, take);
-    on("open", () => { state.textContent = words.live; });
+    on("open", () => standing("live"));
     on("ready", (event) => count(JSON.parse(event.data).unread));
     on("reset", () => load().catch(tell));
     on("item", (event) => {
@@ -237,7 +262,7 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
       }
     });
     on("error", () => { // a browser gives up where the answer was no stream: once the token has ended, for example
-      state.textContent = words.connecting;
+      standing("connecting");
       if (source.readyState === EventSource.CLOSED) setTimeout(begin, AGAIN_MS);
     });
   }
@@ -249,7 +274,7 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
       listen();
     } catch (error) {
       tell(error);
-      state.textContent = words.over;
+      standing("over");
       if (error instanceof TypeError) setTimeout(begin, AGAIN_MS); // nobody there
     }
   }
@@ -278,7 +303,7 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
   more.addEventListener("click", () => load(true).catch(tell));
   for (const tab of tabs) tab.addEventListener("click", () => { choose(tab); load().catch(tell); });
   tabs[0].parentElement.addEventListener("keydown", (event) => {
-    const forth = getComputedStyle(host).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
+    const forth = getComputedStyle(tablist).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
     const step = event.key === forth ? 1 : event.key.startsWith("Arrow") ? -1 : 0;
     if (!step) return;
     const tab = tabs[(VIEWS.indexOf(view) + step + tabs.length) % tabs.length];
@@ -304,7 +329,7 @@ export function mountFeed(host, { root = "/v1/feed", token, words: own = {}, ope
   document.addEventListener("visibilitychange", seen);
 
   choose(tabs[0]);
-  count(0);
+  speak();
   unfold(open);
   begin();
   return { close() { ended = true; clearTimeout(seenTimer); document.removeEventListener("visibilitychange", seen); source?.close(); host.replaceChildren(); } };

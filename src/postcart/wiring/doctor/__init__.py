@@ -12,6 +12,7 @@ from postcart.wiring.doctor.finding import Finding, State, fail, ok
 from postcart.wiring.doctor.kafka import kafka_findings
 from postcart.wiring.doctor.mail import Lookup, mail_findings
 from postcart.wiring.doctor.own import own_findings
+from postcart.wiring.doctor.polling import polling_findings
 from postcart.wiring.read_model import read_model
 from postcart.wiring.registry import registry_of
 
@@ -38,6 +39,7 @@ def examine(
     yield from own_findings(settings)
     yield from kafka_findings(settings, real_ms=real_ms)
     yield from mail_findings(settings, lookup=lookup if dns else None)
+    yield from polling_findings(settings)
     yield from _registry(settings)
     yield from _read_model(settings)
 
