@@ -198,6 +198,18 @@ class Round:
         ]
 
 
+def over(*channels: str, **fields: Any) -> Round:
+    """Shipped is told over one of these."""
+    message = on(default_message("shipped"), channels=channels)
+    return Round(messages({"shipped": message}), **fields)
+
+
+def shipped(round_: Round) -> Job:
+    """The one job of a parcel that was picked up at nine."""
+    (job,) = round_.hear(milestone("picked_up", NINE))
+    return job
+
+
 def told_of(jobs: list[Job]) -> list[tuple[str, str]]:
     """Occasion and channel of each."""
     return [(job.journey, job.channel) for job in jobs]

@@ -1,6 +1,5 @@
-"""The gate's verdicts, each rule by itself and as laws."""
+"""Whether the gate lets a job out: each rule by itself and as laws."""
 
-from datetime import time
 from decimal import Decimal
 from typing import Any
 
@@ -8,90 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postcart.domain.campaign import QuietHours
+from gate_questions import FRESH, GIVEN, JOB_ID, NOON, REFUSED, consent, job, person, verdict
 from postcart.events.decisions import RuleSaid
 from postcart.events.gate import GateConsent, GatePerson, Stop, StopReason
-from postcart.events.jobs import Channel, Job, Purpose
-from postcart.events.signals import LineState
-from postcart.events.times import DAY_MS, HOUR_MS, parse_iso
-from postcart.senders.freshness import Freshness
-from postcart.senders.gate import (
-    SEND,
-    TOO_OLD_MS,
-    GateRules,
-    Judgement,
-    Known,
-    Suppress,
-    Verdict,
-    Wait,
-    judge,
-    moment,
-)
+from postcart.events.jobs import Job
+from postcart.events.times import DAY_MS, HOUR_MS
+from postcart.senders.gate import SEND, GateRules, Judgement, Known, Suppress, Verdict, judge
 from postcart.senders.goods import Variant
-
-NOON = parse_iso("2026-03-10T12:00:00Z")
-FRESH = Freshness(0.2, 1_000)
-
-
-def consent(channel: Channel, purpose: Purpose, *, given: bool) -> GateConsent:
-    return GateConsent(channel, purpose, given)
-
-
-GIVEN = consent("email", "marketing", given=True)
-REFUSED = consent("email", "marketing", given=False)
-JOB_ID = "0b1f3a52-7c33-5f0e-9d1c-2f5f7f0f6a01"
-
-
-def job(**changes: Any) -> Job:
-    fields: dict[str, Any] = {
-        "job_id": JOB_ID,
-        "person_id": "p",
-        "episode_id": "e",
-        "step": 1,
-        "channel": "email",
-        "purpose": "marketing",
-        "campaign": "cart-reminder",
-        "campaign_version": "1",
-        "journey": "standard",
-        "template": "cart-reminder",
-        "armed_ms": NOON - HOUR_MS,
-        "planned_ms": NOON,
-        "due_ms": NOON,
-        "not_after_ms": NOON + DAY_MS,
-        "lines": (LineState(variant_id="v", quantity=1, changed_ms=0, unit_price=Decimal(1)),),
-    }
-    return Job(**(fields | changes))
-
-
-def person(**changes: Any) -> GatePerson:
-    fields: dict[str, Any] = {
-        "person_id": "p",
-        "contacts": {"email": "sealed"},
-        "consents": (GIVEN,),
-        "time_zone": "UTC",
-    }
-    return GatePerson(**(fields | changes))
 
 
 def test_an_empty_cart_is_not_reminded_of() -> None:
     """Lines may have been forgotten between planning and sending; a parcel's message needs none."""
     assert verdict(job(lines=())) == Suppress("emptied")
     assert verdict(job(lines=(), purpose="transactional")) == SEND
-
-
-def verdict(
-    of: Job | None = None,
-    who: GatePerson | None = None,
-    *,
-    at_ms: int = NOON,
-    has_key: bool = True,
-    freshness: Freshness = FRESH,
-    rules: GateRules | None = None,
-    is_replay: bool = False,
-    **more: Any,
-) -> Verdict:
-    known = Known(who or person(), has_key, freshness, **more)
-    return judge(of or job(), known, moment_ms=at_ms, rules=rules or GateRules(), is_replay=is_replay).verdict
 
 
 def test_all_is_well() -> None:
@@ -160,86 +88,6 @@ def test_without_contact_or_person() -> None:
     assert verdict(who=person(contacts={"sms": "sealed"})) == Suppress("no_contact")
     known = Known(None, has_key=False, freshness=FRESH)
     assert judge(job(), known, moment_ms=NOON, rules=GateRules()).verdict == Suppress("no_contact")
-
-
-def test_an_unread_gate_proves_no_absence() -> None:
-    """A person who is not there yet may still come."""
-    known = Known(None, has_key=False, freshness=Freshness(7.0, 0))
-    transactional = job(purpose="transactional")
-    assert judge(transactional, known, moment_ms=NOON, rules=GateRules()).verdict == Wait("person_unknown")
-
-
-def test_what_was_written_with_the_job_is_awaited() -> None:
-    """Job and gate record may come of one transaction: until the gate is read past it, nothing proves an absence."""
-    known = Known(None, has_key=False, freshness=FRESH, covers_job=False)
-    for purpose in ("transactional", "marketing"):
-        assert judge(job(purpose=purpose), known, moment_ms=NOON, rules=GateRules()).verdict == Wait("gate_behind")
-
-
-def test_a_missing_key_means_wait() -> None:
-    """Without an erasure the key is on its way."""
-    assert verdict(has_key=False) == Wait("key_missing")
-
-
-@pytest.mark.parametrize(
-    ("freshness", "reason"),
-    [
-        (Freshness(None, 0), "gate_behind"),
-        (Freshness(1.01, 0), "gate_behind"),
-        (Freshness(1.0, 10_000), None),
-        (Freshness(0.1, None), "orders_behind"),
-        (Freshness(0.1, 10_001), "orders_behind"),
-        (Freshness(0.1, -10_001), "orders_behind"),
-        (Freshness(0.1, 0, 10_000, 10.0), None),
-        (Freshness(0.1, 0, None), "carts_behind"),
-        (Freshness(0.1, 0, 10_001), "carts_behind"),
-        (Freshness(0.1, 0, -10_001), "carts_behind"),
-        (Freshness(0.1, 0, 0, None), "tables_behind"),
-        (Freshness(0.1, 0, 0, 10.1), "tables_behind"),
-    ],
-)
-def test_marketing_needs_fresh_knowledge(freshness: Freshness, reason: str | None) -> None:
-    """Gate within a second, the rest within ten; transactional mail needs only that all has been read once."""
-    assert verdict(freshness=freshness) == (Wait(reason) if reason else SEND)  # type: ignore[arg-type]  # closed set
-    shipping = verdict(job(purpose="transactional"), freshness=freshness)
-    assert shipping == (SEND if freshness.read_once else Wait(reason))  # type: ignore[arg-type]  # closed set
-
-
-def test_expiry_comes_before_freshness() -> None:
-    """What can't be sent any more need not wait for anything."""
-    stale = Freshness(None, None)
-    assert verdict(at_ms=NOON + DAY_MS, freshness=FRESH) is SEND
-    assert verdict(at_ms=NOON + DAY_MS + 1, freshness=stale) == Suppress("not_after")
-    old = job(not_after_ms=NOON + 40 * DAY_MS)
-    assert verdict(old, at_ms=NOON + TOO_OLD_MS + 1, freshness=stale) == Suppress("too_old")
-
-
-def test_quiet_hours_by_the_recipients_zone() -> None:
-    """12:00 UTC is 21:00 in Tokyo: wait until 08:00 there; an unknown zone falls back to the shop's."""
-    wait = Wait("quiet_hours", NOON + 11 * HOUR_MS)
-    at_eight = parse_iso("2026-03-11T00:00:00Z")  # 8:00 in Perth, the last of Australia's zones
-    assert verdict(who=person(time_zone="Asia/Tokyo")) == wait
-    assert verdict(who=person(time_zone="Nowhere/Land"), rules=GateRules(shop_country="AU")) == Wait(
-        "quiet_hours", at_eight
-    )
-    assert verdict(job(purpose="transactional"), person(time_zone="Asia/Tokyo")) is SEND
-    assert verdict(who=person(time_zone="Asia/Tokyo"), rules=GateRules(quiet_hours={"cart-reminder": None})) is SEND
-    early = GateRules(quiet_hours={"cart-reminder": QuietHours(start=time(11), end=time(13))})
-    assert verdict(rules=early) == Wait("quiet_hours", NOON + HOUR_MS)
-
-
-def test_quiet_hours_past_not_after() -> None:
-    """When they end too late, the job is suppressed at once."""
-    soon = job(not_after_ms=NOON + HOUR_MS)
-    assert verdict(soon, person(time_zone="Asia/Tokyo")) == Suppress("not_after")
-
-
-def test_the_moment() -> None:
-    """The clock in live operation, the due time in a replay."""
-    assert moment(job(), now_ms=NOON + 7, is_replay=False) == NOON + 7
-    assert moment(job(), now_ms=NOON + 7, is_replay=True) == NOON
-    assert moment(job(), now_ms=None, is_replay=True) == NOON
-    assert moment(job(), now_ms=None, is_replay=False) is None
 
 
 @pytest.mark.parametrize(
