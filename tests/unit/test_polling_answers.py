@@ -1,128 +1,20 @@
-"""What carriers answer, as documented and recorded, becomes scans; files say what is wrong with them."""
+"""What carriers answer, as documented and recorded, becomes scans; what can not be read is said."""
 
 from copy import deepcopy
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carrier_answers import EASYPOST, SHIPPO, read, shippo
 from postcart.codecs.sanity import problem_of
-from postcart.content.answer_files import load_answer_form
-from postcart.content.carrier_files import SHIPPED, load_vocabularies
-from postcart.domain.track.answers import Answer, AnswerForm, read_answer
-from postcart.errors import ConfigurationError
+from postcart.content.carrier_files import load_vocabularies
+from postcart.domain.track.answers import Answer
 from postcart.events.event import time_ms
-from postcart.events.polls import PollRequest
 from postcart.events.shipments import ParcelStatus, Place, carrier_scan_id
 from postcart.events.times import DAY_MS, parse_iso
-
-SHIPPO: dict[str, Any] = {
-    "carrier": "usps",
-    "messages": [],
-    "tracking_number": "9205590164917312751089",
-    "tracking_history": [
-        {
-            "object_created": "2016-07-23T13:03:26.981Z",
-            "object_id": "2f3d0e3e7e4c4b0b8c6f1c1f7c2f3a11",
-            "status": "TRANSIT",
-            "status_details": "Your shipment has departed from the origin.",
-            "location": {"city": "Reno", "country": "US", "state": "NV", "zip": "89502"},
-            "substatus": {"code": "package_departed", "text": "Package has departed.", "action_required": False},
-            "status_date": "2016-07-22T11:05:00Z",
-        },
-        {
-            "object_created": "2016-07-23T13:03:26.981Z",
-            "object_id": "ce48ff3d52a34e91b77aa98370182624",
-            "status": "DELIVERED",
-            "status_details": "Your shipment has been delivered at the destination mailbox.",
-            "location": {"city": "Las Vegas", "country": "US", "state": "NV", "zip": "89101"},
-            "substatus": {"code": "delivered", "text": "Package has been delivered.", "action_required": False},
-            "status_date": "2016-07-23T00:00:00Z",
-        },
-    ],
-    "tracking_status": {
-        "object_created": "2016-07-23T13:03:27.005Z",
-        "object_id": "8e0f9b4b9c5c4a3a9f5c7b6f0d1e2a33",
-        "status": "DELIVERED",
-        "status_details": "Your shipment has been delivered at the destination mailbox.",
-        "location": {"city": "Las Vegas", "country": "US", "state": "NV", "zip": "89101"},
-        "substatus": {"code": "delivered", "text": "Package has been delivered.", "action_required": False},
-        "status_date": "2016-07-23T00:00:00Z",
-    },
-    "eta": "2016-07-23T00:00:00Z",
-    "test": False,
-}
-"""https://docs.goshippo.com/api-reference/tracking-status/get-a-tracking-status: fields and values of the example."""
-
-NOWHERE = {"object": "TrackingLocation", "city": None, "state": None, "country": None, "zip": None}
-EASYPOST: dict[str, Any] = {
-    "trackers": [
-        {
-            "id": "trk_895f9744d4e84493b531c97146d63838",
-            "object": "Tracker",
-            "mode": "test",
-            "tracking_code": "EZ1000000001",
-            "status": "pre_transit",
-            "status_detail": "status_update",
-            "carrier": "USPS",
-            "tracking_details": [
-                {
-                    "object": "TrackingDetail",
-                    "message": "Pre-Shipment Info Sent to USPS",
-                    "description": None,
-                    "status": "pre_transit",
-                    "status_detail": "status_update",
-                    "datetime": "2022-03-20T18:38:05Z",
-                    "source": "USPS",
-                    "tracking_location": NOWHERE,
-                },
-                {
-                    "object": "TrackingDetail",
-                    "message": "Shipping Label Created",
-                    "description": None,
-                    "status": "pre_transit",
-                    "status_detail": "status_update",
-                    "datetime": "2022-03-21T07:15:05Z",
-                    "source": "USPS",
-                    "tracking_location": {**NOWHERE, "city": "HOUSTON", "state": "TX", "zip": "77063"},
-                },
-            ],
-        },
-        {
-            "id": "trk_4a2bf4b1e7bd441e88ed8109f6eb7e1d",
-            "object": "Tracker",
-            "tracking_code": "9400100109361115909067",
-            "carrier": "USPS",
-            "tracking_details": [
-                {
-                    "status": "delivered",
-                    "status_detail": "arrived_at_destination",
-                    "datetime": "2022-03-20T18:37:54Z",
-                    "tracking_location": NOWHERE,
-                }
-            ],
-        },
-    ],
-    "has_more": False,
-}
-"""EasyPost/easypost-python, tests/cassettes/test_tracker_all.yaml: a recorded answer, shortened; of the other parcel a
-scan is changed, so that it would matter."""
-
-FORMS = {name: load_answer_form(name) for name in ("shippo", "easypost")}
-
-
-def read(name: str, document: Any, number: str, **request: Any) -> Answer:
-    """By a shipped form."""
-    asked = PollRequest(**{"parcel_id": "p", "carrier": "usps", "tracking_number": number, "at_ms": 0, **request})
-    return read_answer(document, FORMS[name], asked)
-
-
-def shippo(document: Any = SHIPPO, **request: Any) -> Answer:
-    """About the number of the example."""
-    return read("shippo", document, "9205590164917312751089", **request)
 
 
 def test_shippos_answer() -> None:
@@ -192,29 +84,6 @@ def test_an_expectation_that_cannot_be_read() -> None:
         assert answer.faults[0].startswith("estimate: ")
         assert (len(answer.scans), answer.estimate) == (2, None)
     assert shippo({**SHIPPO, "eta": ["2016-07-23T00:00:00Z", 3]}).estimate is not None, "the first counts"
-
-
-def form_of(folder: Path, content: str) -> AnswerForm:
-    """A file of one's own, as it is read."""
-    (folder / "answers").mkdir()
-    (folder / "answers" / "mine.yaml").write_text(f"name: mine\n{content}")
-    return load_answer_form("mine", folder)
-
-
-def test_a_window_of_delivery(tmp_path: Path) -> None:
-    """From then to that; one that ends before it begins is a fault."""
-    form = form_of(
-        tmp_path,
-        "source: ours\nvocabulary: shippo\nscans: [scans]\ncode: code\ntime: at\n"
-        "estimate: window.from\nestimate_until: window.to\n",
-    )
-    asked = PollRequest(parcel_id="p", carrier="usps", tracking_number="9", at_ms=0)
-    window = {"from": "2022-03-27T08:00:00Z", "to": "2022-03-27T12:00:00Z"}
-    found = read_answer({"window": window}, form, asked)
-    assert found.estimate is not None
-    assert found.estimate.until == datetime(2022, 3, 27, 12, tzinfo=UTC)
-    turned = read_answer({"window": {"from": window["to"], "to": window["from"]}}, form, asked)
-    assert (turned.estimate, turned.faults) == (None, ["estimate: the window ends before it begins"])
 
 
 def meanings(answer: Answer) -> list[str | None]:
@@ -333,39 +202,3 @@ def test_whatever_comes_is_scans_or_faults(document: Any) -> None:
         assert isinstance(scan, ParcelStatus)
         assert problem_of(scan) is None
         assert len(scan.text or "") <= 2_000
-
-
-def test_shipped_forms_name_their_source_and_a_vocabulary() -> None:
-    """Data that nobody could check would be guesses."""
-    words = load_vocabularies()
-    for path in sorted((SHIPPED / "answers").glob("*.yaml")):
-        assert load_answer_form(path.stem).vocabulary in words
-        assert "\nsource: http" in path.read_text()
-
-
-def test_a_form_of_ones_own(tmp_path: Path) -> None:
-    """Times without a zone are the carrier's own; what is not there is not asked for."""
-    form = form_of(
-        tmp_path,
-        "source: their manual\nvocabulary: easypost\nzone: Europe/Berlin\n"
-        "scans: [events]\ncode: what\ntime: when\nsite: depot\n",
-    )
-    request = PollRequest(parcel_id="p", carrier="mine", tracking_number="A1", at_ms=0)
-    document = {"events": {"what": "in_transit", "when": "2026-11-27T10:00:00", "depot": 14}}
-    (scan,) = read_answer(document, form, request).scans
-    assert (time_ms(scan), scan.place) == (parse_iso("2026-11-27T09:00:00Z"), Place(site="14"))
-    assert load_answer_form("shippo", tmp_path) == FORMS["shippo"], "what is shipped stays there"
-
-
-def test_what_is_wrong_with_a_form_is_told_by_line(tmp_path: Path) -> None:
-    """All of it at once; also that there is none."""
-    (tmp_path / "answers").mkdir()
-    path = tmp_path / "answers" / "mine.yaml"
-    path.write_text("name: mine\nsource: x\nvocabulary: y\nscans: []\ncode: a..b\ntimes: when\nzone: Mars\n")
-    with pytest.raises(ConfigurationError) as raised:
-        load_answer_form("mine", tmp_path)
-    said = "\n".join(raised.value.problems)
-    for part in (":4: scans", ":5: code: 'a..b' is no path", "unknown key 'times'", "'time' is missing", ":7: zone"):
-        assert part in said
-    with pytest.raises(ConfigurationError, match=r"no shipo\.yaml is there; did you mean 'shippo'"):
-        load_answer_form("shipo", tmp_path)
