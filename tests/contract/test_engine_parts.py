@@ -15,7 +15,7 @@ from postcart.processors.engine.core import Engine
 from postcart.processors.engine.lookout import Lookout, standing_still
 from postcart.processors.engine.metrics import NoMetrics
 from postcart.processors.engine.roster import Roster
-from postcart.processors.engine.slot import offsets_of
+from postcart.processors.engine.slot import Slot, offsets_of
 from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row, StageSpec
 from postcart.processors.engine.tide import Tide
 from stream.copier import CopierTask, FixedClock, settings_of
@@ -78,14 +78,20 @@ def test_a_partition_with_unread_records_is_not_idle() -> None:
     assert tide.idle == Idle(2000, 2)
 
 
-def test_without_a_watermark_idleness_grows_old() -> None:
-    """The broker does not answer: what was known stays, with the times of its own question."""
+def running() -> tuple[Roster, Slot]:
+    """A task that stands at offset 5 of its one input."""
     roster = Roster(("a",))
     roster.own(frozenset({("a", 0)}))
     slot = roster.get(0)
     assert slot is not None
     slot.restoring(_Task())
     slot.run({"a": 5}, 0.0)
+    return roster, slot
+
+
+def test_without_a_watermark_idleness_grows_old() -> None:
+    """The broker does not answer: what was known stays, with the times of its own question."""
+    _, slot = running()
     clock = FixedClock(1000)
     silent: Any = SimpleNamespace(ends=_ends({("a", 0): 5}, {}))
     settings = settings_of("nowhere", "w")
@@ -151,12 +157,7 @@ def test_a_transaction_carries_the_position_of_every_input_of_a_touched_task() -
 
 def test_standing_still_needs_lag_and_time() -> None:
     """No lag, or movement within the limit, is no stand-still."""
-    roster = Roster(("a",))
-    roster.own(frozenset({("a", 0)}))
-    slot = roster.get(0)
-    assert slot is not None
-    slot.restoring(_Task())
-    slot.run({"a": 5}, 0.0)
+    roster, slot = running()
 
     def found(now: float) -> list[tuple[str, int]]:
         return standing_still(roster, longer_than_s=10, now_s=now)

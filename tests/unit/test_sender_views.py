@@ -96,6 +96,20 @@ def test_a_gate_that_stands_still() -> None:
     assert not view.stalled
 
 
+def config_of_one() -> SenderConfig:
+    """A sender by one provider, with an adapter that nobody asks."""
+    unused: Any = None
+    return SenderConfig(
+        client=ClientSettings(bootstrap=""),
+        group="g",
+        worker_name="w",
+        topics=TOPICS,
+        adapter=unused,
+        clock=WallClock(),
+        providers=(ProviderPlan(name="smtp"),),
+    )
+
+
 def state_with_desk(config: SenderConfig) -> tuple[SenderState, Desk]:
     state = SenderState(config)
     positions = {"t": Positions(0), "m": Positions(3)}
@@ -108,15 +122,7 @@ def test_watchdog_ends_a_standing_partition() -> None:
 
     async def scenario() -> None:
         unused: Any = None
-        config = SenderConfig(
-            client=ClientSettings(bootstrap=""),
-            group="g",
-            worker_name="w",
-            topics=TOPICS,
-            adapter=unused,
-            clock=WallClock(),
-            providers=(ProviderPlan(name="smtp"),),
-        )
+        config = config_of_one()
         state, desk = state_with_desk(config)
         dog = Watchdog(config, state, offsets=unused)
         dog.look({("t", 0): 0, ("m", 0): 9}, now_s=0.0)
@@ -138,17 +144,7 @@ def test_offsets_that_moved() -> None:
     """Only what differs from what was committed last."""
 
     async def scenario() -> None:
-        unused: Any = None
-        config = SenderConfig(
-            client=ClientSettings(bootstrap=""),
-            group="g",
-            worker_name="w",
-            topics=TOPICS,
-            adapter=unused,
-            clock=WallClock(),
-            providers=(ProviderPlan(name="smtp"),),
-        )
-        _, desk = state_with_desk(config)
+        _, desk = state_with_desk(config_of_one())
         assert desk.moved() == {}
         desk.positions["m"].hold(3)
         desk.positions["m"].move(4)
