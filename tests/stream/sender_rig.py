@@ -42,6 +42,11 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def message_id(job: Job) -> str:
+    """By which a job's mail is known again."""
+    return f"<{job.job_id}@shop.example>"
+
+
 class Rig:
     """Topics of one test and all that touches them."""
 

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from ports import free_port
 from postcart.codecs.dead_letters import DeadLetter, encode
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -217,9 +217,7 @@ def test_redrive_is_dry_first_and_done_once(with_dead: Shell) -> None:
 
 def test_the_lag_exporter_serves_what_is_known(ready: Shell) -> None:
     """On the metrics port, until it is told to stop."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     with ready.running("lag", "--serve", POSTCART_METRICS_PORT=str(port)) as exporter:
         text = ""
         until = time.monotonic() + _DEADLINE_S

@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 
 from conftest import Cluster
+from ports import free_port
 from postcart.adapters.mail_sink import Received
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.record_log import LogRecord, RecordLog
@@ -93,12 +94,6 @@ def is_open(port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 class Told:

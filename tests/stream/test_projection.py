@@ -1,16 +1,10 @@
 """`worker project` on real Kafka: killed, outrun, rebuilt, without its database; its content is always the same."""
 
-import os
 import signal
-import socket
-import subprocess
-import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import msgspec
@@ -19,150 +13,16 @@ import pytest
 from confluent_kafka import Producer
 
 from conftest import Cluster
+from ports import free_port
 from postcart.adapters.read_model import open_read_model
-from postcart.adapters.topics import Admin, create, project_inputs, stage_group
-from postcart.errors import ReadModelUnavailable
+from postcart.adapters.topics import Admin, stage_group
 from postcart.events.ids import end_id
-from postcart.events.jobs import Claim, Job, Receipt
-from postcart.settings import Settings, load_settings
+from postcart.events.jobs import Receipt
 from postgres_server import Postgres
-from stream.shop import ROOT
+from stream.projection_rig import MARKETING, Installation, content, encode, history, job
 from waiting import wait_for
 
 pytestmark = pytest.mark.slow
-_encode = msgspec.json.Encoder().encode
-PERSONS = 300
-MARKETING = "jobs.email.marketing"
-
-
-class Installation:
-    """Topics with records as the pipeline writes them, and workers that project them."""
-
-    def __init__(self, kafka: Cluster, folder: Path) -> None:
-        prefix = kafka.prefix("project")
-        self.folder = folder
-        self.variables = {
-            "POSTCART_BOOTSTRAP": kafka.bootstrap,
-            "POSTCART_TOPIC_PREFIX": f"{prefix}postcart.",
-            "POSTCART_SHOP_PREFIX": f"{prefix}shop.",
-            "POSTCART_PARTITIONS": "2",
-            "POSTCART_CLOCK": "replay",  # only how often it looks at its accounts
-        }
-        self.settings: Settings = load_settings(self.variables)
-        create(self.settings)
-        self.started = 0
-
-    def produce(self, records: Sequence[tuple[str, str, bytes]], *, abort_every: int = 0) -> None:
-        """Write (topic, key, value) in transactions of 50; some are written once more and aborted."""
-        producer = Producer(
-            {
-                "bootstrap.servers": self.settings.bootstrap,
-                "transactional.id": f"{self.settings.topic_prefix}test-{self.started}",
-                "partitioner": "murmur2_random",
-                "linger.ms": 5,
-            }
-        )
-        self.started += 1
-        producer.init_transactions()
-        for number in range(0, len(records), 50):
-            for aborted in (True, False) if abort_every and number // 50 % abort_every == 0 else (False,):
-                producer.begin_transaction()
-                for topic, key, value in records[number : number + 50]:
-                    producer.produce(self.settings.topic(topic), key=key, value=value)
-                producer.flush()
-                if aborted:
-                    producer.abort_transaction()
-                else:
-                    producer.commit_transaction()
-
-    @contextmanager
-    def worker(self, url: str, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A worker for the read model at ``url``; ended politely: the next one need not wait for its partitions."""
-        self.started += 1
-        log = self.folder / f"worker-{self.started}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "postcart", "worker", "project"],
-                cwd=ROOT,
-                env={**os.environ, **self.variables, "POSTCART_READ_MODEL_URL": url, **variables},  # noqa: TID251 -- a shell
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
-            try:
-                yield process
-                process.terminate()
-                process.wait(30)
-            finally:
-                process.kill()
-                process.wait()
-
-    def command(self, url: str, *words: str) -> str:
-        """Run a command of the CLI on the read model."""
-        command = [sys.executable, "-m", "postcart", *words]
-        environment = {**os.environ, **self.variables, "POSTCART_READ_MODEL_URL": url}  # noqa: TID251 -- a shell
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 -- our own
-        return done.stdout
-
-    def why(self, url: str, *words: str) -> tuple[int, str, str]:
-        """Exit code, output and messages of `postcart why`."""
-        command = [sys.executable, "-m", "postcart", "why", *words]
-        environment = {**os.environ, **self.variables, "POSTCART_READ_MODEL_URL": url}  # noqa: TID251 -- a shell
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 -- our own
-        return done.returncode, done.stdout, done.stderr
-
-    def logs(self) -> str:
-        """What the workers said last."""
-        return "\n".join(log.read_text()[-2_000:] for log in sorted(self.folder.glob("worker-*.log")))
-
-    def ends(self) -> dict[tuple[str, int], int]:
-        """Where the topics end now."""
-        places = [(topic, number) for topic in project_inputs(self.settings) for number in range(2)]
-        return {place: end for place, end in Admin(self.settings).ends(places).items() if end}
-
-    def applied(self, url: str) -> int:
-        """How many positions have been applied, over all partitions."""
-        try:
-            with closing(open_read_model(url)) as store:
-                store.require_schema()
-                return sum(standing.next for standing in store.standings().values())
-        except ReadModelUnavailable:  # the worker has not made it yet, or it is away
-            return 0
-
-    def caught_up(self, url: str) -> None:
-        """Wait until everything that is in the topics now has been applied."""
-        ends = self.ends()
-        wait_for(
-            lambda: self.applied(url) >= sum(ends.values()), lambda: f"{self.applied(url)} of {ends}; {self.logs()}"
-        )
-
-
-def history(count: int, seed: int = 1) -> list[tuple[str, str, bytes]]:
-    """Jobs, claims and receipts of ``count`` attempts, as senders and JOURNEY would write them."""
-    random = Random(seed)
-    records: list[tuple[str, str, bytes]] = []
-    for number in range(count):
-        person, name = f"person-{random.randrange(PERSONS)}", f"{seed}-job-{number}"
-        ids: dict[str, Any] = {"job_id": name, "person_id": person, "episode_id": f"episode of {person}", "step": 1}
-        records.append((MARKETING, person, _encode(job(ids))))
-        claim = {**ids, "attempt": 1, "at_ms": number}
-        records += [("claims.email", name, _encode(Claim(**claim, state=state))) for state in ("claimed", "settled")]
-        outcome = random.choice(("accepted", "rejected", "suppressed", "uncertain"))
-        receipt: Any = {"channel": "email", "purpose": "marketing", "attempt": 1, "outcome": outcome, "at_ms": number}
-        records.append(("receipts", person, _encode(Receipt(**ids, **receipt))))
-    return records
-
-
-def job(ids: dict[str, Any]) -> Job:
-    rest: dict[str, Any] = {"channel": "email", "purpose": "marketing", "campaign": "c", "campaign_version": "1"}
-    rest |= {"journey": "j", "template": "t", "armed_ms": 1, "planned_ms": 2, "due_ms": 3, "not_after_ms": 4}
-    return Job(**ids, **rest)
-
-
-def content(url: str) -> tuple[set[tuple[Any, ...]], set[tuple[Any, ...]]]:
-    """Every fact and every job."""
-    with closing(open_read_model(url)) as store:
-        rows = store._session.rows  # type: ignore[attr-defined]  # the test looks at all that there is
-        return set(rows("SELECT * FROM facts")), set(rows("SELECT * FROM jobs"))
 
 
 @pytest.fixture
@@ -259,13 +119,13 @@ def test_a_job_that_nobody_can_account_for_is_seen(installation: Installation, t
         installation.produce(history(50))
         pass_all(installation)
         wait_for(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
-        installation.produce([(MARKETING, "person-0", _encode(job(ids)))])
+        installation.produce([(MARKETING, "person-0", encode(job(ids)))])
         installation.caught_up(url)
         assert gauge(port, "jobs_unaccounted") == 0, "in line: the sender has not passed it"
         pass_all(installation)
         wait_for(lambda: gauge(port, "jobs_unaccounted") == 1, installation.logs)
         receipt = Receipt(**ids, channel="email", purpose="marketing", attempt=1, outcome="suppressed", at_ms=1)  # type: ignore[arg-type]
-        installation.produce([("receipts", "person-0", _encode(receipt))])
+        installation.produce([("receipts", "person-0", encode(receipt))])
         wait_for(lambda: gauge(port, "jobs_unaccounted") == 0, installation.logs)
         age_s = gauge(port, "read_model_age_seconds")
         assert age_s is not None
@@ -310,12 +170,6 @@ def pass_all(installation: Installation) -> None:
     settings = installation.settings
     jobs = {place: end for place, end in installation.ends().items() if place[0] == settings.topic(MARKETING)}
     Admin(settings).commit(stage_group(settings, "email"), jobs)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def gauge(port: int, name: str) -> float | None:

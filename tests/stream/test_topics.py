@@ -1,6 +1,5 @@
 """Topics on real Kafka: made once, checked before every start, each problem with what to do about it."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +8,7 @@ import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
+from ports import free_port
 from postcart.adapters.topics import all_topics, check, create, require_topics, stage_group, stage_inputs
 from postcart.adapters.topics.sampling import murmur2
 from postcart.errors import BrokerUnavailable, TopologyError
@@ -175,8 +175,7 @@ def test_new_inputs_of_a_running_installation_begin_at_zero(kafka: Any) -> None:
 @pytest.mark.slow
 def test_an_unreachable_broker_is_named_with_what_to_check() -> None:
     """Nobody listens on that port: the operating system gave it to us."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
+    port = free_port()
     settings = load_settings({"POSTCART_BOOTSTRAP": f"127.0.0.1:{port}"})
     with pytest.raises(BrokerUnavailable) as caught:
         check(settings)

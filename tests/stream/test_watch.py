@@ -2,25 +2,18 @@
 
 import itertools
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack
 from email import message_from_bytes
 from email.policy import default
-from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Producer
 from msgspec.structs import replace
 from prometheus_client import Metric
-from prometheus_client.parser import text_string_to_metric_families
 
 from conftest import Cluster
 from postcart.adapters.mail_sink import Received, SinkOptions, running_sink
@@ -31,92 +24,13 @@ from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEv
 from postcart.metrics.table import METRICS, PREFIX
 from stream.shop import Shop
 from stream.test_pipeline import FILES, RUN_ON_MS, due_of, events_of, wanted_of
+from stream.watched_shop import Figures, Watched, exporter, get
 from waiting import wait_for
-
-Labels = Mapping[str, str]
 
 OF_OTHERS = {"lag exporter", "gateway", "read model", "feedback", "alerts", "poll"}
 """Sources of metrics that these workers don't set."""
 ONLY_IN_TROUBLE = {"jobs_waited_total"}
 """Counters without a closed set of labels that a quiet run need not have."""
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def get(port: int, path: str) -> tuple[int, str]:
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        return answer.status, answer.read().decode()
-    finally:
-        connection.close()
-
-
-class Figures:
-    """One scrape."""
-
-    def __init__(self, port: int) -> None:
-        status, text = get(port, "/metrics")
-        assert status == 200
-        self.families: dict[str, Metric] = {family.name: family for family in text_string_to_metric_families(text)}
-        self.samples = [sample for family in self.families.values() for sample in family.samples]
-
-    def total(self, name: str, **labels: str) -> float:
-        """Sum over all series that have these labels."""
-        found = [one for one in self.samples if one.name == PREFIX + name and labels.items() <= one.labels.items()]
-        return sum(one.value for one in found)
-
-    def partitions(self, name: str) -> set[str]:
-        """Partitions that have a series."""
-        return {one.labels["partition"] for one in self.samples if one.name == PREFIX + name}
-
-
-class Watched(Shop):
-    """Each worker serves its figures, and logs all there is to log."""
-
-    def __init__(self, *arguments: Any, **variables: str) -> None:
-        super().__init__(*arguments, POSTCART_LOG__LEVEL="debug", POSTCART_LOG__FORMAT="json", **variables)
-        self.ports: dict[str, int] = {}
-
-    def start(self, kind: str, name: str | None = None) -> None:
-        """Start a worker, with a port of its own."""
-        port = self.ports[name or kind] = free_port()
-        self.variables["POSTCART_METRICS_PORT"] = str(port)
-        super().start(kind, name)
-
-    def probe(self, name: str, path: str) -> int:
-        """The answer's status; 0 while nobody listens."""
-        self.assert_alive()
-        with suppress(OSError):
-            return get(self.ports[name], path)[0]
-        return 0
-
-    def figures(self, name: str) -> Figures:
-        """Scrape one worker."""
-        return Figures(self.ports[name])
-
-    def await_ready(self, name: str) -> None:
-        """Wait until the worker says that it is."""
-        wait_for(lambda: self.probe(name, "/ready") == 200, lambda: f"{name} is not ready")
-
-
-@contextmanager
-def exporter(shop: Watched) -> Iterator[int]:
-    """The lag exporter beside the workers; yields its port."""
-    port = free_port()
-    environment = {**os.environ, **shop.variables, "POSTCART_METRICS_PORT": str(port)}  # noqa: TID251 -- for the child
-    process = subprocess.Popen([sys.executable, "-m", "postcart", "lag", "--serve"], env=environment, cwd=shop.folder)
-    try:
-        yield port
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
 
 
 @pytest.mark.slow

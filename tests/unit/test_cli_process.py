@@ -4,7 +4,6 @@ import json
 import os
 import pty
 import signal
-import socket
 import subprocess
 import sys
 import termios
@@ -13,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 CSV = sorted((ROOT / "tests" / "fixtures" / "rees46").glob("data_*.csv"))
@@ -41,9 +42,7 @@ def postcart(*arguments: str, stdin: bytes = b"", **more: str) -> subprocess.Com
 @pytest.fixture(scope="module")
 def nobody() -> str:
     """An address at which nobody listens: a port that was just free."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{found.getsockname()[1]}"
+    return f"127.0.0.1:{free_port()}"
 
 
 def test_data_on_stdout_the_rest_on_stderr() -> None:
