@@ -26,6 +26,7 @@ from confluent_kafka.admin import (
 from msgspec import Struct
 
 from postcart.adapters.rdkafka.lane import leave_behind
+from postcart.adapters.rdkafka.offsets import listed
 from postcart.errors import BrokerUnavailable
 
 LagState = Literal["known", "no_commit", "unknown", "no_topic"]
@@ -164,7 +165,7 @@ def _partitions(admin: AdminClient, topics: set[str], config: Mapping[str, Any],
 
 
 def _ends(admin: AdminClient, places: Sequence[_Place], timeout_s: float) -> dict[_Place, int]:
-    """High watermarks; a partition without a leader is left out."""
+    """High watermarks; a partition without a leader that tells is left out."""
     if not places:
         return {}
     latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]  # untyped in the library
@@ -173,10 +174,8 @@ def _ends(admin: AdminClient, places: Sequence[_Place], timeout_s: float) -> dic
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
         request_timeout=timeout_s,
     )
-    return {
-        (partition.topic, partition.partition): answer.offset
-        for partition, answer in _answers(asked)
-    }  # fmt: skip
+    told = ((partition, listed(answer)) for partition, answer in _answers(asked))
+    return {(partition.topic, partition.partition): offset for partition, offset in told if offset is not None}
 
 
 def _described(admin: AdminClient, groups: list[str], timeout_s: float) -> dict[str, ConsumerGroupDescription]:

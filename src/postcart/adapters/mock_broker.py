@@ -30,6 +30,8 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "rd_kafka_mock_cluster_destroy": (None, (_POINTER,)),
     "rd_kafka_mock_cluster_bootstraps": (_TEXT, (_POINTER,)),
     "rd_kafka_mock_topic_create": (_INT, (_POINTER, _TEXT, _INT, _INT)),
+    "rd_kafka_mock_broker_set_down": (_INT, (_POINTER, ctypes.c_int32)),
+    "rd_kafka_mock_broker_set_up": (_INT, (_POINTER, ctypes.c_int32)),
     "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, (_POINTER, ctypes.c_int32)),
     "rd_kafka_mock_set_group_consumer_session_timeout_ms": (None, (_POINTER, _INT)),
     "rd_kafka_mock_set_group_consumer_heartbeat_interval_ms": (None, (_POINTER, _INT)),
@@ -86,6 +88,14 @@ class MockBroker:
             self._library.rd_kafka_mock_cluster_destroy(cluster)
         if client:
             self._library.rd_kafka_destroy(client)
+
+    def down(self, number: int) -> None:
+        """Broker ``number``, from 1, refuses connections; it stays the leader of its partitions."""
+        self._library.rd_kafka_mock_broker_set_down(self._cluster, number)
+
+    def up(self, number: int) -> None:
+        """It is back."""
+        self._library.rd_kafka_mock_broker_set_up(self._cluster, number)
 
     def create(self, topics: Mapping[str, int]) -> None:
         """Create ``topics`` with the partition counts given; leaves alone what exists.

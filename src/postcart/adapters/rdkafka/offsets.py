@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin._listoffsets import ListOffsetsResultInfo, OffsetSpec
 
 from postcart.adapters.rdkafka.group_offsets import GroupOffsets, Marks
 from postcart.adapters.rdkafka.lane import leave_behind
@@ -35,6 +35,15 @@ _MOST_LEFT_BEHIND = 20
 _MOCK = "mockCluster"  # how librdkafka's in-process broker names its cluster
 
 Positions = dict[tuple[str, int], int]
+
+
+def listed(answer: ListOffsetsResultInfo) -> int | None:
+    """The offset that an admin client's answer tells; None: it tells none.
+
+    Of partitions whose leader does not answer in time librdkafka 2.16 says -1001 ("invalid"), without any error.
+    Taken for a watermark, it would say that everything has been read.
+    """
+    return answer.offset if answer.offset >= 0 else None
 
 
 class Offsets:
@@ -65,16 +74,19 @@ class Offsets:
         futures = self._admin.list_offsets(asked, isolation_level=level, request_timeout=_REQUEST_S)
         self._asked.append(list(futures.values()))
         found: Positions = {}
-        trouble: KafkaException | None = None
+        trouble = "not_told"
         for tp, future in futures.items():
             try:
-                found[tp.topic, tp.partition] = (await self._answer(future)).offset
+                offset = listed(await self._answer(future))
             except KafkaException as error:
-                trouble = error
+                trouble = error.args[0].name()
             except TimeoutError:
                 return found
-        if trouble is not None:
-            log.warning("watermarks_unknown", partitions=len(asked) - len(found), code=trouble.args[0].name())
+            else:
+                if offset is not None:
+                    found[tp.topic, tp.partition] = offset
+        if len(found) < len(asked):
+            log.warning("watermarks_unknown", partitions=len(asked) - len(found), code=trouble)
             await self._learn_leaders()
         return found
 

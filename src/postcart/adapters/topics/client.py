@@ -13,6 +13,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
+from postcart.adapters.rdkafka.offsets import listed
 from postcart.errors import BrokerUnavailable
 from postcart.settings import Settings
 
@@ -189,14 +190,19 @@ class Admin:
         if not asked:
             return {}
         found = self._settled(lambda: self._client.list_offsets(asked, request_timeout=_TRY_S))
-        return {(one.topic, one.partition): answer.offset for one, answer in found.items()}
+        return {(one.topic, one.partition): offset for one, offset in found.items()}
 
-    def _settled(self, ask: Callable[[], Mapping[Any, Future[Any]]]) -> dict[Any, Any]:
-        """Ask until every partition has a leader, as it soon will."""
+    def _settled(self, ask: Callable[[], Mapping[Any, Future[Any]]]) -> dict[Any, int]:
+        """Ask until every partition has a leader that tells, as it soon will."""
         began = monotonic()
         while True:
             try:
-                return {key: self._result(future) for key, future in ask().items()}
+                found = {key: listed(self._result(future)) for key, future in ask().items()}
+                told = {key: offset for key, offset in found.items() if offset is not None}
+                if len(told) == len(found):
+                    return told
+                if self._is_late(began, KafkaError._TIMED_OUT):  # noqa: SLF001 -- the binding names local errors so
+                    raise self.unreachable()
             except BrokerUnavailable:
                 if self._is_late(began, KafkaError._TIMED_OUT):  # noqa: SLF001 -- the binding names local errors so
                     raise
