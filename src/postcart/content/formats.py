@@ -6,15 +6,15 @@ Babel's data is Unicode's CLDR. Digits are the Western ones in every language, i
 native digits only for symbols here, and Arabic shops use both.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal, format_percent, get_currency_precision
 
+from postcart.domain.zones import named
 from postcart.events.times import from_ms
 
 
@@ -43,10 +43,4 @@ def date(at: datetime, locale: Locale, style: str = "long") -> str:
 
 def local(at_ms: int, zone: str | None, fallback: str = "UTC") -> datetime:
     """The moment ``at_ms`` in the IANA ``zone``; an unknown one gives ``fallback``."""
-    for name in (zone, fallback):
-        try:
-            if name:
-                return from_ms(at_ms).astimezone(ZoneInfo(name))
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-    return from_ms(at_ms)
+    return from_ms(at_ms).astimezone(named(zone) or named(fallback) or UTC)

@@ -6,6 +6,7 @@ Owns: what is the same for all channels. Must not: know any channel.
 from contextlib import ExitStack
 
 from postcart.adapters.topics import changelog, job_topics, require_topics, stage_group
+from postcart.domain import zones
 from postcart.metrics.sending import ChannelFigures
 from postcart.metrics.server import Facts, MetricsServer
 from postcart.senders.config import SenderConfig, SenderTopics
@@ -84,6 +85,7 @@ def run_send(settings: Settings, name: str) -> int:
     require_own_keys(settings, *entry.needs)
     require_topics(settings, name)
     instruments = process_instruments()
+    zones.read_all()
     topics = sender_topics(settings, name)
     figures = ChannelFigures(
         instruments,

@@ -6,6 +6,7 @@ Owns: putting engine, metrics server and clock around a stage's specification. M
 from contextlib import ExitStack
 
 from postcart.adapters.topics import partition_count, require_topics
+from postcart.domain import zones
 from postcart.metrics.instruments import Instruments
 from postcart.metrics.server import MetricsServer
 from postcart.metrics.stage import StageFigures
@@ -55,6 +56,7 @@ def run_journey(settings: Settings) -> int:
     require_topics(settings, "journey")
     instruments = process_instruments()
     figures = StageFigures(instruments, "journey", channels=settings.channel_names)
+    zones.read_all()
     with worker_clock(settings) as clock:
         tasks = partition_count(settings, settings.shop_topic("sessions"))
         parcels = partition_count(settings, settings.shop_topic("shipments"))

@@ -14,6 +14,7 @@ from postcart.domain.story.moments import in_order, moments_of
 from postcart.domain.story.parcels import ParcelState, parcels_of
 from postcart.domain.story.state import EpisodeState, StepState, episodes_of, job_state
 from postcart.domain.story.words import because, listed, reminders
+from postcart.domain.zones import named
 from postcart.events.decisions import AbandonmentDecided, EpisodeTold, Judged
 from postcart.events.jobs import Claim, Job, Receipt
 from postcart.events.milestones import ParcelDecision
@@ -37,10 +38,7 @@ class Zone(Struct, frozen=True, kw_only=True):
     @property
     def info(self) -> ZoneInfo:
         """For the conversion of times; UTC if this machine does not know the zone."""
-        try:
-            return ZoneInfo(self.name)
-        except (KeyError, ValueError, OSError):
-            return ZoneInfo("UTC")
+        return named(self.name) or ZoneInfo("UTC")
 
 
 class Next(Struct, frozen=True, kw_only=True):
