@@ -31,6 +31,7 @@ LONG_SHARE = 0.8
 QUIET_RATE = 20
 """Records a second that stand for no load: something must happen for a delay to be seen."""
 FIRST_RATE = 4_000
+DECISIONS = "decisions"
 _LOOK_S = 0.2
 _PATIENCE_S = 120
 """Only ends a run that would hang."""
@@ -46,7 +47,7 @@ class Sessions(Traffic):
     """Visits that end at once, each with a cart; their abandonments are awaited."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, watched=("decisions",), partitions=PARTITIONS)
+        super().__init__(settings, watched=(DECISIONS,), partitions=PARTITIONS)
         self.readers = settings.topic("detect")
         """The group that decides of them."""
         self._decode = msgspec.json.Decoder(Decided).decode
@@ -62,7 +63,7 @@ class Sessions(Traffic):
     @property
     def decided(self) -> list[Seen]:
         """The abandonments so far."""
-        return self.seen["decisions"]
+        return self.seen[DECISIONS]
 
     def began_s(self, topic: str, value: bytes) -> float:
         """When the session ended."""
@@ -87,7 +88,7 @@ def main(given: argparse.Namespace) -> None:
         traffic.start()
         try:
             traffic.warmed_up(QUIET_RATE)
-            rate = traffic.sustained(FIRST_RATE, given.seconds / 2)
+            rate = traffic.sustained(FIRST_RATE, given.seconds, DECISIONS)
             lines, delays = _delays(traffic, rate, given.seconds)
             told, at_length = _at_length(traffic, rate, given.long)
             more, pauses = _pauses(broker, shop, traffic, rate, workers)
@@ -125,21 +126,14 @@ def _delays(traffic: Sessions, rate: float, seconds: float) -> tuple[list[str], 
     ]
     result = {}
     for share in SHARES:
-        found = result[f"{share:.0%}"] = spread(_during(traffic, max(rate * share, QUIET_RATE), seconds))
+        found = result[f"{share:.0%}"] = spread(traffic.during(max(rate * share, QUIET_RATE), seconds, DECISIONS))
         lines.append(f"| {share:.0%} | {found['p50']:,} | {found['p99']:,} | {found['max']:,} |")
     return lines, result
 
 
-def _during(traffic: Sessions, rate: float, seconds: float) -> list[Seen]:
-    since = len(traffic.decided)
-    traffic.send(rate, seconds)
-    traffic.settled()
-    return traffic.decided[since:]
-
-
 def _at_length(traffic: Sessions, rate: float, seconds: float) -> tuple[list[str], dict[str, object]]:
     """Whether it falls behind in the long run: the delays of each fifth of a long time."""
-    found = _during(traffic, rate * LONG_SHARE, seconds)
+    found = traffic.during(rate * LONG_SHARE, seconds, DECISIONS)
     fifth = -(-len(found) // 5)
     parts = [spread(found[start : start + fifth]) for start in range(0, len(found), fifth)]
     text = ", ".join(f"{part['p50']:,} and {part['p99']:,}" for part in parts)
@@ -167,7 +161,7 @@ def _pauses(
             workers.append(_worker(broker, shop, f"w{len(workers)}-{what}-{at_s:.0f}"))
             workers.pop(0)
         sending.join()
-        traffic.settled()
+        traffic.settled(DECISIONS)
         return _longest_gap([seen for seen in traffic.decided if seen.at_s >= began])
 
     killed = during([(5, "kill")])

@@ -95,12 +95,12 @@ class Traffic(ABC):
             else:
                 return
 
-    def settled(self) -> None:
-        """Wait until every happening has had its outcomes."""
+    def settled(self, topic: str) -> None:
+        """Wait until every happening has had its outcome there."""
         until = time.monotonic() + _PATIENCE_S
-        while (least := min(map(len, self.seen.values()))) < self.happened:
+        while (count := len(self.seen[topic])) < self.happened:
             if time.monotonic() > until:
-                raise SystemExit(f"{self.happened - least} of {self.happened} had no outcome after {_PATIENCE_S} s")
+                raise SystemExit(f"{self.happened - count} of {self.happened} had no outcome after {_PATIENCE_S} s")
             self._check()
             time.sleep(_TICK_S)
 
@@ -115,16 +115,28 @@ class Traffic(ABC):
                 {seen.partition for seen in latest[0]}
             ) == min(self._partitions, int(rate)):
                 return
-        raise SystemExit(f"no outcomes for {_PATIENCE_S} s")
+        told = {topic: [(seen.delay_ms, seen.partition) for seen in found[-4:]] for topic, found in self.seen.items()}
+        raise SystemExit(f"outcomes of all partitions did not come at once within {_PATIENCE_S} s; the last: {told}")
 
-    def sustained(self, rate: float, seconds: float) -> float:
-        """Records a second of which outcomes come, once that is clearly less than what goes in; begins at ``rate``."""
-        first = next(iter(self.seen.values()))
+    def during(self, rate: float, seconds: float, topic: str) -> list[Seen]:
+        """The outcomes there of what happens at that rate for so long."""
+        since = len(self.seen[topic])
+        self.send(rate, seconds)
+        self.settled(topic)
+        return self.seen[topic][since:]
+
+    def sustained(self, rate: float, seconds: float, topic: str) -> float:
+        """Records a second of which outcomes come, once that is clearly less than what goes in; begins at ``rate``.
+
+        Counted over the second half of the time: what is on its way at its end was so at its beginning.
+        """
+        outcomes = self.seen[topic]
         while True:
-            since, began = len(first), time.monotonic()
-            self.send(rate, seconds)
-            found = self.records_each * (len(first) - since) / (time.monotonic() - began)
-            self.settled()
+            self.send(rate, seconds / 2)
+            since, began = len(outcomes), time.monotonic()
+            self.send(rate, seconds / 2)
+            found = self.records_each * (len(outcomes) - since) / (time.monotonic() - began)
+            self.settled(topic)
             print(f"  {rate:,.0f} records/s in, {found:,.0f} through", flush=True)
             if found < 0.9 * rate:
                 return found
