@@ -3,11 +3,10 @@
 Owns: finding one. Must not: keep it.
 """
 
-import socket
+from postcart.adapters.local_kafka import free_ports
 
 
 def free_port() -> int:
-    """A port that was just free."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """One that was just free, and that no outgoing connection is given."""
+    (port,) = free_ports(1)
+    return port

@@ -15,7 +15,8 @@ from typing import Any
 
 from faults.crew import wall_ms
 from faults.world import World
-from postcart.adapters.local_kafka import LocalKafka, free_ports
+from ports import free_port
+from postcart.adapters.local_kafka import LocalKafka
 
 _CHUNK = 64 * 1024
 _RESETS, _EVERY_S = 6, 2.5
@@ -112,7 +113,7 @@ class ProxiedKafka(LocalKafka):
     def _format(self) -> None:
         super()._format()
         for node in self._nodes:
-            (door,) = free_ports(1)
+            door = free_port()
             self._doors[node.number] = door
             self.proxies.listen(door, node.port)
             settings = self._folder / f"broker-{node.number}.properties"
