@@ -32,7 +32,6 @@ from postcart.settings import Settings
 PARTITIONS = 4
 PEOPLE = 5_000
 STAGES = ("track", "journey", "send email")
-QUIET_RATE = 20
 FIRST_RATE = 60
 JOBS, RECEIPTS = "jobs.email.transactional", "receipts"
 
@@ -44,7 +43,7 @@ class Deliveries(Traffic):
         super().__init__(settings, watched=(JOBS, RECEIPTS), partitions=PARTITIONS)
         self._encode = ShopEventEncoder().encode
         self._decode = {JOBS: msgspec.json.Decoder(Job).decode, RECEIPTS: msgspec.json.Decoder(ReceiptRecord).decode}
-        self._began: dict[str, int] = {}
+        self._began: dict[str, tuple[int, float]] = {}
 
     def introduce(self) -> None:
         """The people to whom the parcels go."""
@@ -66,16 +65,16 @@ class Deliveries(Traffic):
         registration = ParcelRegistered(
             id=f"{tracking}-r", order_id=f"order-{number}", person_id=_person(number % PEOPLE), **common
         )
-        self._began[incarnation_id(registration.parcel_key, registration.id)] = now_ms
+        self._began[incarnation_id(registration.parcel_key, registration.id)] = number, now_ms / 1000
         yield self._record(registration)
         yield self._record(ParcelStatus(id=f"{tracking}-d", code="delivered", vocabulary="postcart", **common))
 
-    def began_s(self, topic: str, value: bytes) -> float | None:
-        """When the parcel of this job or receipt was delivered."""
+    def outcome_of(self, topic: str, value: bytes) -> tuple[int, float] | None:
+        """Which parcel this job or receipt is about, and when it was delivered."""
         found = self._decode[topic](value)
         if isinstance(found, Receipt) and found.outcome != "accepted":
             raise AssertionError(f"not accepted: {value.decode()}")
-        return self._began[found.episode_id] / 1000 if isinstance(found, Job | Receipt) else None
+        return self._began[found.episode_id] if isinstance(found, Job | Receipt) else None
 
     def _record(self, event: ShopEvent) -> tuple[str, str, bytes]:
         subject, key, value = self._encode(event)
@@ -106,7 +105,7 @@ def main(given: argparse.Namespace) -> None:
         traffic.introduce()
         traffic.start()
         try:
-            traffic.warmed_up(QUIET_RATE)
+            traffic.warmed_up()
             mails = _measured(traffic, RECEIPTS, given.seconds)
             sender = workers.pop()
             sender.kill()
@@ -131,7 +130,7 @@ def main(given: argparse.Namespace) -> None:
 def _measured(traffic: Deliveries, topic: str, seconds: float) -> dict[str, int]:
     """What is sustained up to there, in parcels a second, and the delays at half of that."""
     rate = traffic.sustained(FIRST_RATE, seconds, topic)
-    return {"rate": round(rate / traffic.records_each), **spread(traffic.during(rate / 2, seconds, topic))}
+    return {"rate": round(rate / traffic.records_each), **spread(traffic.during(rate / 2, seconds, topic).found)}
 
 
 def _person(number: int) -> str:

@@ -6,7 +6,7 @@ Owns: producing them and watching for their outcomes, on two threads. Must not: 
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -14,16 +14,29 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from postcart.settings import Settings
 
 _TICK_S = 0.01
+QUIET_RATE = 20.0
+"""Records a second at which outcomes are waited for: where nothing happens, no clock moves."""
+_SETTLE_S = 3.0
+_LOOK_S = 0.2
+_RECENT = 10_000
 _PATIENCE_S = 120
 """Only ends a run that would hang."""
 
 
 class Seen(NamedTuple):
-    """An outcome: when it was seen (s), how long after its beginning (ms), where."""
+    """An outcome: of which happening, when it was seen (s), how long after its beginning (ms), where."""
 
+    number: int
     at_s: float
     delay_ms: int
     partition: int
+
+
+class Span(NamedTuple):
+    """What came of a stretch of happenings, and how many of them came too late for an outcome."""
+
+    found: list[Seen]
+    late: int
 
 
 class Traffic(ABC):
@@ -55,8 +68,8 @@ class Traffic(ABC):
         """Topic, key and value of what happens for the ``number``-th time, now."""
 
     @abstractmethod
-    def began_s(self, topic: str, value: bytes) -> float | None:
-        """When that of which this is the outcome happened; None: it is none."""
+    def outcome_of(self, topic: str, value: bytes) -> tuple[int, float] | None:
+        """The number of the happening of which this is the outcome, and when it happened (s); None: it is none."""
 
     def shop(self, name: str) -> str:
         """The full name of a topic of the shop."""
@@ -96,50 +109,68 @@ class Traffic(ABC):
                 return
 
     def settled(self, topic: str) -> None:
-        """Wait until every happening has had its outcome there."""
-        until = time.monotonic() + _PATIENCE_S
-        while (count := len(self.seen[topic])) < self.happened:
-            if time.monotonic() > until:
-                raise SystemExit(f"{self.happened - count} of {self.happened} had no outcome after {_PATIENCE_S} s")
-            self._check()
-            time.sleep(_TICK_S)
+        """Wait until every happening so far has had its outcome there, or can't have one any more.
 
-    def warmed_up(self, rate: float) -> None:
+        Meanwhile there are a few more. Once those of the time after a while have outcomes in every partition, what is
+        still missing came too late: it waited here longer than the allowed disorder.
+        """
+        last, until = self.happened, time.monotonic() + _PATIENCE_S
+        self.send(QUIET_RATE, _SETTLE_S)
+        later = self.happened
+        while not self._is_over(topic, last, later):
+            if time.monotonic() > until:
+                raise SystemExit(f"outcomes of all partitions did not come within {_PATIENCE_S} s")
+            self.send(QUIET_RATE, _LOOK_S)
+
+    def _is_over(self, topic: str, last: int, later: int) -> bool:
+        seen = self.seen[topic]
+        after = {one.partition for one in seen[-_RECENT:] if one.number > later}
+        return len(after) == self._partitions or sum(one.number <= last for one in seen) == last
+
+    def warmed_up(self) -> None:
         """Wait until outcomes come from all partitions, and come at once."""
         until = time.monotonic() + _PATIENCE_S
         while time.monotonic() < until:
             since = {topic: len(found) for topic, found in self.seen.items()}
-            self.send(rate, 2)
+            self.send(QUIET_RATE, 2)
             latest = [found[since[topic] :] for topic, found in self.seen.items()]
-            if all(one and one[-1].delay_ms < 1_000 for one in latest) and len(
-                {seen.partition for seen in latest[0]}
-            ) == min(self._partitions, int(rate)):
+            if (
+                all(one and one[-1].delay_ms < 1_000 for one in latest)
+                and len({seen.partition for seen in latest[0]}) == self._partitions
+            ):
                 return
         told = {topic: [(seen.delay_ms, seen.partition) for seen in found[-4:]] for topic, found in self.seen.items()}
         raise SystemExit(f"outcomes of all partitions did not come at once within {_PATIENCE_S} s; the last: {told}")
 
-    def during(self, rate: float, seconds: float, topic: str) -> list[Seen]:
+    def during(self, rate: float, seconds: float, topic: str) -> Span:
         """The outcomes there of what happens at that rate for so long."""
-        since = len(self.seen[topic])
-        self.send(rate, seconds)
+        return self._span(topic, lambda: self.send(rate, seconds))
+
+    def _span(self, topic: str, act: Callable[[], None]) -> Span:
+        first, since = self.happened + 1, len(self.seen[topic])
+        act()
+        last = self.happened
         self.settled(topic)
-        return self.seen[topic][since:]
+        found = [one for one in self.seen[topic][since:] if first <= one.number <= last]
+        return Span(found, last - first + 1 - len(found))
 
     def sustained(self, rate: float, seconds: float, topic: str) -> float:
-        """Records a second of which outcomes come, once that is clearly less than what goes in; begins at ``rate``.
+        """The most records a second of which outcomes come: tried from ``rate`` on, until less comes out than in.
 
         Counted over the second half of the time: what is on its way at its end was so at its beginning.
         """
-        outcomes = self.seen[topic]
+        most = 0.0
         while True:
             self.send(rate, seconds / 2)
-            since, began = len(outcomes), time.monotonic()
+            began, since = time.time(), len(self.seen[topic])
             self.send(rate, seconds / 2)
-            found = self.records_each * (len(outcomes) - since) / (time.monotonic() - began)
+            ended, through = time.time(), len(self.seen[topic]) - since
+            found = self.records_each * through / (ended - began)
             self.settled(topic)
             print(f"  {rate:,.0f} records/s in, {found:,.0f} through", flush=True)
+            most = max(most, found)
             if found < 0.9 * rate:
-                return found
+                return most
             rate *= 1.5
 
     def _watch(self) -> None:
@@ -159,8 +190,10 @@ class Traffic(ABC):
                 for message in consumer.consume(5_000, 0.02):
                     if message.error() is None:
                         now, name = time.time(), topics[message.topic() or ""]
-                        if (began := self.began_s(name, message.value() or b"")) is not None:
-                            self.seen[name].append(Seen(now, round((now - began) * 1000), message.partition() or 0))
+                        if (outcome := self.outcome_of(name, message.value() or b"")) is not None:
+                            number, began = outcome
+                            delay_ms = round((now - began) * 1000)
+                            self.seen[name].append(Seen(number, now, delay_ms, message.partition() or 0))
         except Exception as error:  # noqa: BLE001 -- whatever it is, the bench ends by it
             self._failure = error
         finally:
