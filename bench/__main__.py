@@ -4,7 +4,7 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import detect, live, nexmark, parcels, restore, scale, sender
+from bench import detect, live, nexmark, parcels, restore, scale, sender, waiting
 
 COMPARISONS: dict[str, ModuleType] = {
     "detect": detect,
@@ -14,6 +14,7 @@ COMPARISONS: dict[str, ModuleType] = {
     "restore": restore,
     "scale": scale,
     "sender": sender,
+    "waiting": waiting,
 }
 SHORT = (
     ["detect", "--visitors", "4000", "--runs", "3"],

@@ -6,42 +6,31 @@ smtp-sink (``apt-get install postfix``); its CPU is not counted.
 """
 
 import argparse
-import os
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
-from uuid import UUID
 
-import msgspec
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from bench.common.cluster import Cluster, cluster
+from bench.common.mail_jobs import fill, journey
 from bench.common.mail_sink import postfix_program, running_sink
 from bench.common.measure import ROOT, Contender, Run, interleaved, told
 from bench.common.report import keep, standings_json, standings_table
 from bench.common.workers import cpu_s, peak_bytes, start_worker
 from postcart.adapters.topics import create
-from postcart.adapters.vault import Vault
-from postcart.events.gate import GateConsent, GatePerson, GateProgress
-from postcart.events.ids import POSTCART, contact_id, uuid5
-from postcart.events.jobs import Job
-from postcart.events.signals import LineState
 from postcart.settings import Settings
 
 POSTCART_SENDER, NAIVE, SOURCE = "Postcart's sender", "EmailMessage, dkimpy, smtplib", "smtp-source, the sink's limit"
 PARTITIONS = 4
 CONNECTIONS = 8
 MOST_S = 600
-_encode = msgspec.json.Encoder().encode
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -117,77 +106,15 @@ def _postcart(broker: Cluster, run: str, mails: int, port: int, key: str) -> Run
     shop = f"{broker.prefix}{name}.shop."
     settings = broker.settings(name, shop, **more)
     create(settings)
-    _fill(settings, mails)
-    stop = threading.Event()
-    journey = threading.Thread(target=_progress, args=(settings, stop))
-    journey.start()
-    worker = start_worker("send email", broker.variables(name, shop, **more))
-    try:
-        return _watch(settings, worker, mails)
-    finally:
-        worker.send_signal(signal.SIGTERM)
-        worker.wait(60)
-        stop.set()
-        journey.join()
-        broker.delete(settings.topic_prefix)
-
-
-def _fill(settings: Settings, mails: int) -> None:
-    """Persons with keys and consent, then their jobs, as JOURNEY writes them."""
-    producer = Producer({"bootstrap.servers": settings.bootstrap, "partitioner": "murmur2_random"})
-    vault, now_ms = Vault(settings.master_key_bytes, os.urandom), int(time.time() * 1000)
-    # Where it is early afternoon no quiet hours hold a mail back.
-    ahead = datetime.now(UTC).hour - 13
-    jobs = []
-    for number in range(mails):
-        person, address = uuid5(POSTCART, f"bench/{number}"), f"person{number}@example.com"
-        wrapped = vault.new_key()
-        producer.produce(settings.topic("keys"), wrapped, person)
-        gate = GatePerson(
-            person_id=person,
-            contacts={"email": vault.seal(wrapped, person, address)},
-            contact_ids={"email": contact_id(b"bench", "email", address)},
-            name=vault.seal(wrapped, person, f"Person {number}"),
-            time_zone=f"Etc/GMT{ahead:+d}" if ahead else "Etc/GMT",
-            consents=(GateConsent("email", "marketing", True),),  # noqa: FBT003 -- given
-        )
-        producer.produce(settings.topic("gate"), _encode(gate), person)
-        line = LineState(variant_id="5773203", quantity=1, changed_ms=0, unit_price=Decimal("2.62"))
-        job = Job(
-            job_id=uuid5(UUID(person), "job"),
-            person_id=person,
-            episode_id=uuid5(UUID(person), "episode"),
-            step=1,
-            channel="email",
-            purpose="marketing",
-            campaign="cart-reminder",
-            campaign_version="1",
-            journey="standard",
-            template="cart-reminder",
-            armed_ms=now_ms - 3_600_000,
-            planned_ms=now_ms,
-            due_ms=now_ms,
-            not_after_ms=now_ms + 86_400_000,
-            lines=(line,),
-        )
-        jobs.append((_encode(job), person))
-        producer.poll(0)
-    producer.flush()
-    for job_value, person in jobs:
-        producer.produce(settings.topic("jobs.email.marketing"), job_value, person)
-    producer.flush()
-
-
-def _progress(settings: Settings, stop: threading.Event) -> None:
-    """JOURNEY's word that orders were read up to now."""
-    producer = Producer({"bootstrap.servers": settings.bootstrap})
-    while not stop.wait(0.2):
-        now_ms = int(time.time() * 1000)
-        for number in range(PARTITIONS):
-            record = GateProgress(partition=number, orders_read_ms=now_ms, carts_read_ms=now_ms)
-            producer.produce(settings.topic("gate"), _encode(record), f"!progress:{number}", number)
-        producer.poll(0)
-    producer.flush()
+    fill(settings, mails, mails)
+    with journey(settings):
+        worker = start_worker("send email", broker.variables(name, shop, **more))
+        try:
+            return _watch(settings, worker, mails)
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            worker.wait(60)
+            broker.delete(settings.topic_prefix)
 
 
 def _watch(settings: Settings, worker: subprocess.Popen[bytes], mails: int) -> Run:

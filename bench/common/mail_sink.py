@@ -20,12 +20,18 @@ def postfix_program(name: str) -> str:
     return found
 
 
-@contextlib.contextmanager
-def running_sink() -> Iterator[int]:
-    """A server that takes every mail and throws it away, for the time of the block; its port."""
+def free_port() -> int:
+    """A port on which nobody listens."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running_sink(port: int | None = None) -> Iterator[int]:
+    """A server that takes every mail and throws it away, for the time of the block; its port."""
+    port = port or free_port()
     sink = subprocess.Popen([postfix_program("smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "1000"])
     try:
         while True:
