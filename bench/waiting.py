@@ -13,9 +13,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from bench.common.cluster import Cluster, cluster
 from bench.common.mail_jobs import fill, journey
-from bench.common.mail_sink import free_port, running_sink
+from bench.common.mail_sink import running_sink
 from bench.common.report import keep
 from bench.common.workers import cpu_s, peak_bytes, start_worker
+from postcart.adapters.local_kafka import free_ports
 from postcart.adapters.topics import create
 from postcart.settings import Settings
 
@@ -49,7 +50,8 @@ def main(given: argparse.Namespace) -> None:
 
 
 def _run(broker: Cluster, mails: int, seconds: float) -> dict[str, float]:
-    name, shop, port = f"waiting{mails}", f"{broker.prefix}{mails}.shop.", free_port()
+    name, shop = f"waiting{mails}", f"{broker.prefix}{mails}.shop."
+    (port,) = free_ports(1)
     more = {"POSTCART_SMTP__HOST": "127.0.0.1", "POSTCART_SMTP__PORT": str(port), "POSTCART_SMTP__TLS": "none"}
     settings = broker.settings(name, shop, **more)
     create(settings)

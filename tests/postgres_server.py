@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 
-from ports import free_port
+from postcart.adapters.local_kafka import free_ports
 
 _USER = "postgres"
 _SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=40")
@@ -53,7 +53,7 @@ def running_postgres() -> Iterator[Postgres]:
         if os.getuid() == 0:  # PostgreSQL refuses to run as root
             shutil.chown(folder, _USER, _USER)
             Path(folder).chmod(0o700)
-        port = free_port()
+        (port,) = free_ports(1)
         _run(
             programs / "initdb", "--pgdata", str(data), "--auth=trust", "--no-sync", f"--username={_USER}", "-E", "UTF8"
         )

@@ -11,6 +11,8 @@ import subprocess
 import time
 from collections.abc import Iterator
 
+from postcart.adapters.local_kafka import free_ports
+
 
 def postfix_program(name: str) -> str:
     """Where one of Postfix's programs is."""
@@ -20,18 +22,11 @@ def postfix_program(name: str) -> str:
     return found
 
 
-def free_port() -> int:
-    """A port on which nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def running_sink(port: int | None = None) -> Iterator[int]:
     """A server that takes every mail and throws it away, for the time of the block; its port."""
-    port = port or free_port()
+    if port is None:
+        (port,) = free_ports(1)
     sink = subprocess.Popen([postfix_program("smtp-sink"), "-u", "nobody", f"127.0.0.1:{port}", "1000"])
     try:
         while True:
