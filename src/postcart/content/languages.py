@@ -11,7 +11,7 @@ that is spoken; else they follow the language that is.
 import gettext
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Literal
@@ -44,7 +44,12 @@ class Language:
     formats: Locale
     translations: gettext.NullTranslations
 
-    @property
+    @cached_property
+    def key(self) -> str:
+        """Tells it from all others."""
+        return f"{self.tag} {self.formats}"
+
+    @cached_property
     def direction(self) -> Literal["ltr", "rtl"]:
         """The direction of writing of the catalogue's language."""
         return "rtl" if self.formats.text_direction == "rtl" else "ltr"

@@ -26,6 +26,11 @@ _PLAIN = re.compile(r"(?!.*=\?)[\x20-\x7e]{1,900}")
 """Text that stands in a header as it is; everything else goes through the email package, which encodes or refuses."""
 
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9'-]{1,40}(?: [A-Za-z0-9'-]{1,40}){0,5}")
+_PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9+_-]+(?:\.[A-Za-z0-9+_-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+"""What needs neither quotes nor encoding; the way through the email package costs a fifth of a whole mail."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Heads:
     """What the headers say.
@@ -95,6 +100,8 @@ def _field(name: str, value: str) -> bytes:
 
 
 def _mailbox(field: str, name: str, address: str) -> bytes:
+    if _PLAIN_NAME.fullmatch(name) and _PLAIN_ADDRESS.fullmatch(address):
+        return f"{field}: {name} <{address}>\r\n".encode("ascii")
     local, _, domain = address.rpartition("@")
     value = Address(display_name=name, username=local, domain=domain)
     return _POLICY.fold_binary(*_POLICY.header_store_parse(field, str(value)))

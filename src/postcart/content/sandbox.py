@@ -52,22 +52,21 @@ class Sandbox:
 
     def admit(self, language: Language) -> dict[str, str]:
         """Make ``language`` known; returns the context's variable ``language``: plain texts."""
-        key = str(language.formats)
-        self._languages[f"{language.tag} {key}"] = language
+        self._languages[language.key] = language
         rtl = language.direction == "rtl"
         return {
             "tag": language.tag,
             "direction": language.direction,
             "start": "right" if rtl else "left",
             "end": "left" if rtl else "right",
-            "formats": key,
+            "key": language.key,
         }
 
     def _of(self, context: Context) -> Language:
         chosen = context.get("language")
         if not chosen:
             raise RenderError("no language here: write {% from … import … with context %}, or use {% include %}")
-        return self._languages[f"{chosen['tag']} {chosen['formats']}"]
+        return self._languages[chosen["key"]]
 
     def _filters(self) -> dict[str, Callable[..., str]]:
         @pass_context

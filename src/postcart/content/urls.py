@@ -6,6 +6,7 @@ resolve or rewrite anything.
 
 import html
 import re
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from postcart.errors import RenderError
@@ -45,13 +46,20 @@ def check_urls(markup: str, where: str) -> None:
 
 
 def _check(raw: str, where: str, attribute: str) -> None:
+    if found := _forbidden(raw):
+        raise RenderError(f"{where}: {attribute} has {found}; only https, http and mailto may be linked")
+
+
+@lru_cache(maxsize=4_096)
+def _forbidden(raw: str) -> str | None:
+    """What is wrong with an attribute's value, if anything; most of them stand in every mail."""
     url = html.unescape(raw.strip("\"'"))
     if url.startswith("#"):
-        return
+        return None
     scheme = _scheme(url)
-    if scheme not in ALLOWED or (scheme in WEB and not _has_host(url)):
-        shown = f"scheme {scheme!r}" if scheme else "no scheme"
-        raise RenderError(f"{where}: {attribute} has {shown}; only https, http and mailto may be linked")
+    if scheme in ALLOWED and (scheme not in WEB or _has_host(url)):
+        return None
+    return f"scheme {scheme!r}" if scheme else "no scheme"
 
 
 def _scheme(url: str) -> str:
