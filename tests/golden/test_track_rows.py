@@ -136,8 +136,9 @@ def test_rounds_of_every_released_version_are_read(file: Path) -> None:
 def test_books_of_every_released_version_are_read(file: Path) -> None:
     """To the same lanes."""
     read = LaneBook("lanes", 0, 2)
-    for row in msgspec.msgpack.decode(file.read_bytes(), type=list[tuple[bytes, bytes | None]]):
-        assert read.restore(row)
+    rows = msgspec.msgpack.decode(file.read_bytes(), type=list[tuple[bytes, bytes | None]])
+    parcel = (KEY.encode(), b"a row")
+    assert read.restore([*rows, parcel]) == [parcel]
     read.restored()
     made = book()
     assert read.last_day == made.last_day == 12 + 7

@@ -29,8 +29,7 @@ class Changelog:
     def owner(self, until: int) -> Crashes:
         """The next owner has begun: what it writes first is written."""
         crashes = Crashes()
-        for row in self.rows.items():
-            assert crashes.restore(row)
+        assert not crashes.restore([*self.rows.items()])
         crashes.restored()
         crashes.begin({"in": until} if crashes.count else {})
         self.commit(crashes)
@@ -87,16 +86,28 @@ def test_an_owner_that_never_began_leaves_no_trace() -> None:
     log = Changelog()
     log.owner(until=9)
     passing = Crashes()
-    for row in log.rows.items():
-        passing.restore(row)
+    passing.restore([*log.rows.items()])
     assert log.owner(until=9).count == 1
 
 
 def test_other_rows_are_left_alone() -> None:
     """And one that can't be read ends the process: it is never guessed at."""
-    assert not Crashes().restore((b"somebody", b"row"))
+    crashes, others = Crashes(), [(b"somebody", b"row"), (b"gone", None)]
+    assert crashes.restore([others[0], (b"!engine.crashes", b'{"crashes":1}'), others[1]]) == others
+    crashes.restored()
+    assert crashes.count == 2
     with pytest.raises(StateError):
-        Crashes().restore((b"!engine.crashes", b"?"))
+        Crashes().restore([(b"!engine.crashes", b"?")])
+
+
+def test_the_last_count_is_the_one_that_counts() -> None:
+    """Also where several owners' counts are read at once; a tombstone takes all of them back."""
+    one, two = (b"!engine.crashes", b'{"crashes":0}'), (b"!engine.crashes", b'{"crashes":1}')
+    for rows, count in (([one, two], 2), ([two, one], 1), ([two, (b"!engine.crashes", None)], 0)):
+        crashes = Crashes()
+        assert crashes.restore(rows) == []
+        crashes.restored()
+        assert crashes.count == count
 
 
 def _die(how: str) -> None:

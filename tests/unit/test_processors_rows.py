@@ -50,6 +50,10 @@ def test_a_dropped_row_is_a_tombstone_and_stays_away() -> None:
     restored.restored()
     assert restored.load("a") is None
     assert list(restored.due(10, 10)) == []
+    again = store()
+    again.restore([*written, written[0]])
+    again.restored()
+    assert [key for key, _ in again.due(10, 10)] == ["a"]
 
 
 def test_a_moved_deadline_fires_once_at_its_new_time() -> None:
@@ -107,6 +111,9 @@ def test_a_row_of_the_next_release_is_read_and_one_beyond_ends_the_worker() -> N
     assert row.name == "kept"
     with pytest.raises(StateError, match=r"version 5.*start the newer release"):
         rows.restore([(b"c", bytes([5]) + value[1:])])
+    for unreadable in (bytes([255]) + value[1:], value[:9], b""):
+        with pytest.raises(StateError, match="was written by version"):
+            rows.restore([(b"c", unreadable)])
     rows.restore([(b"d", value[:-1])])
     with pytest.raises(StateError, match="can't be read"):
         rows.load("d")

@@ -57,18 +57,9 @@ class ChangelogReader:
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         position, moved_at = 0, time.monotonic()
         while position < end:
-            rows: Rows = []
             before = position
-            first = consumer.poll(_WAIT_S)
-            for message in () if first is None else (first, *consumer.consume(_CHUNK - 1, 0)):
-                error = message.error()
-                if error is None:
-                    rows.append((message.key() or b"", message.value()))
-                    position = offset_of(message) + 1
-                elif error.code() == _END:
-                    position = max(position, offset_of(message))
-                elif not error.retriable() and error.code() not in _PASSING:
-                    raise StateError(f"{topic}[{partition}] can't be read at {position}: {error.str()}")
+            rows, told = self._next(f"{topic}[{partition}] can't be read at {position}")
+            position = max(position, told)
             if position != before:
                 moved_at = time.monotonic()
             elif time.monotonic() - moved_at > _STILL_S:
@@ -76,12 +67,37 @@ class ChangelogReader:
             yield rows, position
         consumer.unassign()
 
+    def _next(self, trouble: str) -> tuple[Rows, int]:
+        """A chunk, and the position that it tells, 0 if none."""
+        # Consuming with a timeout would wait for a whole chunk, also where the partition ends before.
+        first = self._consumer.poll(_WAIT_S)
+        messages = [] if first is None else [first, *self._consumer.consume(_CHUNK - 1, 0)]
+        records = [message for message in messages if message.error() is None]
+        position = offset_of(records[-1]) + 1 if records else 0
+        if len(records) < len(messages):
+            position = max(position, _end_told(messages, trouble))
+        return [(message.key() or b"", message.value()) for message in records], position
+
     def reset(self) -> None:
         """Let go of a partition that was not read to its end."""
         try:
             self._consumer.unassign()
         except KafkaException as error:
             raise StateError(str(error)) from error
+
+
+def _end_told(messages: list[Message], trouble: str) -> int:
+    """The partition's end if one of the messages tells it, else 0. Raises StateError for what does not pass."""
+    end = 0
+    for message in messages:
+        error = message.error()
+        if error is None:
+            continue
+        if error.code() == _END:
+            end = offset_of(message)
+        elif not error.retriable() and error.code() not in _PASSING:
+            raise StateError(f"{trouble}: {error.str()}")
+    return end
 
 
 def offset_of(message: Message) -> int:

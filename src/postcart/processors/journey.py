@@ -105,8 +105,9 @@ class JourneyTask:
 
     def restore(self, rows: Sequence[Row]) -> None:
         """See Task."""
-        clocks = (self._clocks, self._parcel_clocks)
-        self._rows.restore([row for row in rows if not any(clock.restore(row) for clock in clocks)])
+        for clocks in (self._clocks, self._parcel_clocks):
+            rows = clocks.restore(rows)
+        self._rows.restore(rows)
 
     def restored(self) -> None:
         """See Task."""

@@ -8,7 +8,7 @@ once nothing of that day can follow. A prediction on day D uses the days up to D
 tasks have told day D - 7: one that is slow, or elsewhere for hours, holds nobody up. And every task learns the same.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -92,15 +92,21 @@ class LaneBook:
         values = [encode(record) for record in records]
         return [Output(self._topic, None, value, number) for number in range(self._tasks) for value in values]
 
-    def restore(self, row: Row) -> bool:
-        """Take a changelog record if it is one of these; returns whether it was.
+    def restore(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Take these of changelog records, in order; returns the others.
 
         Raises:
-            StateError: It was written by an unknown version.
+            StateError: One was written by an unknown version.
         """
-        key, value = row[0].decode(), row[1]
-        if not key.startswith(_MARK):
-            return False
+        mark = _MARK.encode()
+        others = [row for row in rows if not row[0].startswith(mark)]
+        if len(others) < len(rows):
+            for key, value in rows:
+                if key.startswith(mark):
+                    self._restore(key.decode(), value)
+        return others
+
+    def _restore(self, key: str, value: bytes | None) -> None:
         if value is not None and value[0] not in _READABLE:
             raise StateError(f"row {key!r} was written by version {value[0]}: start the newer release")
         body = None if value is None else memoryview(value)[1:]
@@ -108,7 +114,6 @@ class LaneBook:
             self._take(key, body)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StateError(f"row {key!r} can't be read: {error}") from error
-        return True
 
     def restored(self) -> None:
         """The changelog was read to its end."""

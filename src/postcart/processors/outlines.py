@@ -3,7 +3,7 @@
 Owns: the kinds of deadlines, a closed set, and which kind a row has. Must not: decide when anything falls due.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -103,6 +103,14 @@ def parcel_kind(parcel: Parcel | ParcelOutline) -> Kind | None:
     return "poll" if parcel.poll is not None else None
 
 
+def mentioning(names: Iterable[bytes], rows: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Those of encoded rows in which one of the names occurs: one pass per name is faster than a call per row."""
+    found: dict[str, bytes] = {}
+    for name in names:
+        found.update([(key, encoded) for key, encoded in rows.items() if name in encoded])
+    return found
+
+
 class Waiting:
     """How many rows wait, by kind. Keeps keys only of those that wait for more than to be forgotten.
 
@@ -124,12 +132,10 @@ class Waiting:
         self._names = tuple(name.encode() for name in outline.__struct_fields__)
         self._counts: dict[Kind, int] = dict.fromkeys(kinds, 0)
 
-    def saw_at_rest(self, key: str, encoded: bytes, start: int) -> None:
-        """The row as it rests, encoded from ``start`` on."""
-        for name in self._names:
-            if name in encoded:
-                self.keep(key, self.kind(self._decode(memoryview(encoded)[start:])))
-                return
+    def saw_at_rest(self, rows: Mapping[str, bytes], start: int) -> None:
+        """Rows as they rest, encoded from ``start`` on."""
+        for key, encoded in mentioning(self._names, rows).items():
+            self.keep(key, self.kind(self._decode(memoryview(encoded)[start:])))
 
     def counts(self, rows: int) -> Mapping[str, int]:
         """Of ``rows`` in all, by kind."""

@@ -8,7 +8,8 @@ is rebuilt without decoding a row. Rows that will be touched again soon stay dec
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heapify, heappop, heappush
-from typing import Generic, Protocol, TypeVar
+from struct import Struct
+from typing import Generic, Protocol, TypeVar, cast
 
 import msgspec
 
@@ -16,6 +17,7 @@ from postcart.errors import StateError
 from postcart.processors.outlines import Waiting
 
 _HEAD = 9
+_deadline_at_rest = Struct(">xQ").unpack_from
 _READABLE_AHEAD = 1
 """Release N reads rows of N+1, so that an upgrade can be rolled back."""
 
@@ -166,35 +168,32 @@ class RowStore(Generic[R]):
         Raises:
             StateError: A row of an unknown version: it is never reset.
         """
-        rows = self._rows
+        rows, newest = self._rows, self._version + _READABLE_AHEAD
+        unknown = bytes([newest + 1])  # compared as bytes: what begins with a version beyond is not before it
         for key, value in records:
             if value is None:
                 rows.pop(key.decode(), None)
-                continue
-            if value[0] > self._version + _READABLE_AHEAD or len(value) <= _HEAD:
+            elif value < unknown and len(value) > _HEAD:
+                rows[key.decode()] = value
+            else:
                 raise StateError(
-                    f"row {key!r} was written by version {value[0]}, this release reads up to "
-                    f"{self._version + _READABLE_AHEAD}: start the newer release"
+                    f"row {key!r} was written by version {int.from_bytes(value[:1])}, this release reads up to "
+                    f"{newest}: start the newer release"
                 )
-            rows[key.decode()] = value
 
-    def restored(self, also: Callable[[str, bytes, int], None] | None = None) -> None:
-        """Rebuild the index after the last restored record.
+    def restored(self, also: Callable[[Mapping[str, bytes], int], None] | None = None) -> None:
+        """Rebuild the index after the last restored record, before any row is loaded.
 
-        ``also``: told of each row as well: its key, and its bytes, encoded from that place on.
+        ``also``: told of the rows as well: by key, each encoded from that place on.
         """
-        self._heap = [
-            (int.from_bytes(value[1:_HEAD], "big"), key) for key, value in self._rows.items() if type(value) is bytes
-        ]
+        at_rest = cast("dict[str, bytes]", self._rows)
+        self._heap = [(_deadline_at_rest(value)[0], key) for key, value in at_rest.items()]
         heapify(self._heap)
-        self._encoded_rows, self._encoded_bytes = len(self._heap), 0
-        for key, value in self._rows.items():
-            if type(value) is bytes:
-                self._encoded_bytes += len(value)
-                if self._waiting is not None:
-                    self._waiting.saw_at_rest(key, value, _HEAD)
-                if also is not None:
-                    also(key, value, _HEAD)
+        self._encoded_rows, self._encoded_bytes = len(at_rest), sum(map(len, at_rest.values()))
+        if self._waiting is not None:
+            self._waiting.saw_at_rest(at_rest, _HEAD)
+        if also is not None:
+            also(at_rest, _HEAD)
 
     def keys(self) -> Iterable[str]:
         """Keys of all rows."""

@@ -4,7 +4,7 @@ Owns: the order of those deadlines, which go by another clock than the rows' own
 restart. Must not: know what falls due.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from heapq import heappop, heappush
 from typing import Final
 
@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from postcart.domain.journey.person import FOR_EVER, Person
 from postcart.domain.journey.shipping import deadlines_ms
-from postcart.processors.outlines import ErrandOutline, OrderOutline
+from postcart.processors.outlines import ErrandOutline, OrderOutline, mentioning
 
 _NAMES: Final = (b"orders", b"errands", b"retry_ms")
 """Rows at rest leave out what is empty: one in which none of these occurs waits for nothing here."""
@@ -47,14 +47,13 @@ class ShippingDeadlines:
     def __len__(self) -> int:
         return len(self._known)
 
-    def at_rest(self, key: str, encoded: bytes, start: int) -> None:
-        """A restored row, encoded from ``start`` on."""
-        if not any(name in encoded for name in _NAMES):
-            return
-        outline = _decode(memoryview(encoded)[start:])
-        retries = (item.retry_ms for item in outline.outstanding.values() if item.job.purpose != "marketing")
-        moments = [at_ms for at_ms in retries if at_ms]
-        self._set(key, min((*moments, *deadlines_ms(outline.orders, outline.errands)), default=FOR_EVER))
+    def at_rest(self, rows: Mapping[str, bytes], start: int) -> None:
+        """Restored rows, encoded from ``start`` on."""
+        for key, encoded in mentioning(_NAMES, rows).items():
+            outline = _decode(memoryview(encoded)[start:])
+            retries = (item.retry_ms for item in outline.outstanding.values() if item.job.purpose != "marketing")
+            moments = [at_ms for at_ms in retries if at_ms]
+            self._set(key, min((*moments, *deadlines_ms(outline.orders, outline.errands)), default=FOR_EVER))
 
     def saw(self, key: str, person: Person | None) -> None:
         """The row as it is now; None: it is gone."""

@@ -3,12 +3,14 @@
 Owns: their least, and the changelog record that keeps them over restarts. Must not: read a wall clock.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from postcart.errors import StateError
 from postcart.events.signals import TaskClock
+from postcart.processors.engine.own_row import own_row
 from postcart.processors.engine.task import Row
 
 DETECT_KEY: Final = b"!clocks"
@@ -36,16 +38,15 @@ class TaskClocks:
             self._clocks[record.task] = record.clock_ms
             self._changed = True
 
-    def restore(self, row: Row) -> bool:
-        """Take the record if it is ours; returns whether it was."""
-        key, value = row
-        if key != self._key:
-            return False
-        try:
-            self._clocks = msgspec.json.decode(value or b"{}", type=dict[int, int])
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise StateError(f"the clocks in the changelog can't be read: {error}") from error
-        return True
+    def restore(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Take ours of these changelog records; returns the others."""
+        found, others = own_row(rows, self._key)
+        if found is not None:
+            try:
+                self._clocks = msgspec.json.decode(found[1] or b"{}", type=dict[int, int])
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise StateError(f"the clocks in the changelog can't be read: {error}") from error
+        return others
 
     def take_changed(self) -> list[Row]:
         """The changelog record if a clock moved since the last call."""

@@ -92,7 +92,7 @@ class TrackTask:
 
     def restore(self, rows: Sequence[Row]) -> None:
         """See Task."""
-        self._rows.restore([row for row in rows if not self._book.restore(row)])
+        self._rows.restore(self._book.restore(rows))
 
     def restored(self) -> None:
         """See Task."""

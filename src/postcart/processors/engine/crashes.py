@@ -7,11 +7,12 @@ finds one knows that the last one did not. The count begins anew once everything
 owner began: what killed the others was among that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from postcart.errors import StateError
+from postcart.processors.engine.own_row import own_row
 from postcart.processors.engine.task import Row
 
 ENOUGH = 3
@@ -36,20 +37,19 @@ class Crashes:
         self._until: Mapping[str, int] = {}
         self._row: list[Row] = []
 
-    def restore(self, row: Row) -> bool:
-        """Take a changelog record if it is this one; returns whether it was.
+    def restore(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """Take this one's of these changelog records; returns the others.
 
         Raises:
             StateError: It can't be read.
         """
-        key, value = row
-        if key != _KEY:
-            return False
-        try:
-            self._found = None if value is None else msgspec.json.decode(value, type=_Kept)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise StateError(f"the count of crashes in the changelog can't be read: {error}") from error
-        return True
+        found, others = own_row(rows, _KEY)
+        if found is not None:
+            try:
+                self._found = None if found[1] is None else msgspec.json.decode(found[1], type=_Kept)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                raise StateError(f"the count of crashes in the changelog can't be read: {error}") from error
+        return others
 
     def restored(self) -> None:
         """Count the last owner's end."""
