@@ -103,18 +103,13 @@ class Restorer:
         return slot.phase == "closed"
 
     async def _read(self, slot: Slot, reader: ChangelogReader, end: int) -> int:
-        """Feed the task; returns the number of rows. Ends early if the slot is closed meanwhile.
-
-        While the task takes in a chunk, the thread reads the next one, and no more than that.
-        """
+        """Feed the task; returns the number of rows. Ends early if the slot is closed meanwhile."""
         chunks: Iterator[tuple[Rows, int]] = reader.read(slot.number, end=end)
         count, said_at = 0, time.monotonic()
-        ahead = self._lane.run(next, chunks, None)
-        while (chunk := await ahead) is not None:
+        while (chunk := await self._lane.run(next, chunks, None)) is not None:
             if slot.phase == "closed":
                 await self._lane.run(reader.reset)
                 break
-            ahead = self._lane.run(next, chunks, None)
             rows, position = chunk
             if rows:
                 slot.task.restore(slot.crashes.restore(rows))
