@@ -10,14 +10,13 @@ from uuid import UUID
 POSTCART = UUID("6f1d2c58-0d3e-5a63-9d0b-0f4e5b7c2a11")
 """Namespace of everything that has no nearer one."""
 
+_UUID_DIGITS = 32
+_VARIANT = [f"{0x80 | bits:02x}" for bits in range(0x40)]
+
 
 def uuid5(namespace: UUID, name: str) -> str:
     """RFC 9562 version 5, as ``uuid.uuid5`` but straight to its text: this is on the hot path."""
-    digest = bytearray(sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()[:16])
-    digest[6] = digest[6] & 0x0F | 0x50
-    digest[8] = digest[8] & 0x3F | 0x80
-    text = digest.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    return _uuid5(namespace.bytes, name)
 
 
 def namespace_of(identifier: str) -> UUID:
@@ -26,6 +25,25 @@ def namespace_of(identifier: str) -> UUID:
         return UUID(identifier)
     except ValueError:
         return UUID(uuid5(POSTCART, identifier))
+
+
+def _uuid5(namespace: bytes, name: str) -> str:
+    digest = sha1(namespace + name.encode(), usedforsecurity=False).digest()
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{_VARIANT[digest[8] & 0x3F]}{text[18:20]}-{text[20:32]}"
+
+
+def _namespace_bytes(identifier: str) -> bytes:
+    """``namespace_of(identifier).bytes``, without a UUID where the identifier is 32 hex digits and hyphens."""
+    digits = identifier.replace("-", "")
+    if len(digits) == _UUID_DIGITS:
+        try:
+            namespace = bytes.fromhex(digits)
+        except ValueError:
+            namespace = b""
+        if len(namespace) == _UUID_DIGITS // 2:  # fromhex passes over blanks
+            return namespace
+    return namespace_of(identifier).bytes
 
 
 def person_id(tenant: UUID, identity_key: bytes, natural_id: str) -> str:
@@ -44,19 +62,19 @@ def contact_id(identity_key: bytes, channel: str, contact_point: str) -> str:
 
 def end_id(visitor_id: str, last_event_id: str) -> str:
     """Id of the end of a session, and of the abandonment if it is one."""
-    return uuid5(namespace_of(visitor_id), last_event_id)
+    return _uuid5(_namespace_bytes(visitor_id), last_event_id)
 
 
 def episode_id(abandonment_id: str) -> str:
     """Id of the episode that this abandonment opens, or would open."""
-    return uuid5(UUID(abandonment_id), "episode")
+    return _uuid5(_namespace_bytes(abandonment_id), "episode")
 
 
 def job_id(episode: str, step: int, armed_by: str, channel: str) -> str:
     """Id of a cart job: a step that is planned again after another end is another job."""
-    return uuid5(UUID(episode), f"{step}/{armed_by}/{channel}")
+    return _uuid5(_namespace_bytes(episode), f"{step}/{armed_by}/{channel}")
 
 
 def message_id(about: str, occasion: str, occurrence: str, channel: str) -> str:
     """Id of a job about a parcel's incarnation or an order: what happened once is told once on a channel."""
-    return uuid5(namespace_of(about), f"{occasion}/{occurrence}/{channel}")
+    return _uuid5(_namespace_bytes(about), f"{occasion}/{occurrence}/{channel}")
