@@ -4,6 +4,7 @@ Owns: the way from record batches to the rules of domain.detect and from their o
 rule, or know how records are fetched and committed.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -150,14 +151,9 @@ class DetectTask:
 
     def _take_in(self, events: Sequence[Arrival], out: Detected) -> None:
         """Group by visitor, then touch each row once."""
-        groups: dict[str, list[Arrival]] = {}
+        groups: defaultdict[str, list[Arrival]] = defaultdict(list)
         for event in events:
-            visitor_id = event.visitor_id
-            group = groups.get(visitor_id)
-            if group is None:
-                groups[visitor_id] = [event]
-            else:
-                group.append(event)
+            groups[event.visitor_id].append(event)
         rows, rules = self._rows, self._config.rules
         clock_ms = self._watermark.clock_ms
         too_old_ms = self._fired_ms - rules.forget_ms

@@ -5,16 +5,20 @@ not: know what the events mean.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+from operator import attrgetter
 from typing import Any, Protocol
 
 from confluent_kafka import Message
 
 from postcart.codecs import dead_letters
 from postcart.codecs.dead_letters import DeadLetter
-from postcart.events.shop import Event
-from postcart.events.times import to_ms
+from postcart.events.event import moment_ms
+from postcart.events.shop import Event, time_ms
 from postcart.processors.engine.task import Output, RecordBatch
 from postcart.processors.stage_metrics import StageMetrics
+
+_time = attrgetter("time")
 
 
 class BatchDecoder(Protocol):
@@ -38,12 +42,11 @@ def append_bound_ms(batch: RecordBatch, latest_event_ms: int) -> int:
 
 def latest_ms(events: Sequence[Event]) -> int:
     """The youngest event's time; 0 without events."""
-    latest = 0
-    for event in events:
-        time = event.time
-        at_ms = time if type(time) is int else to_ms(time)  # type: ignore[arg-type]  # int or datetime
-        latest = max(latest, at_ms)
-    return latest
+    try:
+        latest: int | datetime = max(map(_time, events), default=0)
+    except TypeError:  # some sources write texts, others milliseconds
+        return max(map(time_ms, events))
+    return moment_ms(latest)
 
 
 def dead_outputs(topic: str, letters: Sequence[DeadLetter], metrics: StageMetrics) -> list[Output]:

@@ -30,6 +30,7 @@ from postcart.events.signals import VisitStarted
 
 _place = attrgetter("time", "sequence", "RANK", "id")
 """The order of folding (as events.shop.order_key), of events whose times are settled."""
+_rank = attrgetter("RANK")
 _CLEARED, _ENDED = CartCleared.RANK, SessionEnded.RANK
 _MOVES_ENDS = frozenset({CheckoutStep.RANK, _CLEARED, PageExited.RANK, _ENDED})
 """Ranks of the kinds after which a session ends otherwise than by inactivity."""
@@ -71,7 +72,7 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
             sooner = True
             ahead = ahead or rank in CHANGES_MEANING
     if before and not ahead:
-        ahead = any(event.RANK in CHANGES_MEANING for event in pending)
+        ahead = not CHANGES_MEANING.isdisjoint(map(_rank, pending))
     fresh = {event.id for event in pending[before:]} if ahead else None
     if not ordered:
         pending.sort(key=_place)
