@@ -119,8 +119,8 @@ class RowStore(Generic[R]):
         heap = self._heap
         while heap and heap[0][0] <= clock_ms and limit:
             indexed, key = heappop(heap)
-            row = self.load(key)
-            if row is None or row.indexed_ms != indexed:
+            row = self._indexed_under(key, indexed)
+            if row is None:
                 continue
             row.indexed_ms = 0
             deadline = self._deadline(row)
@@ -130,6 +130,14 @@ class RowStore(Generic[R]):
                 continue
             limit -= 1
             yield key, row
+
+    def _indexed_under(self, key: str, indexed_ms: int) -> R | None:
+        """The row if it stands under this deadline; of one at rest that is told without decoding it."""
+        known = self._rows.get(key)
+        if type(known) is bytes and known[1:_HEAD] != indexed_ms.to_bytes(8, "big"):
+            return None
+        row = self.load(key)
+        return row if row is not None and row.indexed_ms == indexed_ms else None
 
     def next_deadline_ms(self) -> int | None:
         """A lower bound of the earliest deadline; None without rows."""
