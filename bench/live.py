@@ -17,12 +17,11 @@ from datetime import datetime
 from itertools import pairwise
 
 import msgspec
-from confluent_kafka.admin import AdminClient
 
 from bench.common.cluster import Cluster, cluster
 from bench.common.report import keep
 from bench.common.traffic import QUIET_RATE, Seen, Traffic, spread
-from bench.common.workers import start_worker
+from bench.common.workers import joined, start_worker
 from postcart.adapters.topics import create
 from postcart.settings import Settings
 
@@ -32,9 +31,6 @@ SHARES = (0.0, 0.5, 0.9, 0.95)
 LONG_SHARE = 0.8
 FIRST_RATE = 1_000
 DECISIONS = "decisions"
-_LOOK_S = 0.2
-_PATIENCE_S = 120
-"""Only ends a run that would hang."""
 
 
 class Decided(msgspec.Struct):
@@ -109,18 +105,6 @@ def _worker(broker: Cluster, shop: str, name: str) -> subprocess.Popen[bytes]:
     )
 
 
-def _joined(broker: Cluster, group: str, count: int) -> None:
-    """Wait until the group has so many members, each with partitions."""
-    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
-    until = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < until:
-        told = admin.describe_consumer_groups([group])[group].result(_PATIENCE_S)
-        if len(told.members) == count and all(member.assignment.topic_partitions for member in told.members):
-            return
-        time.sleep(_LOOK_S)
-    raise SystemExit(f"{group} did not come to {count} members in {_PATIENCE_S} s")
-
-
 def _delays(traffic: Sessions, rate: float, seconds: float) -> tuple[list[str], dict[str, dict[str, int]]]:
     lines = [
         f"Sustained: {rate:,.0f} records/s of one worker, beside the broker and the generator on the same cores.",
@@ -172,7 +156,7 @@ def _pauses(
 
     killed = during([(5, "kill")])
     workers.append(_worker(broker, shop, "second"))
-    _joined(broker, traffic.readers, 2)
+    joined(broker.bootstrap, traffic.readers, 2)
     rolled = during([(5, "stop"), (20, "stop")])
     line = (
         f"At half the rate: `kill -9`, and another worker is started at once: the longest pause of a partition is "

@@ -5,20 +5,17 @@ with the broker, so what they take together is told, and not how much faster the
 """
 
 import argparse
-import os
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.common.cluster import Cluster, cluster
-from bench.common.dataset import Shape, fill
-from bench.common.measure import ROOT
+from bench.common.dataset import Shape, encoded, write
 from bench.common.report import keep
-from bench.common.workers import cpu_s, start_worker
+from bench.common.workers import cpu_s, joined, start_worker
 from postcart.adapters.topics import create
 from postcart.adapters.topics.table import stage_group
 from postcart.settings import Settings
@@ -43,7 +40,7 @@ CASES = (
     Case(workers=4),
     Case(partitions=4),
     Case(partitions=64),
-    Case(visitors=4),
+    Case(visitors=2),
     Case(lines=10),
     Case(lines=40),
 )
@@ -84,34 +81,28 @@ def main(given: argparse.Namespace) -> None:
 
 
 def _run(broker: Cluster, workers: int, shape: Shape) -> float:
+    """Microseconds: workers that have joined find all records at once; their CPU until the last is committed."""
     shop = f"{broker.prefix}shop."
     settings = broker.settings("scale", shop)
     create(settings)
-    records = fill(broker.bootstrap, shop, shape=shape, partitions=broker.partitions)
+    records = encoded(shape, broker.partitions)
     began = [_worker(broker, shop, f"w{number}") for number in range(workers)]
     try:
+        joined(broker.bootstrap, stage_group(settings, "detect"), workers)
+        before = sum(cpu_s(worker.pid) for worker in began)
+        write(broker.bootstrap, shop, records)
         _await_end(settings, broker.partitions)
-        spent = sum(cpu_s(worker.pid) for worker in began)
+        spent = sum(cpu_s(worker.pid) for worker in began) - before
     finally:
         for worker in began:
             worker.send_signal(signal.SIGTERM)
         for worker in began:
             worker.wait(60)
-    return (spent - workers * _start_up_s()) / records * 1e6
+    return spent / len(records) * 1e6
 
 
 def _worker(broker: Cluster, shop: str, name: str) -> subprocess.Popen[bytes]:
     return start_worker("detect", broker.variables("scale", shop, POSTCART_WORKER_NAME=name))
-
-
-def _start_up_s() -> float:
-    """CPU seconds of the imports, which are not the work's."""
-    before = os.times()
-    program = "import postcart.wiring.workers"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
-    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def _await_end(settings: Settings, partitions: int) -> None:

@@ -127,8 +127,26 @@ def last_events(at_ms: int) -> Iterator[ShopEvent]:
     yield CartCleared(id="bench-end-cart", reason="emptied", time=at_ms, visitor_id=visitor)
 
 
-def fill(bootstrap: str, prefix: str, *, shape: Shape, partitions: int) -> int:
-    """Produce the input to ``PREFIXsessions`` and ``PREFIXcarts``; returns the number of records."""
+Encoded = list[tuple[str, bytes, bytes, int]]
+"""Topic without its prefix, value, key, and partition (-1: by the key)."""
+
+
+def encoded(shape: Shape, partitions: int) -> Encoded:
+    """The input as records, in the order of arrival."""
+    encode = ShopEventEncoder(shape.framing, schema_id=1).encode
+    end_ms = int(time.time() * 1000)
+    found: Encoded = []
+    for event in events_of(shape, end_ms - HOUR_MS):
+        subject, key, value = encode(event)
+        found.append((subject.removeprefix("shop."), value, key, -1))
+    for event in last_events(end_ms):
+        subject, key, value = encode(event)
+        found += [(subject.removeprefix("shop."), value, key, partition) for partition in range(partitions)]
+    return found
+
+
+def write(bootstrap: str, prefix: str, records: Encoded) -> None:
+    """Produce records to ``PREFIXsessions`` and ``PREFIXcarts``, as fast as they are taken; ends last."""
     # Uncompressed: every client reads that without more packages.
     producer = Producer(
         {
@@ -139,23 +157,20 @@ def fill(bootstrap: str, prefix: str, *, shape: Shape, partitions: int) -> int:
             "queue.buffering.max.messages": 200_000,
         }
     )
-    encode = ShopEventEncoder(shape.framing, schema_id=1).encode
-    end_ms = int(time.time() * 1000)
-    count = 0
-    for count, event in enumerate(events_of(shape, end_ms - HOUR_MS), start=1):  # noqa: B007 -- the last is returned
-        subject, key, value = encode(event)
-        topic = prefix + subject.removeprefix("shop.")
+    for topic, value, key, partition in records:
+        if partition == 0:
+            producer.flush()
         while True:
             try:
-                producer.produce(topic, value, key)
+                producer.produce(prefix + topic, value, key, partition)
                 break
             except BufferError:
                 producer.poll(0.1)
     producer.flush()
-    for event in last_events(end_ms):
-        subject, key, value = encode(event)
-        for partition in range(partitions):
-            producer.produce(prefix + subject.removeprefix("shop."), value, key, partition)
-            count += 1
-    producer.flush()
-    return count
+
+
+def fill(bootstrap: str, prefix: str, *, shape: Shape, partitions: int) -> int:
+    """Produce the input; returns the number of records."""
+    records = encoded(shape, partitions)
+    write(bootstrap, prefix, records)
+    return len(records)
