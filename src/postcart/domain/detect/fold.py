@@ -51,7 +51,7 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
     sooner = visitor.session is None and not before
     ahead = sooner and visitor.person_id is not None
     known = {event.id for event in pending}
-    last_ms: int = pending[-1].time if pending else 0  # type: ignore[assignment]  # settled when it arrived
+    last_ms: int = pending[-1].time if pending else -1  # type: ignore[assignment]  # settled when it arrived
     ordered = True
     for event in events:
         if event.id in known:
