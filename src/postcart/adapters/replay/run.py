@@ -28,6 +28,8 @@ DEFAULT_RUN_ON_MS: Final = 10 * DAY_MS
 _TICK_S: Final = 0.1
 _BURST: Final = 2_000
 _REQUEST_S: Final = 10.0
+_REFUSED_S: Final = 60.0
+"""So long a record is sent again that the broker refuses for reasons unknown to it, as while its disk is full."""
 
 
 class ClockSink(Protocol):
@@ -121,6 +123,7 @@ class _Replay:
         self._open = OpenEvents(events, options.disorder_ms)
         self._encode = ShopEventEncoder("single_object" if options.framing == "avro" else "json").encode
         self._failure: PostcartError | None = None
+        self._refused_at: float | None = None
         self._sent = 0
         self._acknowledged = 0
         self._told: int | None = None
@@ -174,16 +177,15 @@ class _Replay:
             self._open.read_ahead()
             if not unsent or unsent[0][0] > now_ms:
                 return
-            _, number, event = unsent.popleft()
-            self._produce(number, event)
+            self._produce(unsent.popleft())
         self._producer.poll(0)
 
-    def _produce(self, number: int, event: ShopEvent) -> None:
-        subject, key, value = self._encode(event)
+    def _produce(self, due: tuple[int, int, ShopEvent]) -> None:
+        subject, key, value = self._encode(due[2])
         topic = self._options.topics[subject]
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=partial(self._delivered, number))
+                self._producer.produce(topic, value, key, on_delivery=partial(self._delivered, due))
             except BufferError:
                 self._producer.poll(_TICK_S)
                 self._raise_failure()
@@ -193,12 +195,21 @@ class _Replay:
                 self._sent += 1
                 return
 
-    def _delivered(self, number: int, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
+    def _delivered(self, due: tuple[int, int, ShopEvent], error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            self._refused_at = None
+            self._acknowledged += 1
+            self._open.acknowledge(due[1])
+        elif error.code() == KafkaError.UNKNOWN and self._may_try_again():
+            self._sent -= 1
+            self._open.unsent.appendleft(due)  # the clock waits for it, so it comes in time
+        else:
             self._failure = self._failure or _mapped(error, message.topic() or "")
-            return
-        self._acknowledged += 1
-        self._open.acknowledge(number)
+
+    def _may_try_again(self) -> bool:
+        now = time.monotonic()
+        self._refused_at = self._refused_at or now
+        return now < self._refused_at + _REFUSED_S
 
     def _run_on(self) -> None:
         """After the last event: from its time on, at the same speed, to the end."""
