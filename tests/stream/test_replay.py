@@ -13,6 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from postcart.adapters.clock import ClockWriter, ReplayClock, last_told
+from postcart.adapters.mock_broker import MockBroker
 from postcart.adapters.replay import ReplayOptions, ReplayProgress, replay
 from postcart.codecs.rees46 import read_rees46
 from postcart.codecs.shop_events import ShopEventDecoder
@@ -204,6 +205,30 @@ def test_a_late_reader_begins_at_the_last_value(place: Place) -> None:
         assert clock.wait_for(progress.end_ms or 0, timeout_s=30)
         assert clock.now_ms() == progress.end_ms
         assert clock.is_replay
+
+
+class Told(list[int]):
+    """A clock that keeps what it was told."""
+
+    begin = tell = list.append
+
+    def flush(self) -> None:
+        """All is kept."""
+
+
+def test_records_refused_for_unknown_reasons_are_sent_again() -> None:
+    """As while a broker's disk is full; the clock waits for them."""
+    events, told = history(200, seed=11), Told()
+    with MockBroker(dict.fromkeys(SUBJECTS, PARTITIONS)) as broker:
+        client = {"bootstrap.servers": broker.bootstrap, "log_level": 0}
+        broker.refuse(3)
+        progress = replay(events, options=ReplayOptions(client=client, topics={s: s for s in SUBJECTS}), clock=told)
+        reader = Consumer({**client, "group.id": "reader", "enable.auto.commit": False})
+        places = [TopicPartition(topic, number) for topic in SUBJECTS for number in range(PARTITIONS)]
+        assert sum(reader.get_watermark_offsets(place, timeout=30)[1] for place in places) == len(events)
+        reader.close()
+    assert progress.sent == progress.acknowledged == len(events)
+    assert told[-1] == progress.end_ms
 
 
 def test_stopping_early(place: Place) -> None:

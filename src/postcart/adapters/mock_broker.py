@@ -16,6 +16,7 @@ from postcart.errors import BrokerUnavailable
 _PRODUCER = 0
 """``rd_kafka_type_t``: the cluster needs some client to live in."""
 
+_PRODUCE, _UNKNOWN = 0, -1
 _ALREADY_EXISTS = 36
 """Kafka's error code TOPIC_ALREADY_EXISTS."""
 
@@ -32,6 +33,7 @@ _SIGNATURES: dict[str, tuple[type | None, tuple[type, ...]]] = {
     "rd_kafka_mock_topic_create": (_INT, (_POINTER, _TEXT, _INT, _INT)),
     "rd_kafka_mock_broker_set_down": (_INT, (_POINTER, ctypes.c_int32)),
     "rd_kafka_mock_broker_set_up": (_INT, (_POINTER, ctypes.c_int32)),
+    "rd_kafka_mock_push_request_errors_array": (None, (_POINTER, ctypes.c_int16, ctypes.c_size_t, _POINTER)),
     "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, (_POINTER, ctypes.c_int32)),
     "rd_kafka_mock_set_group_consumer_session_timeout_ms": (None, (_POINTER, _INT)),
     "rd_kafka_mock_set_group_consumer_heartbeat_interval_ms": (None, (_POINTER, _INT)),
@@ -96,6 +98,11 @@ class MockBroker:
     def up(self, number: int) -> None:
         """It is back."""
         self._library.rd_kafka_mock_broker_set_up(self._cluster, number)
+
+    def refuse(self, count: int) -> None:
+        """The next ``count`` requests to produce are answered by "unknown error"."""
+        errors = (_INT * count)(*[_UNKNOWN] * count)
+        self._library.rd_kafka_mock_push_request_errors_array(self._cluster, _PRODUCE, count, errors)
 
     def create(self, topics: Mapping[str, int]) -> None:
         """Create ``topics`` with the partition counts given; leaves alone what exists.
