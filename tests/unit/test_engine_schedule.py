@@ -18,7 +18,7 @@ def test_outputs_wait_for_the_short_interval_rows_for_the_long_one() -> None:
     schedule.outputs_wait(10.55)
     assert not schedule.due(10.59)
     assert schedule.due(10.61)
-    schedule.begin()
+    schedule.begin(10.61)
     schedule.done(10.61)
     assert not schedule.due(11.5)
 
@@ -32,3 +32,14 @@ def test_far_behind_outputs_wait_for_the_long_interval() -> None:
     assert schedule.due(11.0)
     schedule.behind = False
     assert schedule.due(10.2)
+
+
+def test_transactions_that_take_long_come_less_often() -> None:
+    """Three times what the last one took, and at most the long interval."""
+    schedule = CommitSchedule(SETTINGS, 10.0)
+    for took, wait in ((0.01, 0.1), (0.1, 0.3), (2.0, 1.0)):
+        schedule.begin(20.0)
+        schedule.done(20.0 + took)
+        schedule.outputs_wait(20.0 + took)
+        assert not schedule.due(20.0 + took + wait - 0.01)
+        assert schedule.due(20.0 + took + wait + 0.01)

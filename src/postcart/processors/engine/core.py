@@ -183,7 +183,7 @@ class Engine:
 
     async def _commit(self) -> None:
         """Write everything that the tasks have to hand over. ``_turn`` is held."""
-        self._schedule.begin()
+        self._schedule.begin(time.monotonic())
         harvests = [harvest for slot in self._roster.running() if (harvest := slot.harvest()) is not None]
         if harvests:
             await self._writer.write(harvests)
