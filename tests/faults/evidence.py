@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 POOL = 8
+"""Connections of a sender."""
+
+IN_FLIGHT = 4 * POOL
 """C: messages in flight per sender."""
 _SHARED_LINES = frozenset({"abandonment", "planned", "due", "cancelled"})
 """Decisions that the naive implementation makes, too; the others are reasons."""
@@ -65,7 +68,7 @@ def evidence_of(world: "World", lag: dict[str, int | None]) -> Evidence:
     ended = world.crew.ended
     return Evidence(
         load=world.load,
-        in_flight=POOL,
+        in_flight=IN_FLIGHT,
         parcels={job.job_id: job.person_id for job in world.shipping.jobs.values()},
         decisions=world.decisions(),
         jobs=world.jobs(),

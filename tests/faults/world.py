@@ -17,7 +17,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from faults.crew import Crew
-from faults.evidence import POOL, WATCHED
+from faults.evidence import IN_FLIGHT, POOL, WATCHED
 from faults.feed import Feed, LiveFeed, ReplayFeed
 from faults.load import Load, arrivals
 from faults.mailroom import Mailroom, open_mailroom, share_of
@@ -211,6 +211,7 @@ def _variables(row: Row, bootstrap: str, prefix: str, port: int) -> dict[str, st
         "POSTCART_SMTP__TIMEOUT_S": "1",
         "POSTCART_SMTP__PROBE_S": "1",
         "POSTCART_SMTP__POOL_SIZE": str(POOL),
+        "POSTCART_SMTP__IN_FLIGHT": str(IN_FLIGHT),
         **row.variables,
     }
 

@@ -113,7 +113,7 @@ def test_killed_worker_changes_no_decision_and_no_mail(kafka: Cluster, tmp_path:
         wait_for(lambda: len(finished(shop)) >= due_of(wanted), lambda: f"{len(finished(shop))} jobs ended")
         outcomes = Counter(finished(shop).values())
         uncertain = outcomes.pop("uncertain", 0)
-        assert uncertain <= (3 * shop.settings.smtp.pool_size if victim == "email" else 0)
+        assert uncertain <= (3 * shop.settings.smtp.claimed_at_once if victim == "email" else 0)
         assert outcomes == {"accepted": due_of(wanted) - uncertain}
         unsent = set(finished(shop)) - {name.strip("<>").partition("@")[0] for name in sent_once(mails)}
         assert unsent <= {job for job, outcome in finished(shop).items() if outcome == "uncertain"}

@@ -296,3 +296,17 @@ def test_a_taken_port_says_so(server: MetricsServer, instruments: Instruments) -
     """The message names the setting."""
     with pytest.raises(ConfigurationError, match="POSTCART_METRICS_PORT"):
         MetricsServer(instruments.registry, live={}, ready={}, port=server.port, host="127.0.0.1")
+
+
+def test_a_series_that_ended_begins_anew(instruments: Instruments) -> None:
+    """What was looked up before its end must not be counted on: nobody would see it."""
+    labels = {"stage": "detect", "partition": "3"}
+    instruments.gauge("state_rows", **labels).set(7)
+    assert instruments.gauge("state_rows", **labels) is instruments.gauge("state_rows", **labels)
+    instruments.remove("state_rows", **labels)
+    assert value(instruments, "state_rows", **labels) is None
+    instruments.gauge("state_rows", **labels).set(2)
+    assert value(instruments, "state_rows", **labels) == 2
+    instruments.clear("state_rows")
+    instruments.gauge("state_rows", **labels).set(1)
+    assert value(instruments, "state_rows", **labels) == 1

@@ -200,6 +200,20 @@ ProvidersMachine.TestCase.settings = settings(max_examples=60, stateful_step_cou
 TestProviders = ProvidersMachine.TestCase
 
 
+def test_what_it_was_given_before_a_pause_is_kept_back() -> None:
+    """But for the probe, by which a pause ends."""
+    book = Providers((ProviderPlan(name=FIRST), ProviderPlan(name=SPARE, order=1)), first_probe_s=10.0)
+    assert book.takes(FIRST, 0.0)
+    book.failed(FIRST, 0.0, at_once=True)
+    assert not book.takes(FIRST, 1.0)
+    assert book.takes(SPARE, 1.0)
+    assert book.choose("job", 11.0, able={FIRST}) == FIRST
+    assert book.takes(FIRST, 11.0)
+    book.hold(SPARE, 20.0)
+    assert not book.takes(SPARE, 19.0)
+    assert book.takes(SPARE, 20.0)
+
+
 def test_a_busy_provider_is_left_alone_for_as_long_as_it_says() -> None:
     """No attempt is used up, and the circuit counts no failure; without a word it is 5 s, at most an hour."""
     for asked_ms, hold_s in ((120_000, 120.0), (None, 5.0), (86_400_000, 3_600.0)):

@@ -7,7 +7,9 @@ itself: whatever breaks before is certainly not accepted, whatever breaks after 
 """
 
 import asyncio
+import re
 import ssl
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import aiosmtplib
@@ -41,6 +43,8 @@ from postcart.errors import (
 _QUIT_TIMEOUT_S = 2.0
 _START_INPUT = 354
 _COMPLETED = range(200, 300)
+_OK, _OK_FOR_RECIPIENT = frozenset({250}), frozenset({250, 251})
+_UNSAFE = re.compile(r"[\x00-\x20<>\x7f]")
 _NOT_SUPPORTED = frozenset({500, 502, 504})
 
 
@@ -122,10 +126,10 @@ class SmtpConnection:
         text = _Text(self._client, message, self._config.timeout_s)
         try:
             async with asyncio.timeout(self._config.message_timeout_s):
-                size = [f"SIZE={len(message)}"] if self._client.supports_extension("size") else []
-                await self._client.mail(envelope_from, options=size)
+                size = [f"SIZE={len(message)}".encode()] if self._client.supports_extension("size") else []
+                await self._told(_OK, b"MAIL", b"FROM:" + _path(envelope_from), *size)
                 stage = "rcpt"
-                await self._client.rcpt(recipient)
+                await self._told(_OK_FOR_RECIPIENT, b"RCPT", b"TO:" + _path(recipient))
                 stage = "data"
                 answer = await text.send()
             return Accepted(status_of(answer.code, answer.message), detail_of(answer.message, recipient, envelope_from))
@@ -169,6 +173,12 @@ class SmtpConnection:
         else:
             self.close()
         return error
+
+    async def _told(self, taken: Collection[int], *command: bytes) -> None:
+        """Say something about the envelope; the client's own commands parse each address as a header field."""
+        answer = await self._client.execute_command(*command)
+        if answer.code not in taken:
+            raise SMTPResponseException(answer.code, answer.message)
 
     async def _login(self, username: str, password: str) -> None:
         client = self._client
@@ -255,6 +265,13 @@ class _Text:
             drained.cancel()
             raise TimeoutError
         _forget(drained)
+
+
+def _path(address: str) -> bytes:
+    """An address as it stands in a command. Raises ValueError for what would end it early, or is not ASCII."""
+    if not address.isascii() or _UNSAFE.search(address):
+        raise ValueError("an address that can't stand in a command")
+    return f"<{address}>".encode("ascii")
 
 
 def _forget(future: "asyncio.Future[Any]") -> None:

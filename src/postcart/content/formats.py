@@ -26,11 +26,13 @@ def money(amount: Decimal, currency: str, locale: Locale) -> str:
     return format_currency(rounded, currency, locale=locale)
 
 
+@lru_cache(maxsize=8192)
 def number(value: int | Decimal, locale: Locale) -> str:
     """A number with the recipient's separators."""
     return format_decimal(value, locale=locale)
 
 
+@lru_cache(maxsize=1024)
 def percent(value: Decimal, locale: Locale) -> str:
     """A share in percent: ``Decimal(10)`` is ``10 %`` in German, ``10%`` in English."""
     return format_percent(value / 100, locale=locale)

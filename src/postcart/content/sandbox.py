@@ -11,10 +11,13 @@ import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
+from typing import Any
 
 from jinja2 import Environment, FunctionLoader, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 from postcart.content import formats
 from postcart.content.languages import Language
@@ -25,7 +28,26 @@ Load = Callable[[str], tuple[str, str, None] | None]
 """Source and file name of a template's path; None if there is none."""
 
 _PLACEHOLDER = re.compile(r"%\(\w+\)s")
+_TRANSLATIONS_KEPT = 4_096
 _UNUSED_GLOBALS = ("lipsum", "cycler", "joiner", "namespace", "dict")
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """The sandbox, with short ways for what a message does a hundred times: plain dicts, and translations."""
+
+    translators: tuple[Callable[..., str], ...] = ()
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if obj.__class__ is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+    def call(self, context: Context, called: Any, /, *args: Any, **named: Any) -> Any:
+        if called in self.translators:
+            named.pop("_loop_vars", None)  # the compiler's, for callables that want to see them
+            named.pop("_block_vars", None)
+            return called(context, *args, **named)
+        return super().call(context, called, *args, **named)
 
 
 class Sandbox:
@@ -33,7 +55,7 @@ class Sandbox:
 
     def __init__(self, load: Load) -> None:
         self._languages: dict[str, Language] = {}
-        environment = ImmutableSandboxedEnvironment(
+        environment = _Environment(
             loader=FunctionLoader(load),
             autoescape=lambda path: path is None or not path.endswith(".txt.j2"),
             undefined=Unknown,
@@ -45,9 +67,10 @@ class Sandbox:
         for name in _UNUSED_GLOBALS:
             environment.globals.pop(name)
         environment.filters |= self._filters()
-        environment.install_gettext_callables(  # type: ignore[attr-defined]  # the i18n extension adds it
-            self._gettext(), self._ngettext(), newstyle=True
-        )
+        environment.translators = gettext, ngettext = self._gettext(), self._ngettext()
+        environment.globals |= {"gettext": gettext, "ngettext": ngettext}
+        environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the i18n extension adds it
+        self._translated = lru_cache(_TRANSLATIONS_KEPT)(self._translate)
         self.environment: Environment = environment
 
     def admit(self, language: Language) -> dict[str, str]:
@@ -89,19 +112,29 @@ class Sandbox:
 
     def _gettext(self) -> Callable[..., str]:
         @pass_context
-        def gettext(context: Context, message: str) -> str:
-            language = self._of(context)
-            return _isolated(language.translations.gettext(message), language)
+        def gettext(context: Context, message: str, /, **values: Any) -> str:
+            return _filled(context, self._translated(self._of(context).key, message), values)
 
         return gettext
 
     def _ngettext(self) -> Callable[..., str]:
         @pass_context
-        def ngettext(context: Context, singular: str, plural: str, count: int) -> str:
+        def ngettext(context: Context, singular: str, plural: str, count: int, /, **values: Any) -> str:
             language = self._of(context)
-            return _isolated(language.translations.ngettext(singular, plural, count), language)
+            text = _isolated(language.translations.ngettext(singular, plural, count), language)
+            return _filled(context, text, {"num": count, **values})
 
         return ngettext
+
+    def _translate(self, key: str, message: str) -> str:
+        language = self._languages[key]
+        return _isolated(language.translations.gettext(message), language)
+
+
+def _filled(context: Context, text: str, values: dict[str, Any]) -> str:
+    """A translation with its values; what is no markup is escaped where the template is."""
+    marked = Markup(text) if context.eval_ctx.autoescape else text  # noqa: S704 -- as catalogues and templates have it
+    return marked % values
 
 
 def _isolated(text: str, language: Language) -> str:

@@ -53,6 +53,7 @@ class UnsubscribeLinks:
         self._base_url = base_url.rstrip("/")
         self._mailto = mailto
         self._keys = [_derive(key, b"unsubscribe") for key in (secret, *former)]
+        self._latest: tuple[OptOut, str] | None = None
 
     def url(self, opt_out: OptOut) -> str:
         """The one-click link. The same for the same opt-out, for ever."""
@@ -64,8 +65,12 @@ class UnsubscribeLinks:
 
     def token(self, opt_out: OptOut) -> str:
         """The signed text of an opt-out: URL-safe base64 without padding."""
-        payload = f"{opt_out.person_id}\0{opt_out.channel}\0{opt_out.purpose}".encode()
-        return _encode(_tag(self._keys[0], payload, _TAG_BYTES) + payload)
+        latest = self._latest  # a message has it in its text and twice in its headers
+        if latest is None or latest[0] != opt_out:
+            payload = f"{opt_out.person_id}\0{opt_out.channel}\0{opt_out.purpose}".encode()
+            token = _encode(_tag(self._keys[0], payload, _TAG_BYTES) + payload)
+            latest = self._latest = opt_out, token
+        return latest[1]
 
     def read(self, token: str) -> OptOut | None:
         """What ``token`` says, or None if it was not signed by one of the secrets."""
@@ -162,7 +167,7 @@ def _derive(secret: bytes, purpose: bytes) -> bytes:
 
 
 def _tag(key: bytes, payload: bytes, size: int) -> bytes:
-    return hmac.new(key, payload, sha256).digest()[:size]
+    return hmac.digest(key, payload, "sha256")[:size]
 
 
 def _encode(raw: bytes) -> str:

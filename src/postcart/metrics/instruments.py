@@ -27,9 +27,11 @@ class Instruments:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # untyped library function
         self.registry = registry or CollectorRegistry()
         self._made: dict[str, Counter | Gauge | Histogram] = {}
+        self._series: defaultdict[str, dict[tuple[tuple[str, str], ...], Counter | Gauge | Histogram]]
+        self._series = defaultdict(dict)
 
     def counter(self, name: str, **labels: str) -> Counter:
-        """The counter of the table by that name, with these labels; keep it, looking it up costs."""
+        """The counter of the table by that name, with these labels."""
         return self._get(Counter, name, labels)
 
     def gauge(self, name: str, **labels: str) -> Gauge:
@@ -44,12 +46,14 @@ class Instruments:
         """End the series of these labels; nothing happens if there is none. A stale series lies."""
         made = self._made.get(name)
         if made is not None:
+            self._series.pop(name, None)
             made.remove(*(labels[label] for label in BY_NAME[name].labels))
 
     def clear(self, name: str) -> None:
         """End all series of a metric."""
         made = self._made.get(name)
         if made is not None:
+            self._series.pop(name, None)
             made.clear()
 
     def with_process(self, *, version: str, revision: str) -> "Instruments":
@@ -61,12 +65,16 @@ class Instruments:
         return self
 
     def _get(self, kind: type[_Instrument], name: str, labels: dict[str, str]) -> _Instrument:
-        made = self._made.get(name)
-        if made is None:
-            made = self._made[name] = self._make(name)
-        if not isinstance(made, kind):
+        series, key = self._series[name], tuple(labels.items())
+        found = series.get(key)  # the library's own way to a series checks and converts all labels each time
+        if found is None:
+            made = self._made.get(name)
+            if made is None:
+                made = self._made[name] = self._make(name)
+            found = series[key] = made.labels(**labels) if labels else made
+        if not isinstance(found, kind):
             raise TypeError(f"{name} is a {BY_NAME[name].kind}")
-        return made.labels(**labels) if labels else made
+        return found
 
     def _make(self, name: str) -> Counter | Gauge | Histogram:
         metric = BY_NAME[name]

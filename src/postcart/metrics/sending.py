@@ -26,6 +26,7 @@ RESULTS = (
     "key",
     "stale",
     "left",
+    "paused",
 )
 """As ``postcart.senders.metrics.SendResult``."""
 

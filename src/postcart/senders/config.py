@@ -75,8 +75,7 @@ class SenderLimits:
     """
 
     in_flight: int = 32
-    """Most jobs claimed and not finished; also what a kill may leave uncertain. At most the adapter's connections,
-    all providers' together."""
+    """Most jobs claimed and not finished, of all providers together; also what a kill may leave uncertain."""
     held: int = 20_000
     """Most jobs in memory, over all partitions; beyond it partitions pause. About 3 KB each."""
     remember: int = 1_000_000

@@ -18,7 +18,7 @@ from postcart.senders.claims import claim_of
 from postcart.senders.config import SenderConfig
 from postcart.senders.dead import unrenderable_job
 from postcart.senders.desk import Desk, Silent
-from postcart.senders.dispatch import Dispatcher
+from postcart.senders.dispatch import Dispatcher, Hindrance
 from postcart.senders.doorkeeper import Doorkeeper
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.item import Ended, Ending, Entry, Item, Release, Settle
@@ -262,9 +262,14 @@ class Cycle:
         task.add_done_callback(lambda done: self._sent(desk, asked, done))
 
     async def _send(self, desk: Desk, item: Item, asked: str) -> None:
-        ended, meaning = await self._dispatcher.send(item, lambda: not desk.leaving)
+        ended, meaning = await self._dispatcher.send(item, lambda: self._hindrance(desk, asked))
         self._state.end(ended)
         self._routes.heed(meaning, asked)
+
+    def _hindrance(self, desk: Desk, asked: str) -> Hindrance | None:
+        if desk.leaving:
+            return "left"
+        return None if self._state.providers.takes(asked, elapsed_s()) else "paused"
 
     def _sent(self, desk: Desk, asked: str, task: asyncio.Task[None]) -> None:
         desk.sends.discard(task)

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
 
 import structlog
 
@@ -16,6 +17,9 @@ from postcart.senders.answers import Meaning, of_acceptance, of_error
 from postcart.senders.config import SenderConfig
 from postcart.senders.elapsed import elapsed_s
 from postcart.senders.item import Ended, Item, Release, Settle
+
+Hindrance = Literal["left", "paused"]
+"""Why a claimed job is not sent: its partition is given up, or its provider does not work."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,19 +37,21 @@ class Dispatcher:
     def __init__(self, config: SenderConfig) -> None:
         self._config = config
         self._threads = ThreadPoolExecutor(_RENDER_THREADS, "render")
+        self._places = {plan.name: asyncio.Semaphore(plan.connections or plan.in_flight) for plan in config.plans}
+        """Of each provider's connections."""
 
-    async def send(self, item: Item, ours: Callable[[], bool]) -> tuple[Ended, Meaning]:
+    async def send(self, item: Item, hindrance: Callable[[], Hindrance | None]) -> tuple[Ended, Meaning]:
         """Send one job, once.
 
         Args:
             item: Claimed: the transaction with its claim has been committed.
-            ours: Whether its partition is owned, now.
+            hindrance: What speaks against it, now; asked when its turn has come.
 
         Returns:
             How it ended. Nothing is raised but bugs and cancellation.
         """
         began = time.monotonic()
-        meaning = await self._try(item, ours)
+        meaning = await self._try(item, hindrance)
         if meaning.result == "accepted":
             self._config.fault("accepted")
         if meaning.result == "policy" and isinstance(meaning.ending, Settle):
@@ -57,7 +63,7 @@ class Dispatcher:
         """Let go of the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _try(self, item: Item, ours: Callable[[], bool]) -> Meaning:
+    async def _try(self, item: Item, hindrance: Callable[[], Hindrance | None]) -> Meaning:
         config = self._config
         if item.person is None:
             raise ValueError("claimed without the person's record")
@@ -66,13 +72,7 @@ class Dispatcher:
             message = await asyncio.get_running_loop().run_in_executor(
                 self._threads, config.adapter.prepare, item.message or item.job, item.person, item.wrapped_key
             )
-            if not ours():
-                return Meaning(Release(), "left", None)
-            # A process that was stopped must not act on a claim that another owner may have declared unanswered.
-            if elapsed_s() - item.claimed_s > config.limits.claim_age_max_s:
-                return Meaning(Release(), "stale", None)
-            async with asyncio.timeout(config.limits.send_timeout_s):
-                return of_acceptance(await config.adapter.send(message, item.provider or config.adapter.provider))
+            return await self._hand_over(item, message, hindrance)
         except KeyUnavailable as missing:
             return Meaning(Release(_KEY_AGAIN_S), "key", None, str(missing))
         except TimeoutError:
@@ -90,6 +90,27 @@ class Dispatcher:
             failing_s=self._seconds_since(item.failing_since_ms),
             retries=config.retries,
         )
+
+    async def _hand_over(self, item: Item, message: Any, hindrance: Callable[[], Hindrance | None]) -> Meaning:
+        """Send once a connection is free, if it may still be sent then."""
+        limits, provider = self._config.limits, item.provider or self._config.adapter.provider
+        place = self._places[provider]
+        old_s = item.claimed_s + limits.claim_age_max_s
+        try:
+            async with asyncio.timeout(old_s - elapsed_s()):
+                await place.acquire()
+        except TimeoutError:
+            return Meaning(Release(), "stale", None)
+        try:
+            if (hindered := hindrance()) is not None:
+                return Meaning(Release(), hindered, None)
+            # A process that was stopped must not act on a claim that another owner may have declared unanswered.
+            if elapsed_s() > old_s:
+                return Meaning(Release(), "stale", None)
+            async with asyncio.timeout(limits.send_timeout_s):
+                return of_acceptance(await self._config.adapter.send(message, provider))
+        finally:
+            place.release()
 
     def _seconds_since(self, since_ms: int | None) -> float:
         return 0.0 if since_ms is None else (self._config.clock.real_ms() - since_ms) / 1000

@@ -22,6 +22,7 @@ SendResult = Literal[
     "key",
     "stale",
     "left",
+    "paused",
 ]
 
 

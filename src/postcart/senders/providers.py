@@ -27,7 +27,8 @@ class ProviderPlan:
         name: For receipts and metrics; from a closed set.
         order: Lower goes first; a higher one gets jobs only while none of a lower order works.
         weight: Share among those of one order, above 0.
-        in_flight: Most jobs that it has at once: a slow one holds up no more than these.
+        in_flight: Most jobs that it has at once, claimed ahead of their turn included: a slow one holds up no more.
+        connections: How many of them are sent at once; by default all.
         rate_per_s: Most jobs a second, over the long run; None without bound.
         burst: Most at once after a pause; by default one and what a quarter of a second brings.
     """
@@ -36,6 +37,7 @@ class ProviderPlan:
     order: int = 0
     weight: float = 1.0
     in_flight: int = 32
+    connections: int | None = None
     rate_per_s: float | None = None
     burst: float | None = None
 
@@ -105,6 +107,11 @@ class Providers:
     def state(self, name: str) -> State:
         """How one stands."""
         return self._standings[name].health.state
+
+    def takes(self, name: str, now_s: float) -> bool:
+        """Whether what was given to it before may be sent now: it has not been paused since, nor asked for quiet."""
+        one = self._standings[name]
+        return one.health.state != "paused" and now_s >= one.held_until_s
 
     def allowance(self, now_s: float) -> int:
         """How many more jobs may be claimed now."""

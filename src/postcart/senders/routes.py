@@ -43,7 +43,8 @@ class Routes:
             self._config.metrics.waiting("provider_busy")
             self._state.scheduler.put_back(item, now_s + _BUSY_S)
             return False
-        self._config.metrics.provider_state(item.provider, providers.state(item.provider))
+        if providers.state(item.provider) == "probing":
+            self._config.metrics.provider_state(item.provider, "probing")
         item.failing_since_ms = self._state.failing_since_ms() if self._config.retries.endpoint_s is not None else None
         return True
 

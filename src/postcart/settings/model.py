@@ -66,6 +66,10 @@ class Shop(Group):
     )
 
 
+_CLAIMED_FOR_EACH = 4
+"""Mails for each connection: one under way, the others rendered, or between two transactions."""
+
+
 class SmtpAddress(Group):
     """How a server that takes our mail is reached."""
 
@@ -95,9 +99,18 @@ class SmtpServer(ProviderGroup, SmtpAddress):
     """A server that takes our mail."""
 
     name: str = Field("smtp", pattern=PROVIDER_NAME, description="for receipts and metrics")
+    in_flight: int | None = Field(
+        None, ge=1, le=10_000, description="mails claimed at once, and what a kill may leave uncertain; by default four"
+        " for each connection, so that none waits for a transaction"
+    )  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.name}={self.host}:{self.port}"
+
+    @property
+    def claimed_at_once(self) -> int:
+        """Most mails that are claimed and not finished."""
+        return self.in_flight or _CLAIMED_FOR_EACH * self.pool_size
 
 
 class Smtp(SmtpServer):

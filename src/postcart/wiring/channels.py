@@ -70,10 +70,15 @@ class Channel:
     keyed: bool = False
 
 
-def provider_plan(group: ProviderGroup, name: str, in_flight: int) -> ProviderPlan:
+def provider_plan(group: ProviderGroup, name: str, in_flight: int, *, connections: int | None = None) -> ProviderPlan:
     """A provider as its settings have it."""
     return ProviderPlan(
-        name=name, order=group.order, weight=group.weight, in_flight=in_flight, rate_per_s=group.rate_per_s
+        name=name,
+        order=group.order,
+        weight=group.weight,
+        in_flight=in_flight,
+        connections=connections,
+        rate_per_s=group.rate_per_s,
     )
 
 

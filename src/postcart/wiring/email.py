@@ -119,9 +119,12 @@ def email_parts(settings: Settings) -> ChannelParts:
             {server.name: SmtpProvider(SmtpSender(smtp_config(server))) for server in smtp.servers},
             Vault(settings.master_key_bytes, token_bytes),
         ),
-        providers=tuple(provider_plan(server, server.name, server.pool_size) for server in smtp.servers),
+        providers=tuple(
+            provider_plan(server, server.name, server.claimed_at_once, connections=server.pool_size)
+            for server in smtp.servers
+        ),
         limits=SenderLimits(
-            in_flight=sum(server.pool_size for server in smtp.servers),
+            in_flight=sum(server.claimed_at_once for server in smtp.servers),
             send_timeout_s=4 * max(server.timeout_s for server in smtp.servers),
             first_probe_s=smtp.probe_s,
             most_probe_s=smtp.probe_s,

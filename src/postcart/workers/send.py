@@ -10,6 +10,7 @@ import sys
 
 import structlog
 
+from postcart.adapters import collector
 from postcart.errors import EXIT_OK, exit_code
 from postcart.senders.config import SenderConfig
 from postcart.senders.sender import Sender
@@ -26,6 +27,7 @@ def run_sender(config: SenderConfig) -> int:
         0 after a signal. On a failure it does not return: threads that hang in a call to the broker can't be joined
         then, so the process ends hard, with 75 (start it again), 78 (mend the configuration) or 70 (a bug).
     """
+    collector.collect_rarely()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     failure = loop.run_until_complete(_until_signal(config))

@@ -12,8 +12,8 @@ import sys
 import faust
 import structlog
 
+from postcart.adapters import collector
 from postcart.errors import EXIT_OK, exit_code
-from postcart.processors.engine import collector
 from postcart.processors.engine.app import StageApp
 
 log = structlog.get_logger(__name__)
