@@ -7,6 +7,7 @@ event time says, whether or not the job exists, and also if the episode was arme
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from postcart.domain.campaign import DEFAULT
 from postcart.domain.journey import fold as journey
 from postcart.domain.journey.outcome import Context, Decided
 from postcart.domain.journey.person import Happening, Person
+from postcart.domain.journey.receipts import settle
 from postcart.domain.zones import resolver
 from postcart.events.consents import ConsentRecorded
 from postcart.events.gate import GatePerson
@@ -32,9 +34,11 @@ from postcart.events.signals import (
     VisitStarted,
 )
 from postcart.events.times import HOUR_MS, MINUTE_MS
-from postcart.processors.gate import gate_record
+from postcart.processors.gate import GateWriter
 from postcart.senders.freshness import Freshness
 from postcart.senders.gate import SEND, GateRules, Judgement, Known, Wait, judge
+from receipts import receipt_of
+from tasks_in_memory import NoSealer
 
 START_MS = 1_664_618_400_000  # 10:00 UTC: the first step is due at 11:15 or later, at no quiet hour
 LEFT_MS = START_MS + 15 * MINUTE_MS
@@ -49,6 +53,14 @@ class Told:
         self.person = Person(person_id="p")
         self.jobs: list[Job] = []
         self.gate: GatePerson | None = None
+        self.writer = GateWriter(
+            gate_topic="gate",
+            keys_topic="keys",
+            sealer=NoSealer(),
+            contact_id=lambda channel, point: f"{channel}:{point}",
+            partition=0,
+            progress_interval_ms=1_000,
+        )
         profile = ProfileUpdated(
             id="profile",
             time=START_MS - HOUR_MS,
@@ -69,8 +81,10 @@ class Told:
         """End the transaction: what falls due up to the clock, and what is told."""
         journey.advance(self.person, clock_ms, CONTEXT, out)
         self.jobs += out.jobs
-        if out.gate:
-            self.gate = gate_record(self.person)
+        for person in out.gate.values():
+            self.writer.changed(person)
+        for output in self.writer.drain():
+            self.gate = msgspec.json.decode(output.value or b"", type=GatePerson)
 
     def judged(self, job: Job, now_ms: int) -> Judgement:
         """As a sender judges that is up to date."""
@@ -196,6 +210,28 @@ def test_what_turns_out_to_be_somebody_elses_return_only_holds_up(signal: type[R
     assert told.judged(job, due_ms + 2 * MINUTE_MS).verdict == Wait("return_unconfirmed")
     told.take([], clock_ms=due_ms + MINUTE_MS)
     assert told.judged(job, due_ms + 6 * MINUTE_MS).verdict is SEND
+
+
+@pytest.mark.parametrize("outcome", ["accepted", "rejected", "uncertain"])
+@pytest.mark.parametrize("signal", [Returning, Emptied])
+def test_what_came_to_nothing_after_the_last_job_does_not_hold_up_the_next(
+    signal: type[Returning | Emptied], outcome: str
+) -> None:
+    """It is told while a job is out, and turns out to be nothing when none is: senders must not keep it for ever."""
+    due_ms = LEFT_MS + HOUR_MS
+    told, out = Told(), Decided()
+    told.take([], clock_ms=due_ms)
+    (job,) = told.jobs
+    journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=due_ms + MINUTE_MS), out)
+    told.close(out, due_ms)
+    assert settle(told.person, receipt_of(job, outcome, at_ms=due_ms), out)
+    told.close(out, due_ms)
+    assert told.judged(job, due_ms + MINUTE_MS).verdict == Wait("return_unconfirmed")
+    told.take([], clock_ms=due_ms + 2 * MINUTE_MS)
+    assert told.judged(job, due_ms + 2 * MINUTE_MS).verdict is SEND  # as a later revision, redriven
+    told.take([], clock_ms=due_ms + 24 * HOUR_MS)
+    assert len(told.jobs) == 2
+    assert told.judged(told.jobs[-1], due_ms + 24 * HOUR_MS).verdict is SEND
 
 
 def test_a_return_before_the_visitor_was_known_stops_nothing() -> None:

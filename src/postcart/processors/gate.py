@@ -113,11 +113,12 @@ class GateWriter:
         return self._read_ms >= self._told_ms + self._progress_interval_ms
 
     def drain(self) -> list[Output]:
-        """The records to write; forgets them."""
+        """The records to write; forgets them. Rows are to be written in the same transaction, after this call."""
         outputs, self._keys = self._keys, []
         self._sealed.clear()
         for person in self._changed.values():
             record = gate_record(person, at_once=self._at_once)
+            person.hints_told = bool(record.hints)
             outputs.append(Output(self._gate_topic, person.person_id.encode(), self._encode(record)))
         self._changed = {}
         if self._progress_is_due or (outputs and self._read_ms > self._told_ms):

@@ -100,7 +100,7 @@ def _drop_hints(person: Person, clock_ms: int, out: Decided) -> None:
     left = {reason: told for reason, told in person.hints.items() if told.at_ms > clock_ms}
     if len(left) < len(person.hints):
         person.hints = left
-        if person.outstanding:
+        if person.hints_told or person.outstanding:
             out.gate[person.person_id] = person
 
 

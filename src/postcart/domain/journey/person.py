@@ -138,6 +138,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         consents: What the ``consents`` topic says, by "channel/purpose": it overrides the profile.
         stops: The latest stop of each reason, for the gate.
         hints: The latest return or clear of each reason that was told ahead of its place, while that is still to come.
+        hints_told: The gate's record of the person holds some: it must hear when they are over.
         mailed: Messages that went out, by job id; see mailing.
         early: Reports about jobs whose receipt is still to come.
         suppressed: Contact points that were suppressed, by "channel:contact id": a weaker reason never replaces one.
@@ -164,6 +165,7 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
     wrapped_key: bytes | None = None
     stops: dict[str, Stop] = field(default_factory=dict)
     hints: dict[str, Stop] = field(default_factory=dict)
+    hints_told: bool = False
     cancelled: dict[str, Stop] = field(default_factory=dict)
     mailed: dict[str, Mailing] = field(default_factory=dict)
     early: list[DeliveryReport] = field(default_factory=list)
