@@ -86,6 +86,13 @@ class Told:
         for output in self.writer.drain():
             self.gate = msgspec.json.decode(output.value or b"", type=GatePerson)
 
+    def settle(self, outcome: str, *, clock_ms: int) -> None:
+        """A receipt for whatever is out."""
+        out = Decided()
+        for item in list(self.person.outstanding.values()):
+            assert settle(self.person, receipt_of(item.job, outcome, at_ms=item.job.due_ms), out)
+        self.close(out, clock_ms)
+
     def judged(self, job: Job, now_ms: int) -> Judgement:
         """As a sender judges that is up to date."""
         known = Known(self.gate, has_key=True, freshness=Freshness(0.1, 500))
@@ -135,15 +142,23 @@ def test_without_an_order_the_reminder_goes_out() -> None:
     ordered_ms=st.integers(0, 6 * 60).map(lambda n: START_MS + n * MINUTE_MS),
     disorder_ms=st.sampled_from([0, 5 * MINUTE_MS]),
     waits_ms=st.lists(st.integers(0, 90).map(lambda n: n * MINUTE_MS), max_size=6),
+    rejected=st.sampled_from([None, "before", "after"]),
 )
 def test_an_order_that_has_arrived_stops_every_reminder(
-    arrives_ms: int, ordered_ms: int, disorder_ms: int, waits_ms: list[int]
+    arrives_ms: int, ordered_ms: int, disorder_ms: int, waits_ms: list[int], rejected: str | None
 ) -> None:
-    """Law: its event time may lie long before, or hours ahead of the wall clock; the job may exist or come later."""
+    """Law: its event time may lie long before, or hours ahead of the wall clock; the job may exist or come later.
+
+    Also one that was rejected, before the order or after it, and goes out as a later revision, redriven.
+    """
     told = Told()
     now_ms = arrives_ms
     told.take([], clock_ms=now_ms - disorder_ms)
+    if rejected == "before":
+        told.settle("rejected", clock_ms=now_ms - disorder_ms)
     told.take([order(ordered_ms)], clock_ms=now_ms - disorder_ms)
+    if rejected == "after":
+        told.settle("rejected", clock_ms=now_ms - disorder_ms)
     for wait_ms in (0, *waits_ms):
         now_ms += wait_ms
         told.take([], clock_ms=now_ms - disorder_ms)
@@ -224,8 +239,7 @@ def test_what_came_to_nothing_after_the_last_job_does_not_hold_up_the_next(
     (job,) = told.jobs
     journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=due_ms + MINUTE_MS), out)
     told.close(out, due_ms)
-    assert settle(told.person, receipt_of(job, outcome, at_ms=due_ms), out)
-    told.close(out, due_ms)
+    told.settle(outcome, clock_ms=due_ms)
     assert told.judged(job, due_ms + MINUTE_MS).verdict == Wait("return_unconfirmed")
     told.take([], clock_ms=due_ms + 2 * MINUTE_MS)
     assert told.judged(job, due_ms + 2 * MINUTE_MS).verdict is SEND  # as a later revision, redriven

@@ -146,10 +146,10 @@ def close(person: Person, out: Decided, *, at_ms: int, reason: CancelReason, by:
     person.episode = None
     if reason in {"ordered", "emptied"}:
         # By name: a late order may be older than the arming that the gate compares a stop with.
-        for job_id, item in person.outstanding.items():
-            if item.job.episode_id == episode.episode_id:
-                person.cancelled[job_id] = Stop(reason, at_ms)
-                out.gate[person.person_id] = person
+        own = [name for name, item in person.outstanding.items() if item.job.episode_id == episode.episode_id]
+        for job_id in (*own, *person.rejected):  # whichever episode a rejected one was of: rather one redriven too few
+            person.cancelled[job_id] = Stop(reason, at_ms)
+            out.gate[person.person_id] = person
 
 
 def close_if_used_up(person: Person, out: Decided, *, at_ms: int) -> None:

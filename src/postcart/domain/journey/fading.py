@@ -17,6 +17,9 @@ def fade(person: Person, clock_ms: int) -> bool:
         person.reserved = {job: one for job, one in person.reserved.items() if one.at_ms > horizon_ms}
     if person.rejected:
         person.rejected = {job: at_ms for job, at_ms in person.rejected.items() if at_ms > horizon_ms}
+        if person.cancelled:
+            kept = person.outstanding.keys() | person.rejected.keys()
+            person.cancelled = {job: stop for job, stop in person.cancelled.items() if job in kept}
     if person.ordered_ms and person.ordered_ms <= horizon_ms:
         person.ordered_ms = 0
     if person.mailed:

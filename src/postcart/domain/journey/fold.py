@@ -72,7 +72,7 @@ def hint(person: Person, signal: Returning | Emptied, out: Decided) -> None:
     reason: StopReason = "returned" if isinstance(signal, Returning) else "emptied"
     if _is_later(signal.at_ms, person.hints.get(reason)):
         person.hints[reason] = Stop(reason, signal.at_ms)
-        if person.outstanding:
+        if person.has_jobs_out:
             out.gate[person.person_id] = person
 
 
@@ -84,10 +84,10 @@ def consent(person: Person, record: ConsentRecorded, out: Decided) -> None:
 
 
 def stop(person: Person, reason: StopReason, at_ms: int, out: Decided) -> None:
-    """Remember the latest stop of this reason; the gate is told while jobs are on their way."""
+    """Remember the latest stop of this reason; the gate is told while jobs may still go out."""
     if _is_later(at_ms, person.stops.get(reason)):
         person.stops[reason] = Stop(reason, at_ms)
-        if person.outstanding:
+        if person.has_jobs_out:
             out.gate[person.person_id] = person
 
 
@@ -100,7 +100,7 @@ def _drop_hints(person: Person, clock_ms: int, out: Decided) -> None:
     left = {reason: told for reason, told in person.hints.items() if told.at_ms > clock_ms}
     if len(left) < len(person.hints):
         person.hints = left
-        if person.hints_told or person.outstanding:
+        if person.hints_told or person.has_jobs_out:
             out.gate[person.person_id] = person
 
 

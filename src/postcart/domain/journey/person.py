@@ -195,6 +195,11 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
             moments += [step.next_ms for step in episode.steps if step.pending]
         return min(moments, default=FOR_EVER)
 
+    @property
+    def has_jobs_out(self) -> bool:
+        """Whether a message may still go out: it is on its way, or was rejected, and may be redriven."""
+        return bool(self.outstanding or self.rejected)
+
     def shipping_ms(self, parcels_ms: int | None = None) -> int:
         """The same of orders, parcels and messages about them, by the shipping clock; see ``shipping.deadlines_ms``."""
         if not (self.outstanding or self.orders or self.errands):

@@ -27,11 +27,13 @@ def settle(person: Person, receipt: Receipt, out: Decided) -> bool:
         item.retry_ms = receipt.not_before_ms or receipt.at_ms
         return True
     del person.outstanding[receipt.job_id]
-    person.cancelled.pop(receipt.job_id, None)
     if receipt.outcome in _GONE:
+        person.cancelled.pop(receipt.job_id, None)
         return True
     if person.sent.pop(receipt.job_id, None) is not None and receipt.outcome == "rejected":
         person.rejected[receipt.job_id] = receipt.at_ms
+    else:
+        person.cancelled.pop(receipt.job_id, None)
     person.reserved.pop(receipt.job_id, None)
     _texted(person, receipt, texted=False)
     if receipt.outcome == "suppressed" and receipt.reason in _REARM:
@@ -44,6 +46,7 @@ def _redriven(person: Person, receipt: Receipt) -> bool:
     if receipt.outcome not in _GONE:
         return False
     del person.rejected[receipt.job_id]
+    person.cancelled.pop(receipt.job_id, None)
     person.sent[receipt.job_id] = receipt.at_ms
     person.reserved[receipt.job_id] = Reserved(receipt.channel, receipt.at_ms)
     _texted(person, receipt, texted=True)
