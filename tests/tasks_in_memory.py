@@ -26,6 +26,7 @@ from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEv
 from postcart.events.signals import AnySignal, TaskClock
 from postcart.processors.detect import DetectConfig, DetectTask
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row, Task
+from postcart.processors.gate import GateWriter
 from postcart.processors.journey import JourneyConfig, JourneyTask
 from postcart.processors.journey_outputs import JourneyTopics
 from postcart.processors.stage_metrics import NoStageMetrics, StageMetrics
@@ -56,6 +57,19 @@ class NoSealer:
     def seal(self, wrapped_key: bytes, person_id: str, text: str) -> str:  # noqa: ARG002 -- the port's signature
         """The text as it is."""
         return text
+
+
+def gate_writer(*, at_once: bool = True) -> GateWriter:
+    """What tells senders of the persons of one partition."""
+    return GateWriter(
+        gate_topic="gate",
+        keys_topic="keys",
+        sealer=NoSealer(),
+        contact_id=lambda channel, point: f"id of {channel} {point}",
+        partition=0,
+        progress_interval_ms=1_000,
+        at_once=at_once,
+    )
 
 
 class Worker:

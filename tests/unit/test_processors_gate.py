@@ -15,23 +15,11 @@ from postcart.events.gate import GateProgress
 from postcart.events.shop import Consent, ProfileUpdated
 from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import Idle, RecordBatch
-from postcart.processors.gate import GateWriter, gate_record
+from postcart.processors.gate import gate_record
 from postcart.processors.journey import JourneyTask
-from tasks_in_memory import PARTITIONS, SIGNALS, NoSealer, journey_config
+from tasks_in_memory import PARTITIONS, SIGNALS, gate_writer, journey_config
 
 CONTEXT = Context(campaign=DEFAULT, zones=resolver(None))
-
-
-def writer(*, at_once: bool = True) -> GateWriter:
-    return GateWriter(
-        gate_topic="gate",
-        keys_topic="keys",
-        sealer=NoSealer(),
-        contact_id=lambda channel, point: f"id of {channel} {point}",
-        partition=0,
-        progress_interval_ms=1_000,
-        at_once=at_once,
-    )
 
 
 def profile(number: int, **points: Any) -> ProfileUpdated:
@@ -46,7 +34,7 @@ def folded(person: Person, *profiles: ProfileUpdated, clock_ms: int) -> None:
 
 def test_contact_ids_are_those_of_the_profile_that_counts() -> None:
     """A later profile that is not folded yet has its own; what no profile needs any more is dropped."""
-    gate, person = writer(), Person(person_id="p")
+    gate, person = gate_writer(), Person(person_id="p")
     folded(person, gate.sealed(person, profile(1, email="a@x.example", phone="+491")), clock_ms=1_000)
     assert contact_ids_of(person) == {"email": "id of email a@x.example", "sms": "id of sms +491"}
     later = [gate.sealed(person, profile(n, email=f"{n}@x.example")) for n in (2, 3)]
@@ -92,7 +80,7 @@ def test_a_consent_taken_back_by_a_profile_counts_at_once() -> None:
 def test_senders_are_told_of_a_consent_taken_back() -> None:
     """In live operation only: a replay goes by event time."""
     for at_once in (True, False):
-        gate, person = writer(at_once=at_once), Person(person_id="p")
+        gate, person = gate_writer(at_once=at_once), Person(person_id="p")
         gate.sealed(person, agreeing(1, given=True))
         assert [one for one in gate.drain() if one.topic == "gate"] == []
         gate.sealed(person, agreeing(2, given=False))

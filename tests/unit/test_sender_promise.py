@@ -34,14 +34,14 @@ from postcart.events.signals import (
     VisitStarted,
 )
 from postcart.events.times import HOUR_MS, MINUTE_MS
-from postcart.processors.gate import GateWriter
 from postcart.senders.freshness import Freshness
 from postcart.senders.gate import SEND, GateRules, Judgement, Known, Wait, judge
 from receipts import receipt_of
-from tasks_in_memory import NoSealer
+from tasks_in_memory import gate_writer
 
 START_MS = 1_664_618_400_000  # 10:00 UTC: the first step is due at 11:15 or later, at no quiet hour
 LEFT_MS = START_MS + 15 * MINUTE_MS
+DUE_MS = LEFT_MS + HOUR_MS
 CONTEXT = Context(campaign=DEFAULT, zones=resolver(None))
 RULES = GateRules(quiet_hours={DEFAULT.name: None})
 
@@ -53,14 +53,7 @@ class Told:
         self.person = Person(person_id="p")
         self.jobs: list[Job] = []
         self.gate: GatePerson | None = None
-        self.writer = GateWriter(
-            gate_topic="gate",
-            keys_topic="keys",
-            sealer=NoSealer(),
-            contact_id=lambda channel, point: f"{channel}:{point}",
-            partition=0,
-            progress_interval_ms=1_000,
-        )
+        self.writer = gate_writer()
         profile = ProfileUpdated(
             id="profile",
             time=START_MS - HOUR_MS,
@@ -208,23 +201,28 @@ def test_so_do_a_return_a_clear_and_an_opt_out(kind: str, arrives_ms: int, ahead
         assert not [job for job in told.jobs if told.judged(job, now_ms).verdict is SEND]
 
 
+def told_of_a_hint(signal: type[Returning | Emptied]) -> tuple[Told, Job]:
+    """The first reminder is out, and what comes a minute later is told ahead of its place."""
+    told, out = Told(), Decided()
+    told.take([], clock_ms=DUE_MS)
+    (job,) = told.jobs
+    journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=DUE_MS + MINUTE_MS), out)
+    told.close(out, DUE_MS)
+    return told, job
+
+
 @pytest.mark.parametrize("signal", [Returning, Emptied])
 def test_what_turns_out_to_be_somebody_elses_return_only_holds_up(signal: type[Returning | Emptied]) -> None:
     """Who had been identified on the device came behind: once the clock has passed it, the reminder goes out."""
-    due_ms = LEFT_MS + HOUR_MS
-    told, out = Told(), Decided()
-    told.take([], clock_ms=due_ms)
-    (job,) = told.jobs
-    journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=due_ms + MINUTE_MS), out)
-    told.close(out, due_ms)
-    held = told.judged(job, due_ms + MINUTE_MS)
+    told, job = told_of_a_hint(signal)
+    held = told.judged(job, DUE_MS + MINUTE_MS)
     assert held.verdict == Wait("return_unconfirmed")
     assert held.rules[-1].verdict == "wait"
-    assert told.person.deadline_ms() == due_ms + MINUTE_MS
-    told.take([], clock_ms=due_ms + MINUTE_MS - 1)
-    assert told.judged(job, due_ms + 2 * MINUTE_MS).verdict == Wait("return_unconfirmed")
-    told.take([], clock_ms=due_ms + MINUTE_MS)
-    assert told.judged(job, due_ms + 6 * MINUTE_MS).verdict is SEND
+    assert told.person.deadline_ms() == DUE_MS + MINUTE_MS
+    told.take([], clock_ms=DUE_MS + MINUTE_MS - 1)
+    assert told.judged(job, DUE_MS + 2 * MINUTE_MS).verdict == Wait("return_unconfirmed")
+    told.take([], clock_ms=DUE_MS + MINUTE_MS)
+    assert told.judged(job, DUE_MS + 6 * MINUTE_MS).verdict is SEND
 
 
 @pytest.mark.parametrize("outcome", ["accepted", "rejected", "uncertain"])
@@ -233,19 +231,14 @@ def test_what_came_to_nothing_after_the_last_job_does_not_hold_up_the_next(
     signal: type[Returning | Emptied], outcome: str
 ) -> None:
     """It is told while a job is out, and turns out to be nothing when none is: senders must not keep it for ever."""
-    due_ms = LEFT_MS + HOUR_MS
-    told, out = Told(), Decided()
-    told.take([], clock_ms=due_ms)
-    (job,) = told.jobs
-    journey.hint(told.person, signal(person_id="p", visitor_id="d", at_ms=due_ms + MINUTE_MS), out)
-    told.close(out, due_ms)
-    told.settle(outcome, clock_ms=due_ms)
-    assert told.judged(job, due_ms + MINUTE_MS).verdict == Wait("return_unconfirmed")
-    told.take([], clock_ms=due_ms + 2 * MINUTE_MS)
-    assert told.judged(job, due_ms + 2 * MINUTE_MS).verdict is SEND  # as a later revision, redriven
-    told.take([], clock_ms=due_ms + 24 * HOUR_MS)
+    told, job = told_of_a_hint(signal)
+    told.settle(outcome, clock_ms=DUE_MS)
+    assert told.judged(job, DUE_MS + MINUTE_MS).verdict == Wait("return_unconfirmed")
+    told.take([], clock_ms=DUE_MS + 2 * MINUTE_MS)
+    assert told.judged(job, DUE_MS + 2 * MINUTE_MS).verdict is SEND  # as a later revision, redriven
+    told.take([], clock_ms=DUE_MS + 24 * HOUR_MS)
     assert len(told.jobs) == 2
-    assert told.judged(told.jobs[-1], due_ms + 24 * HOUR_MS).verdict is SEND
+    assert told.judged(told.jobs[-1], DUE_MS + 24 * HOUR_MS).verdict is SEND
 
 
 def test_a_return_before_the_visitor_was_known_stops_nothing() -> None:

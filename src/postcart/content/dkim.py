@@ -2,7 +2,7 @@
 
 Owns: canonical forms and signing. Must not: verify, look up keys, or send.
 
-RSA-2048 by ``cryptography`` takes about 0.3 ms; call it off the event loop.
+RSA-2048 by ``cryptography`` takes up to a millisecond; call it off the event loop.
 """
 
 import base64

@@ -66,7 +66,7 @@ class EmailRenderer:
         self._envelope = envelope
 
     def render(self, job: Job, recipient: Recipient, *, date_ms: int) -> OutgoingEmail:
-        """The mail of ``job``. The same arguments give the same bytes. CPU only, about a millisecond.
+        """The mail of ``job``. The same arguments give the same bytes. CPU only, some milliseconds.
 
         Args:
             job: What to render; its id becomes Message-ID.

@@ -100,9 +100,11 @@ class SmtpServer(ProviderGroup, SmtpAddress):
 
     name: str = Field("smtp", pattern=PROVIDER_NAME, description="for receipts and metrics")
     in_flight: int | None = Field(
-        None, ge=1, le=10_000, description="mails claimed at once, and what a kill may leave uncertain; by default four"
-        " for each connection, so that none waits for a transaction"
-    )  # fmt: skip
+        None,
+        ge=1,
+        le=10_000,
+        description="mails claimed at once, and what a kill may leave uncertain; by default four for each connection",
+    )
 
     def __str__(self) -> str:
         return f"{self.name}={self.host}:{self.port}"
