@@ -3,18 +3,17 @@
 Owns: a consumer of its own, outside of any group. Must not: decode rows, or know what they are for.
 """
 
-import contextlib
 import time
 from collections.abc import Iterator
 from typing import Any, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from postcart.adapters.rdkafka.leaders import learn_leaders
 from postcart.errors import StateError
 
 _CHUNK = 5000
 _WAIT_S = 0.1
-_METADATA_S = 5.0
 _END = KafkaError._PARTITION_EOF  # noqa: SLF001 -- the client publishes its own codes with an underscore
 _STILL_S = 120.0  # a reader that gets nothing for that long although more is there is broken
 
@@ -32,9 +31,7 @@ class ChangelogReader:
     def __init__(self, topic: str, config: dict[str, Any]) -> None:
         self._topic = topic
         self._consumer = Consumer(config)
-        with contextlib.suppress(KafkaException):
-            # Without knowing the leaders, the first assignment waits half a second before it asks again.
-            self._consumer.list_topics(topic, timeout=_METADATA_S)
+        learn_leaders(self._consumer, topic)
 
     def close(self) -> None:
         """Let go of the consumer."""

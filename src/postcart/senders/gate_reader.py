@@ -13,6 +13,7 @@ import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from postcart.adapters.rdkafka.grouping import group
+from postcart.adapters.rdkafka.leaders import learn_leaders
 from postcart.adapters.rdkafka.offsets import Offsets
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import verdict
@@ -117,6 +118,7 @@ class GateReader:
         consumer = None
         try:
             consumer = Consumer(self._config)
+            learn_leaders(consumer, self._gate, self._keys)
             views: dict[int, GateView] = {}
             positions: dict[tuple[str, int], int] = {}
             while not self._stopped.is_set():
