@@ -4,15 +4,20 @@ import email
 from email.message import EmailMessage
 from email.policy import SMTP
 
+import dkim
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postcart.content.context import one_line
+from postcart.content.forms import Form, Page
 from postcart.content.mime import Heads, build_message
+from postcart.content.slots import Slotted
 from postcart.content.templates import Content
 from postcart.errors import RenderError
 
 TEXT = st.text(max_size=200)
+SPACED = st.text(st.sampled_from("ab.= \t\n\u00e4"), max_size=120)
+RELAXED = dkim.CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
 NAMES = (
     "Date Message-ID From To Reply-To Subject List-Unsubscribe List-Unsubscribe-Post Auto-Submitted Feedback-ID"
     " Content-Language MIME-Version Content-Type"
@@ -34,6 +39,24 @@ def _heads(from_name: str, to_name: str) -> Heads:
     )
 
 
+def _message(subject: str, html: str, text: str, heads: Heads) -> bytes:
+    return build_message(Content(subject, "", Page.whole(html), text), heads).data
+
+
+@given(text=SPACED, parts=st.lists(SPACED, min_size=1, max_size=4), value=SPACED)
+def test_the_canonical_form_is_that_of_the_body(text: str, parts: list[str], value: str) -> None:
+    """By another implementation of DKIM, also of a page put together from a form and values."""
+    html = Slotted(tuple(parts), (0,) * (len(parts) - 1))
+    message = build_message(Content("s", "", Page(Form(html), [value]), text), _heads("Shop", "Ana"))
+    body = message.data.partition(b"\r\n\r\n")[2]
+    assert message.relaxed_body == RELAXED.canonicalize_body(body)
+    assert all(len(line) <= 76 for line in body.split(b"\r\n"))
+    part = _parsed(message.data).get_body(("html",))
+    assert part is not None
+    whole = html.filled([value]).replace("\r\n", "\n").replace("\r", "\n").encode()
+    assert part.get_payload(decode=True).replace(b"\r\n", b"\n") == whole
+
+
 def _parsed(data: bytes) -> EmailMessage:
     message = email.message_from_bytes(data, policy=SMTP)
     assert isinstance(message, EmailMessage)
@@ -46,8 +69,8 @@ def test_any_content_arrives_and_injects_nothing(
 ) -> None:
     """The headers are those that are written, once each, in their order; the parts come back as they were."""
     subject, from_name, to_name = one_line(subject), one_line(from_name), one_line(to_name)
-    data = build_message(Content(subject, "", html, text), _heads(from_name, to_name))
-    assert data == build_message(Content(subject, "", html, text), _heads(from_name, to_name))
+    data = _message(subject, html, text, _heads(from_name, to_name))
+    assert data == _message(subject, html, text, _heads(from_name, to_name))
     assert data.isascii()
     assert all(len(line) <= 998 and b"\r" not in line and b"\n" not in line for line in data.split(b"\r\n"))
     message = _parsed(data)
@@ -67,7 +90,7 @@ def test_any_content_arrives_and_injects_nothing(
 def test_raw_line_breaks_are_refused_or_harmless(evil: str) -> None:
     """Also where nobody made one line of it before."""
     try:
-        data = build_message(Content(evil, "", "x", "x"), _heads("Shop", evil))
+        data = _message(evil, "x", "x", _heads("Shop", evil))
     except RenderError:
         return
     assert list(_parsed(data).keys()) == NAMES.split()

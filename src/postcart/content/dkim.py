@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from postcart.content.quoted import single_spaces
 from postcart.errors import ConfigurationError
 
 SIGNED_HEADERS = (
@@ -42,7 +43,6 @@ _RSA_BITS = 2048
 _UNFOLD = re.compile(rb"\r\n(?=[ \t])")
 _LINE_END_SPACES = re.compile(rb"[ \t]+\r\n")
 _FOLD_AT = 72
-_EIGHT = 8 * b" "
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
 
@@ -92,15 +92,16 @@ class DkimSigner:
         self._domain = domain
         self._keys = keys
 
-    def sign(self, message: bytes, *, at_s: int) -> bytes:
+    def sign(self, message: bytes, *, at_s: int, relaxed_body: bytes | None = None) -> bytes:
         """``message`` (CRLF line ends) with DKIM-Signature fields before it.
 
         The same message and ``at_s`` (seconds since the epoch, for ``t=``) give the same bytes. The message itself is
-        not changed.
+        not changed. ``relaxed_body`` is its body's canonical form, for who has it at hand.
         """
         head, _, body = message.partition(b"\r\n\r\n")
         fields = _fields(head)
-        body_hash = base64.b64encode(sha256(_relaxed_body(body)).digest())
+        canonical = _relaxed_body(body) if relaxed_body is None else relaxed_body
+        body_hash = base64.b64encode(sha256(canonical).digest())
         signatures = [self._signature(key, fields, body_hash, at_s) for key in self._keys]
         return b"".join(signatures) + message
 
@@ -157,7 +158,7 @@ def _chosen(fields: dict[bytes, list[bytes]]) -> list[bytes]:
 
 def _relaxed_field(name: bytes, value: bytes) -> bytes:
     """Of an unfolded value."""
-    return name + b":" + _single_spaces(value).strip(b" ") + b"\r\n"
+    return name + b":" + single_spaces(value).strip(b" ") + b"\r\n"
 
 
 def _relaxed_body(body: bytes) -> bytes:
@@ -167,15 +168,8 @@ def _relaxed_body(body: bytes) -> bytes:
         body += b"\r\n"
     if b" \r\n" in body or b"\t\r\n" in body:  # never in quoted-printable: the pattern is slow on 20 kB
         body = _LINE_END_SPACES.sub(b"\r\n", body)
-    body = _single_spaces(body).rstrip(b"\r\n")
+    body = single_spaces(body).rstrip(b"\r\n")
     return body + b"\r\n" if body else b""
-
-
-def _single_spaces(text: bytes) -> bytes:
-    text = text.replace(b"\t", b" ").replace(_EIGHT, b" ")  # indentation
-    while b"  " in text:  # each pass halves the runs; a pattern takes ten times as long
-        text = text.replace(b"  ", b" ")
-    return text
 
 
 @lru_cache(maxsize=64)  # the same in nearly all mails

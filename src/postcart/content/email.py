@@ -82,9 +82,9 @@ class EmailRenderer:
         opt_out = OptOut(job.person_id, job.channel, job.purpose) if job.purpose == "marketing" else None
         content = self.content(job, recipient, date_ms=date_ms, language=language)
         heads = self._heads(job, recipient, date_ms=date_ms, address=address, language=language, opt_out=opt_out)
-        data = build_message(content, heads)
+        data, relaxed_body = build_message(content, heads)
         if self._signer:
-            data = self._signer.sign(data, at_s=date_ms // 1000)
+            data = self._signer.sign(data, at_s=date_ms // 1000, relaxed_body=relaxed_body)
         return OutgoingEmail(
             message_id=heads.message_id,
             envelope_from=self._envelope.of(job.job_id, job.person_id),

@@ -7,20 +7,23 @@ quoted-printable: 7-bit clean, so that no server on the way recodes them, which 
 """
 
 import re
-from binascii import b2a_qp
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.policy import SMTP
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
+from typing import NamedTuple
 
+from postcart.content.quoted import Quoted
 from postcart.content.templates import Content
 from postcart.errors import RenderError
 from postcart.events.times import from_ms
 
 # With the default policy Python encodes a long List-Unsubscribe URI as RFC 2047 and breaks it.
 _POLICY = SMTP.clone(max_line_length=998)
+
+_END = Quoted.plain(b"--\r\n")
 
 _PLAIN = re.compile(r"(?!.*=\?)[\x20-\x7e]{1,900}")
 """Text that stands in a header as it is; everything else goes through the email package, which encodes or refuses."""
@@ -54,8 +57,15 @@ class Heads:
     unsubscribe: tuple[str, str] | None
 
 
-def build_message(content: Content, heads: Heads) -> bytes:
-    """The whole message with CRLF line ends, ready to be signed.
+class Message(NamedTuple):
+    """A whole message with CRLF line ends, ready to be signed, and the canonical form of its body (relaxed, DKIM)."""
+
+    data: bytes
+    relaxed_body: bytes
+
+
+def build_message(content: Content, heads: Heads) -> Message:
+    """The message of a content.
 
     Raises:
         RenderError: A header can't be written, for example because of a line break in an address.
@@ -67,10 +77,13 @@ def build_message(content: Content, heads: Heads) -> bytes:
     except (ValueError, IndexError) as error:
         # The address itself must not show up in an error.
         raise RenderError(f"a header can't be written: {type(error).__name__}") from None
-    divider = f"--{boundary}".encode()
-    text, html = (_part(kind, part, heads.language) for kind, part in (("plain", content.text), ("html", content.html)))
-    body = (b"", divider, text, divider, html, divider + b"--", b"")
-    return b"".join(fields) + b"\r\n".join(body)
+    divider = Quoted.plain(f"\r\n--{boundary}".encode())
+    text, html = (
+        Quoted.joined([_part_head(kind, heads.language), part])
+        for kind, part in (("plain", Quoted.of(content.text)), ("html", content.page.quoted))
+    )
+    body = Quoted.joined([divider, text, divider, html, divider, _END])
+    return Message(b"".join((*fields, b"\r\n", body.data)), body.relaxed)
 
 
 def _fields(subject: str, heads: Heads) -> list[bytes]:
@@ -113,13 +126,13 @@ def _own_mailbox(field: str, name: str, address: str) -> bytes:
     return _mailbox(field, name, address)
 
 
-def _part(subtype: str, text: str, language: str) -> bytes:
+@lru_cache(maxsize=256)
+def _part_head(subtype: str, language: str) -> Quoted:
     head = (
-        f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Language: {language}\r\n'
+        f'\r\nContent-Type: text/{subtype}; charset="utf-8"\r\nContent-Language: {language}\r\n'
         "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
     )
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").encode()
-    return head.encode("ascii") + b2a_qp(lines).replace(b"\n", b"\r\n")
+    return Quoted.plain(head.encode("ascii"))
 
 
 def _boundary(message_id: str) -> str:

@@ -2,6 +2,9 @@
 
 Owns: the call of mrml and the list of tags that MJML has: mrml copies an unknown one silently. Must not: know
 templates or their language.
+
+mrml 0.2 writes the attributes of HTML as Rust shows a text to programmers: what joins or combines with other letters, a
+backslash, a tab and a line end come out as escapes that no browser knows. So it does not get to see them.
 """
 
 import re
@@ -53,6 +56,10 @@ TAGS = frozenset(
 """MJML 4's components (documentation.mjml.io), without mj-include: partials are Jinja's affair."""
 
 _TAG = re.compile(r"<\s*(mj[a-z0-9-]*)", re.IGNORECASE)
+_HIDDEN = re.compile(r"[^\x00-\x7f]+|\\+")
+_HELD = re.compile("\u27e6(\\d+)\u27e7")
+_TAG_OF_LINES = re.compile(r"<[A-Za-z][^<>]*[\n\t][^<>]*>")
+_SPACES = re.compile(r"\s+")
 _OPTIONS = mrml.RenderOptions(disable_comments=True, fonts={})
 """No comments of template authors in mails, no web fonts fetched from elsewhere."""
 
@@ -70,7 +77,15 @@ def to_html(source: str, where: str) -> str:
     Raises:
         RenderError: It is not well formed; ``where`` names the template.
     """
+    held: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        held.append(found[0])
+        return f"\u27e6{len(held) - 1}\u27e7"
+
+    plain = _HIDDEN.sub(hold, _TAG_OF_LINES.sub(lambda tag: _SPACES.sub(" ", tag[0]), source))
     try:
-        return str(mrml.to_html(source, None, _OPTIONS).content)
+        html = str(mrml.to_html(plain, None, _OPTIONS).content)
     except OSError as error:
         raise RenderError(f"{where}: MJML: {error}") from error
+    return _HELD.sub(lambda found: held[int(found[1])], html) if held else html

@@ -21,6 +21,7 @@ from markupsafe import Markup
 
 from postcart.content import formats
 from postcart.content.languages import Language
+from postcart.content.slots import marked
 from postcart.content.template_errors import Unknown
 from postcart.errors import RenderError
 
@@ -72,6 +73,8 @@ class Sandbox:
         environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the i18n extension adds it
         self._translated = lru_cache(_TRANSLATIONS_KEPT)(self._translate)
         self.environment: Environment = environment
+        self.marking: Environment = environment.overlay(finalize=marked)
+        """The same, but simple values stand between marks."""
 
     def admit(self, language: Language) -> dict[str, str]:
         """Make ``language`` known; returns the context's variable ``language``: plain texts."""

@@ -28,11 +28,11 @@ from html2text import HTML2Text
 from jinja2 import Environment, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates, find_undeclared_variables
 
+from postcart.content.forms import Forms, Page
 from postcart.content.languages import Language
-from postcart.content.mjml import to_html
 from postcart.content.sandbox import Sandbox
+from postcart.content.slots import markable
 from postcart.content.template_errors import CONTEXT_NAMES, render_error
-from postcart.content.urls import check_urls
 from postcart.errors import ConfigurationError, RenderError
 
 HTML, SUBJECT, PREVIEW, TEXT = "email.mjml.j2", "subject.txt.j2", "preview.txt.j2", "text.txt.j2"
@@ -48,8 +48,13 @@ class Content:
 
     subject: str
     preview: str
-    html: str
+    page: Page
     text: str
+
+    @property
+    def html(self) -> str:
+        """The HTML part."""
+        return self.page.html
 
 
 class TemplateSet:
@@ -74,6 +79,8 @@ class TemplateSet:
         problems = self._problems()
         if problems:
             raise ConfigurationError(*problems)
+        self._forms = Forms()
+        self._markable = {name for name in self.of_channel("email") if self._is_markable(name)}
         self._others = {_prefix(path) for path in self.sources if not _is_shared(path)} - _EMAIL_PREFIXES
         self._versions = {
             (name, channel): self._version(name, channel)
@@ -97,10 +104,10 @@ class TemplateSet:
             RenderError: Unknown template or variable, what the sandbox forbids, malformed MJML, a forbidden URL.
         """
         whole = self._with_heads(name, language, context)
-        html = to_html(self._part(name, HTML, whole), self._where(name))
-        check_urls(html, self._where(name))
+        environment = self.sandbox.marking if name in self._markable else self.sandbox.environment
+        page = self._forms.page(self._part(name, HTML, whole, environment), self._where(name))
         message = whole["message"]
-        return Content(message["subject"], message["preview"], html, self._text(name, html, whole))
+        return Content(message["subject"], message["preview"], page, self._text(name, page, whole))
 
     def part(self, name: str, part: str, language: Language, context: Mapping[str, Any]) -> str:
         """One part of template ``name``, for example ``sms.txt.j2``, without the white space around it.
@@ -135,7 +142,10 @@ class TemplateSet:
 
     def files(self, name: str) -> set[str]:
         """Paths of the template's own files and of all that they extend or include."""
-        waiting = [path for path in self.sources if path.split("/")[0] == name]
+        return self._used_by(*(path for path in self.sources if path.split("/")[0] == name))
+
+    def _used_by(self, *paths: str) -> set[str]:
+        waiting = list(paths)
         found: set[str] = set()
         while waiting:
             path = waiting.pop()
@@ -163,14 +173,14 @@ class TemplateSet:
         }
         return {**whole, "message": {**context["message"], **heads}}
 
-    def _text(self, name: str, html: str, context: Mapping[str, Any]) -> str:
-        text = self._part(name, TEXT, context) if f"{name}/{TEXT}" in self.sources else _plain(html)
+    def _text(self, name: str, page: Page, context: Mapping[str, Any]) -> str:
+        text = self._part(name, TEXT, context) if f"{name}/{TEXT}" in self.sources else _plain(page.html)
         return _BLANK_LINES.sub("\n\n", "\n".join(line.rstrip() for line in text.splitlines())).strip() + "\n"
 
-    def _part(self, name: str, part: str, context: Mapping[str, Any]) -> str:
+    def _part(self, name: str, part: str, context: Mapping[str, Any], environment: Environment | None = None) -> str:
         path = f"{name}/{part}"
         try:
-            return self.sandbox.environment.get_template(path).render(context)
+            return (environment or self.sandbox.environment).get_template(path).render(context)
         except Exception as error:  # a template can raise whatever its expressions can
             raise render_error(error, path, self.folder) from error
 
@@ -185,6 +195,9 @@ class TemplateSet:
         if (name, channel) not in self._versions:
             known, kind = ", ".join(self.of_channel(channel)), "" if channel == "email" else f" for {channel}"
             raise RenderError(f"no template {name!r}{kind} in {self.folder.name}/; there are {known}")
+
+    def _is_markable(self, name: str) -> bool:
+        return markable(self.sandbox.environment, [self.sources[path] for path in self._used_by(f"{name}/{HTML}")])
 
     def _own(self, name: str) -> list[str]:
         return [path for path in self.sources if path.startswith(f"{name}/")]

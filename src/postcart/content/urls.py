@@ -6,6 +6,7 @@ resolve or rewrite anything.
 
 import html
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -26,11 +27,13 @@ def web_url(text: str | None) -> str | None:
 
 
 def check_urls(markup: str, where: str) -> None:
-    """Refuse rendered HTML that links or loads anything but http, https and mailto.
+    """Refuse rendered HTML that links or loads anything but http, https and mailto. Raises as ``check_url``."""
+    for name, raw in links(markup):
+        check_url(raw, where, name)
 
-    Raises:
-        RenderError: Another scheme, or a relative address: a mail has no page that it could be relative to.
-    """
+
+def links(markup: str) -> Iterator[tuple[str, str]]:
+    """Name and value, in their quotes if they have any, of all that links or loads something."""
     lower = markup.lower()
     for name in _ATTRIBUTES:
         # Found as plain text, which is much faster than a pattern that is tried everywhere. Also what only ends in such
@@ -38,14 +41,19 @@ def check_urls(markup: str, where: str) -> None:
         at = lower.find(name)
         while at >= 0:
             if value := _VALUE.match(markup, at + len(name)):
-                _check(value[1], where, name)
+                yield name, value[1]
             at = lower.find(name, at + 1)
     if "url(" in lower:
         for match in _STYLE.finditer(markup):
-            _check(match[1], where, "url()")
+            yield "url()", match[1]
 
 
-def _check(raw: str, where: str, attribute: str) -> None:
+def check_url(raw: str, where: str, attribute: str) -> None:
+    """Refuse one such value.
+
+    Raises:
+        RenderError: Another scheme, or a relative address: a mail has no page that it could be relative to.
+    """
     if found := _forbidden(raw):
         raise RenderError(f"{where}: {attribute} has {found}; only https, http and mailto may be linked")
 

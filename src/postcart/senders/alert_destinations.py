@@ -9,6 +9,7 @@ from typing import Protocol
 
 from postcart.adapters.providers.slack import SlackWebhook
 from postcart.content.context import ShopIdentity
+from postcart.content.forms import Page
 from postcart.content.mime import Heads, build_message
 from postcart.content.notice import Notice, notice_of, plain_text, slack_message
 from postcart.content.templates import Content
@@ -124,4 +125,4 @@ def alert_mail(notice: Notice, bundle_id: str, address: str, shop: ShopIdentity,
         unsubscribe=None,
     )
     html = f'<!doctype html><html lang="en"><body><pre>{escape(text)}</pre></body></html>'
-    return build_message(Content(notice.title, "", html, text), heads)
+    return build_message(Content(notice.title, "", Page.whole(html), text), heads).data
