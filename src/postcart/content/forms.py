@@ -22,6 +22,7 @@ from postcart.errors import RenderError
 
 _KEPT = 256
 """Forms; some 40 kB each. A template has one for each number of lines and each choice it makes."""
+_VALUES_KEPT = 4_096
 _OTHER_FILLER = "Ab  c &amp; &#39;d&#39; &#34;e&#34; 1/2: %(f)s {g} \u00e4\u05d0"
 _OPEN_TAG = re.compile(r"""<([\w-]*)(?:[^"'>]|"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))*""")
 _SHORT = 70
@@ -152,6 +153,7 @@ def _with_holders(parts: Sequence[str], fixed: dict[int, str], filler: str) -> s
     return "".join(pieces)
 
 
+@lru_cache(_VALUES_KEPT)  # most are the same in all mails
 def _quoted(value: str) -> Quoted:
     """A value by itself. Most are short words, which are their own encoding."""
     if value.isascii() and value.isprintable() and len(value) <= _SHORT and "=" not in value and "  " not in value:

@@ -5,6 +5,7 @@ Owns: the marks around such values, and texts cut at them. Must not: know MJML, 
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, nodes, pass_eval_context
@@ -17,6 +18,8 @@ MARK = "\x02"
 
 _SIMPLE = re.compile(r"""(?=\S)[^<>"'&\x00-\x1f\u27e6\u27e7]*(?:&#?\w+;[^<>"'&\x00-\x1f\u27e6\u27e7]*)*(?<=\S)""")
 """A value that is text and nothing else: no markup, no quotes, one line, no white space around it."""
+
+_KEPT = 4_096
 
 _HOLDER = re.compile("\u27e6(\\d+):[^\u27e7]*\u27e7")
 
@@ -34,7 +37,17 @@ _BLOCKS_AS_VALUES = frozenset({"self", "super", "caller"})
 @pass_eval_context
 def marked(eval_context: EvalContext, value: Any) -> str:
     """What Jinja writes for ``value``; between marks if it is simple."""
-    text = escape(value) if eval_context.autoescape else str(value)
+    if type(value) is str:
+        return _marked_text(value, eval_context.autoescape)
+    return _between_marks(escape(value) if eval_context.autoescape else str(value))
+
+
+@lru_cache(_KEPT)  # most are the same in all messages
+def _marked_text(value: str, escaped: bool) -> str:  # noqa: FBT001 -- as the context has it
+    return _between_marks(escape(value) if escaped else value)
+
+
+def _between_marks(text: str) -> str:
     if _SIMPLE.fullmatch(text):
         return Markup(f"{MARK}{text}{MARK}")  # noqa: S704 -- escaped where the template is
     return text.replace(MARK, "") if MARK in text else text
