@@ -37,11 +37,11 @@ async def deliver(server: MailSink, **changes: object) -> Accepted:
         await sender.close()
 
 
-def outcome(script: Script, **changes: object) -> tuple[DeliveryError, MailSink]:
+def outcome(script: Script, *, pipelining: bool = True, **changes: object) -> tuple[DeliveryError, MailSink]:
     """What a scripted server makes of a delivery."""
 
     async def work() -> tuple[DeliveryError, MailSink]:
-        async with sink(SinkOptions(script=script)) as server:
+        async with sink(SinkOptions(script=script, pipelining=pipelining)) as server:
             with pytest.raises(DeliveryError) as caught:
                 await deliver(server, **changes)
             return caught.value, server

@@ -19,6 +19,9 @@ from postcart.errors import (
 )
 from smtp_sink import raw_server, sink
 
+TOGETHER = pytest.mark.parametrize("pipelining", [True, False])
+"""Whether the server takes the envelope and DATA at once."""
+
 
 def test_a_message_arrives_byte_for_byte() -> None:
     """Lines that begin with dots survive, the envelope is as given, the ledger has it."""
@@ -72,9 +75,10 @@ def test_any_lines_arrive_as_they_were(lines: list[str]) -> None:
         ("mail", "530 5.7.0 Must issue STARTTLS", ChannelUnavailable, "530 5.7.0"),
     ],
 )
-def test_refusals(stage: Stage, answer: str, error: type[DeliveryError], status: str) -> None:
+@TOGETHER
+def test_refusals(stage: Stage, answer: str, error: type[DeliveryError], status: str, *, pipelining: bool) -> None:
     """Each answer has one class and keeps the provider's code."""
-    caught, server = outcome(at(stage, answer))
+    caught, server = outcome(at(stage, answer), pipelining=pipelining)
     assert type(caught) is error
     assert caught.status == status
     assert server.received == []
@@ -97,10 +101,11 @@ def test_how_long_to_wait(answer: str, wait_ms: int | None) -> None:
     assert caught.retry_after_ms == wait_ms
 
 
+@TOGETHER
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
-def test_a_loss_before_the_dot_is_certain(stage: Stage) -> None:
+def test_a_loss_before_the_dot_is_certain(stage: Stage, *, pipelining: bool) -> None:
     """The server has nothing, so the job may go out again."""
-    caught, server = outcome(at(stage, Drop()))
+    caught, server = outcome(at(stage, Drop()), pipelining=pipelining)
     assert type(caught) is ChannelUnavailable
     assert server.received == []
 

@@ -45,6 +45,7 @@ class SinkOptions:
         tls: Offers STARTTLS with this context; ``require_tls`` refuses mail without.
         implicit_tls: Speaks TLS from the first byte, with ``tls``.
         credentials: User and password that are asked for; None asks for none.
+        pipelining: Offers that commands come together (RFC 2920).
         script: Answers in place of the server.
         delay_s: How long each message is thought about before it is accepted; others go on meanwhile.
     """
@@ -56,6 +57,7 @@ class SinkOptions:
     require_tls: bool = False
     implicit_tls: bool = False
     credentials: tuple[str, str] | None = None
+    pipelining: bool = True
     script: Script | None = None
     delay_s: float = 0.0
 
@@ -113,6 +115,13 @@ class SinkProtocol(SMTP):
         # Python before 3.11.4 fails to abort a TLS transport that is closed already.
         if isinstance(transport, asyncio.WriteTransport) and not transport.is_closing():
             transport.abort()
+
+    async def handle_EHLO(  # noqa: N802 -- aiosmtpd's name
+        self, _server: Any, session: Any, _envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        """What the server can do."""
+        session.host_name = hostname
+        return [*responses[:-1], "250-PIPELINING", responses[-1]] if self._options.pipelining else responses
 
     async def handle_MAIL(self, _server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:  # noqa: N802 -- aiosmtpd's name
         """The answer to MAIL FROM."""

@@ -1,39 +1,24 @@
-"""One SMTP connection: opened, secured, logged in, one message at a time.
+"""One SMTP connection: one message at a time.
 
-Owns: the dialogue, and the knowledge whether the final dot was written. Must not: retry, pool, or decide.
+Owns: the order of a delivery, and the knowledge whether the final dot was written. Must not: retry, pool, or decide.
 
 Only the final dot makes a message the server's. So the text is written and flushed first, and the dot after it, by
-itself: whatever breaks before is certainly not accepted, whatever breaks after may be.
+itself: whatever breaks before is certainly not accepted, whatever breaks after may be. The envelope and DATA go out
+together where the server offers that (PIPELINING, RFC 2920): two journeys to it and back fewer for each message.
 """
 
 import asyncio
 import re
 import ssl
-from collections.abc import Collection
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
-import aiosmtplib
-from aiosmtplib import (
-    SMTPAuthenticationError,
-    SMTPDataError,
-    SMTPException,
-    SMTPResponseException,
-    SMTPServerDisconnected,
-)
-from aiosmtplib.protocol import SMTPProtocol
-
-from postcart.adapters.smtp_answers import (
-    CREDENTIALS_HINT,
-    TLS_HINT,
-    Stage,
-    detail_of,
-    refusal,
-    status_of,
-)
+from postcart.adapters.smtp_answers import Stage, detail_of, refusal, status_of
 from postcart.adapters.smtp_config import SmtpConfig
+from postcart.adapters.smtp_dialogue import Answer, Dialogue
+from postcart.adapters.smtp_opening import open_dialogue
 from postcart.errors import (
     ChannelUnavailable,
-    CredentialsRejected,
     DeliveryDeferred,
     DeliveryError,
     DeliveryUncertain,
@@ -41,11 +26,25 @@ from postcart.errors import (
 )
 
 _QUIT_TIMEOUT_S = 2.0
-_START_INPUT = 354
+_OK, _OK_FOR_RECIPIENT, _START_INPUT = frozenset({250}), frozenset({250, 251}), frozenset({354})
 _COMPLETED = range(200, 300)
-_OK, _OK_FOR_RECIPIENT = frozenset({250}), frozenset({250, 251})
 _UNSAFE = re.compile(r"[\x00-\x20<>\x7f]")
-_NOT_SUPPORTED = frozenset({500, 502, 504})
+
+
+class _Command(NamedTuple):
+    """What is said, and the answers after which the delivery goes on."""
+
+    stage: Stage
+    text: bytes
+    taken: Collection[int]
+
+
+class _Refused(Exception):  # noqa: N818 -- an answer, not yet an error
+    """The server said no to something."""
+
+    def __init__(self, stage: Stage, answer: Answer) -> None:
+        self.stage = stage
+        self.answer = answer
 
 
 class Accepted(NamedTuple):
@@ -60,15 +59,9 @@ class SmtpConnection:
 
     def __init__(self, config: SmtpConfig, context: ssl.SSLContext | None) -> None:
         self._config = config
-        self._client = aiosmtplib.SMTP(
-            hostname=config.host,
-            port=config.port,
-            local_hostname=config.helo,
-            timeout=config.timeout_s,
-            use_tls=config.tls == "tls",
-            start_tls=config.tls == "starttls",
-            tls_context=context,
-        )
+        self._context = context
+        self._dialogue: Dialogue | None = None
+        self._offers: frozenset[str] = frozenset()
         self.sent = 0
         """Messages that were tried on it."""
         self.used_at = 0.0
@@ -78,11 +71,12 @@ class SmtpConnection:
 
         self.refused = False
         """The last ``deliver`` was refused: a message may be half done."""
+        self._dotted = False
 
     @property
     def is_open(self) -> bool:
         """Whether it can be used, as far as is known without asking."""
-        return self._client.is_connected
+        return self._dialogue is not None and self._dialogue.is_open
 
     async def open(self) -> None:
         """Connect, secure and log in.
@@ -91,23 +85,7 @@ class SmtpConnection:
             ChannelUnavailable: The server can't be reached, refuses the session, or TLS fails.
             CredentialsRejected: It refuses the login.
         """
-        try:
-            await self._client.connect()
-            await self._client.ehlo()
-            if self._config.username is not None:
-                await self._login(self._config.username, self._config.password or "")
-        except SMTPAuthenticationError as error:
-            self.close()
-            raise refusal(error.code, error.message, "auth", self._config.username or "") from None
-        except SMTPResponseException as error:
-            self.close()
-            raise refusal(error.code, error.message, "connect") from None
-        except (SMTPException, OSError, TimeoutError) as error:
-            self.close()
-            raise self._unreachable(error) from error
-        except BaseException:
-            self.close()
-            raise
+        self._dialogue, self._offers = await open_dialogue(self._config, self._context)
 
     async def deliver(self, envelope_from: str, recipient: str, message: bytes) -> Accepted:
         """Send one message.
@@ -122,49 +100,94 @@ class SmtpConnection:
         """
         self.sent += 1
         self.lost_early = self.refused = False
-        stage: Stage = "mail"
-        text = _Text(self._client, message, self._config.timeout_s)
+        dialogue = self._opened()
+        asked, self._dotted = dialogue.answered, False
         try:
             async with asyncio.timeout(self._config.message_timeout_s):
-                size = [f"SIZE={len(message)}".encode()] if self._client.supports_extension("size") else []
-                await self._told(_OK, b"MAIL", b"FROM:" + _path(envelope_from), *size)
-                stage = "rcpt"
-                await self._told(_OK_FOR_RECIPIENT, b"RCPT", b"TO:" + _path(recipient))
-                stage = "data"
-                answer = await text.send()
-            return Accepted(status_of(answer.code, answer.message), detail_of(answer.message, recipient, envelope_from))
-        except SMTPResponseException as error:
-            raise self._refused(refusal(error.code, error.message, stage, recipient, envelope_from)) from None
+                await self._envelope(dialogue, self._commands(envelope_from, recipient, len(message)))
+                answer = await self._text(dialogue, _stuffed(message))
+            return Accepted(status_of(*answer), detail_of(answer.text, recipient, envelope_from))
+        except _Refused as no:
+            raise self._refused(refusal(*no.answer, no.stage, recipient, envelope_from)) from None
         except ValueError:
             raise RecipientRejected("an address can't be written into a command", status="5.1.3") from None
-        except (SMTPException, OSError, TimeoutError) as error:
-            self.lost_early = stage == "mail" and isinstance(error, ConnectionError)
+        except (OSError, TimeoutError) as error:
+            self.lost_early = dialogue.answered == asked and isinstance(error, ConnectionError)
             self.close()
-            raise _broken(error, dotted=text.dotted) from error
+            raise _broken(error, dotted=self._dotted) from error
         except BaseException:
             self.close()  # cancelled in mid-dialogue: nobody reads the answer any more
             raise
 
     async def reset(self) -> bool:
         """Ask the server to forget a half-done message. False if it is gone, then the connection is closed."""
-        try:
-            await self._client.rset()
-        except (SMTPException, OSError, TimeoutError):
-            self.close()
-        return self.is_open
+        return await self._asked(b"RSET", self._config.timeout_s) in _OK and self.is_open
 
     async def quit(self) -> None:
         """Leave politely."""
-        try:
-            await self._client.quit(timeout=min(self._config.timeout_s, _QUIT_TIMEOUT_S))
-        except (SMTPException, OSError, TimeoutError):
-            pass  # it is gone already: as good
-        finally:
-            self.close()
+        await self._asked(b"QUIT", min(self._config.timeout_s, _QUIT_TIMEOUT_S))
+        self.close()
 
     def close(self) -> None:
         """Drop the connection."""
-        self._client.close()
+        if self._dialogue is not None:
+            self._dialogue.close()
+
+    async def _asked(self, command: bytes, timeout_s: float) -> int | None:
+        """The code of the answer to something beside a delivery. None, and closed, where the server is gone."""
+        dialogue = self._opened()
+        try:
+            dialogue.say(command)
+            return (await dialogue.answer(timeout_s)).code
+        except (OSError, TimeoutError):
+            self.close()
+            return None
+
+    def _opened(self) -> Dialogue:
+        if self._dialogue is None:
+            raise ChannelUnavailable("the connection is not open")
+        return self._dialogue
+
+    def _commands(self, envelope_from: str, recipient: str, size: int) -> Sequence[_Command]:
+        declared = f" SIZE={size}".encode() if "size" in self._offers else b""
+        return (
+            _Command("mail", b"MAIL FROM:" + _path(envelope_from) + declared, _OK),
+            _Command("rcpt", b"RCPT TO:" + _path(recipient), _OK_FOR_RECIPIENT),
+            _Command("data", b"DATA", _START_INPUT),
+        )
+
+    async def _envelope(self, dialogue: Dialogue, commands: Sequence[_Command]) -> None:
+        """Up to the word that the text may come. Raises _Refused, and leaves no answer unread."""
+        for together in [commands] if "pipelining" in self._offers else [[one] for one in commands]:
+            dialogue.say(*(command.text for command in together))
+            for number, command in enumerate(together):
+                answer = await dialogue.answer(self._config.timeout_s)
+                if answer.code not in command.taken:
+                    await self._unsaid(dialogue, len(together) - number - 1)
+                    raise _Refused(command.stage, answer)
+
+    async def _unsaid(self, dialogue: Dialogue, answers: int) -> None:
+        """Hear what the server makes of what was said behind something that it refused."""
+        try:
+            for _ in range(answers):
+                if (await dialogue.answer(self._config.timeout_s)).code in _START_INPUT:
+                    await self._text(dialogue, b"")  # it wants a text for nobody: the lone dot ends it (RFC 2920, 3.1)
+        except _Refused:
+            pass
+        except (OSError, TimeoutError):
+            self.close()
+
+    async def _text(self, dialogue: Dialogue, stuffed: bytes) -> Answer:
+        """The text, then the dot; the server's word that it has it. Raises _Refused."""
+        if await dialogue.text(stuffed, self._config.timeout_s):
+            dialogue.dot()
+            self._dotted = bool(stuffed)
+        else:
+            self.close()  # it answered within the text, whatever it would make of the rest
+        answer = await dialogue.answer(self._config.timeout_s)
+        if answer.code not in _COMPLETED:
+            raise _Refused("data", answer)
+        return answer
 
     def _refused(self, error: DeliveryError) -> DeliveryError:
         # A clear no to this message leaves the dialogue usable after a reset; anything else does not.
@@ -174,112 +197,12 @@ class SmtpConnection:
             self.close()
         return error
 
-    async def _told(self, taken: Collection[int], *command: bytes) -> None:
-        """Say something about the envelope; the client's own commands parse each address as a header field."""
-        answer = await self._client.execute_command(*command)
-        if answer.code not in taken:
-            raise SMTPResponseException(answer.code, answer.message)
-
-    async def _login(self, username: str, password: str) -> None:
-        client = self._client
-        methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
-        offered = [name for name in methods if name in client.server_auth_methods]
-        if not offered:
-            raise CredentialsRejected(f"the server offers no login that we know; {TLS_HINT}, or {CREDENTIALS_HINT}")
-        for name in offered:
-            try:
-                await methods[name](username, password)
-            except SMTPAuthenticationError as error:
-                # Only what the server does not support is tried another way: repeated wrong logins lock accounts.
-                if error.code not in _NOT_SUPPORTED or name == offered[-1]:
-                    raise
-            else:
-                return
-
-    def _unreachable(self, error: BaseException) -> ChannelUnavailable:
-        place = f"{self._config.host}:{self._config.port}"
-        cause = error if isinstance(error, ssl.SSLError) else error.__cause__
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return ChannelUnavailable(
-                f"{place}: its certificate is not trusted ({cause.verify_message}); check POSTCART_SMTP__HOST, or name"
-                " the authority's file in POSTCART_SMTP__CA_FILE"
-            )
-        if isinstance(cause, ssl.SSLError):
-            return ChannelUnavailable(f"{place}: TLS fails ({cause.reason or type(cause).__name__}); {TLS_HINT}")
-        if "STARTTLS" in str(error):
-            return ChannelUnavailable(f"{place}: the server offers no STARTTLS; {TLS_HINT}")
-        return ChannelUnavailable(
-            f"{place}: can't be reached ({type(cause or error).__name__}); check POSTCART_SMTP__HOST and __PORT"
-        )
-
-
-class _Text:
-    """The DATA part of a dialogue."""
-
-    def __init__(self, client: aiosmtplib.SMTP, message: bytes, timeout_s: float) -> None:
-        self._client = client
-        self._message = message
-        self._timeout_s = timeout_s
-        self.dotted = False
-        """The final dot was handed to the network: from here on the server may have accepted."""
-
-    async def send(self) -> aiosmtplib.SMTPResponse:
-        """DATA, the text, the dot; returns the server's word that it accepted.
-
-        Raises:
-            SMTPDataError: Another answer, to DATA, within the text, or to the dot.
-        """
-        answer = await self._client.execute_command(b"DATA")
-        if answer.code == _START_INPUT:
-            answer = await self._text()
-            if answer.code in _COMPLETED:
-                return answer
-        raise SMTPDataError(answer.code, answer.message)
-
-    async def _text(self) -> aiosmtplib.SMTPResponse:
-        protocol, transport = self._client.protocol, self._client.transport
-        if protocol is None or not isinstance(transport, asyncio.WriteTransport):
-            raise SMTPServerDisconnected("Connection lost")
-        # With no room above zero the protocol waits until the operating system has every byte of the text.
-        transport.set_write_buffer_limits(high=0)
-        reply = asyncio.ensure_future(protocol.read_response(timeout=self._timeout_s))
-        try:
-            protocol.write(_stuffed(self._message))
-            if transport.get_write_buffer_size():
-                await self._flushed(protocol, reply)
-            if reply.done():
-                self._client.close()  # it answered within the text, whatever it would make of the rest
-            else:
-                protocol.write(b".\r\n")
-                self.dotted = True
-            return await reply
-        finally:
-            _forget(reply)
-
-    async def _flushed(self, protocol: SMTPProtocol, reply: "asyncio.Future[aiosmtplib.SMTPResponse]") -> None:
-        """Wait until the text is out, or the server answers before it is."""
-        # asyncio has this only as StreamWriter.drain, which would close the transport with the writer.
-        drained = asyncio.ensure_future(protocol._drain_helper())  # noqa: SLF001
-        await asyncio.wait((drained, reply), timeout=self._timeout_s, return_when=asyncio.FIRST_COMPLETED)
-        if not drained.done() and not reply.done():
-            drained.cancel()
-            raise TimeoutError
-        _forget(drained)
-
 
 def _path(address: str) -> bytes:
     """An address as it stands in a command. Raises ValueError for what would end it early, or is not ASCII."""
     if not address.isascii() or _UNSAFE.search(address):
         raise ValueError("an address that can't stand in a command")
     return f"<{address}>".encode("ascii")
-
-
-def _forget(future: "asyncio.Future[Any]") -> None:
-    """Nobody waits for it any more; asyncio would otherwise complain about an error that nobody saw."""
-    if future.done():
-        _ = None if future.cancelled() else future.exception()
-    else:
-        future.cancel()
 
 
 def _stuffed(message: bytes) -> bytes:
