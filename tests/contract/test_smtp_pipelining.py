@@ -22,6 +22,11 @@ async def _hello(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, off
     writer.write(offers)
 
 
+async def _left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    assert await reader.readline() == b"QUIT\r\n"
+    writer.write(b"221 bye\r\n")
+
+
 def _sent(talk: Talk, times: int = 1) -> list[DeliveryError | None]:
     """What so many deliveries over one connection came to."""
 
@@ -54,6 +59,7 @@ def test_one_journey_for_the_envelope(*, offered: bool) -> None:
             writer.write(b"\r\n".join((*answers, b"")))
         await reader.readuntil(b"\r\n.\r\n")
         writer.write(b"250 2.0.0 kept\r\n")
+        await _left(reader, writer)
 
     assert _sent(talk) == [None]
     assert [piece.count(b"\r\n") for piece in pieces] == ([3] if offered else [1, 1, 1])
@@ -72,7 +78,7 @@ def test_answers_in_any_pieces(size: int) -> None:
             await _in_pieces(writer, b"250-2.1.0 fine\r\n250 2.1.0 so far\r\n250 2.1.5 ok\r\n354 go on\r\n", size)
             await reader.readuntil(b"\r\n.\r\n")
             await _in_pieces(writer, b"250-2.0.0 kept\r\n250 2.0.0 indeed\r\n", size)
-        await reader.read()
+        await _left(reader, writer)
 
     assert _sent(talk, 2) == [None, None]
 
@@ -110,7 +116,7 @@ def test_a_text_for_nobody_is_ended(answers: bytes, error: type[DeliveryError], 
             else:
                 texts.append(await reader.readuntil(b"\r\n.\r\n"))
                 writer.write(b"250 kept\r\n")
-        await reader.read()
+        await _left(reader, writer)
 
     first, second = _sent(talk, 2)
     assert type(first) is error
@@ -149,6 +155,35 @@ def test_what_nobody_asked_ends_the_connection() -> None:
 
     assert _sent(talk, 3) == [None, None, None]
     assert connections == 3
+
+
+@pytest.mark.parametrize("said", [b"500 what?\r\n", b"421 4.3.2 enough\r\n", b""])
+def test_a_server_that_does_not_forget_is_left(said: bytes) -> None:
+    """After a refusal the connection is reset; where that fails the next message goes out on another one."""
+    ended: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _hello(reader, writer)
+        first = not ended
+        for _ in range(3):
+            await reader.readline()
+        if first:
+            ended.append(b"")
+            writer.write(b"250 ok\r\n550 5.1.1 no\r\n503 no\r\n")
+            assert await reader.readline() == b"RSET\r\n"
+            writer.write(said)
+            if said:
+                ended.append(await reader.read())  # until it is closed from there
+        else:
+            writer.write(b"250 ok\r\n250 ok\r\n354 go on\r\n")
+            await reader.readuntil(b"\r\n.\r\n")
+            writer.write(b"250 kept\r\n")
+            await _left(reader, writer)
+
+    first, second = _sent(talk, 2)
+    assert type(first) is RecipientRejected
+    assert second is None
+    assert ended == ([b"", b""] if said else [b""])
 
 
 def test_refused_ones_and_good_ones_share_a_connection() -> None:

@@ -120,8 +120,10 @@ class SmtpConnection:
             raise
 
     async def reset(self) -> bool:
-        """Ask the server to forget a half-done message. False if it is gone, then the connection is closed."""
-        return await self._asked(b"RSET", self._config.timeout_s) in _OK and self.is_open
+        """Ask the server to forget a half-done message. False if it does not, then the connection is closed."""
+        if await self._asked(b"RSET", self._config.timeout_s) not in _OK:
+            self.close()
+        return self.is_open
 
     async def quit(self) -> None:
         """Leave politely."""
