@@ -39,6 +39,7 @@ SIGNED_HEADERS = (
 )
 """What is signed. Each is named once more than it occurs, so that none can be added later (RFC 6376, 8.15)."""
 
+_SIGNED = tuple(name.encode("ascii") for name in SIGNED_HEADERS)
 _RSA_BITS = 2048
 _UNFOLD = re.compile(rb"\r\n(?=[ \t])")
 _LINE_END_SPACES = re.compile(rb"[ \t]+\r\n")
@@ -106,7 +107,7 @@ class DkimSigner:
         return b"".join(signatures) + message
 
     def _signature(self, key: DkimKey, fields: dict[bytes, list[bytes]], body_hash: bytes, at_s: int) -> bytes:
-        names = tuple(name for name in SIGNED_HEADERS for _ in range(len(fields.get(name.encode(), ())) + 1))
+        occurring = tuple([len(fields.get(name, ())) for name in _SIGNED])
         algorithm = b"rsa-sha256" if isinstance(key.private, RSAPrivateKey) else b"ed25519-sha256"
         value = (
             b" v=1; a="
@@ -118,7 +119,7 @@ class DkimSigner:
             + b"; t="
             + str(at_s).encode()
             + b";\r\n h="
-            + _folded(names)
+            + _folded(occurring)
             + b";\r\n bh="
             + body_hash
             + b";\r\n b="
@@ -149,11 +150,7 @@ def _fields(head: bytes) -> dict[bytes, list[bytes]]:
 
 def _chosen(fields: dict[bytes, list[bytes]]) -> list[bytes]:
     # Of a field that occurs several times the last is taken first (RFC 6376, 5.4.2).
-    return [
-        _relaxed_field(name.encode(), value)
-        for name in SIGNED_HEADERS
-        for value in reversed(fields.get(name.encode(), []))
-    ]
+    return [_relaxed_field(name, value) for name in _SIGNED for value in reversed(fields.get(name, ()))]
 
 
 def _relaxed_field(name: bytes, value: bytes) -> bytes:
@@ -173,9 +170,10 @@ def _relaxed_body(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)  # the same in nearly all mails
-def _folded(names: tuple[str, ...]) -> bytes:
+def _folded(occurring: tuple[int, ...]) -> bytes:
+    """The h= tag; ``occurring``: how often each of SIGNED_HEADERS does."""
     lines = [""]
-    for name in names:
+    for name in (name for name, times in zip(SIGNED_HEADERS, occurring, strict=True) for _ in range(times + 1)):
         piece = f"{name}:"
         if len(lines[-1]) + len(piece) > _FOLD_AT:
             lines.append("")

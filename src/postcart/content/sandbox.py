@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, pass_context
+from jinja2 import Environment, FunctionLoader, Template, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -34,9 +34,19 @@ _UNUSED_GLOBALS = ("lipsum", "cycler", "joiner", "namespace", "dict")
 
 
 class _Environment(ImmutableSandboxedEnvironment):
-    """The sandbox, with short ways for what a message does a hundred times: plain dicts, and translations."""
+    """The sandbox, with short ways for what a message does a hundred times: plain dicts, translations, includes."""
 
     translators: tuple[Callable[..., str], ...] = ()
+    loaded: dict[str, Template]
+
+    def get_template(self, name: Any, parent: str | None = None, globals: Any = None) -> Template:  # noqa: A002 -- Jinja's
+        known = self.loaded.get(name) if globals is None and isinstance(name, str) else None
+        if known is not None:
+            return known
+        template = super().get_template(name, parent, globals)
+        if globals is None and isinstance(name, str):
+            self.loaded[name] = template
+        return template
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         if obj.__class__ is dict and attribute in obj:
@@ -70,10 +80,13 @@ class Sandbox:
         environment.filters |= self._filters()
         environment.translators = gettext, ngettext = self._gettext(), self._ngettext()
         environment.globals |= {"gettext": gettext, "ngettext": ngettext}
+        environment.loaded = {}
         environment.newstyle_gettext = True  # type: ignore[attr-defined]  # the i18n extension adds it
         self._translated = lru_cache(_TRANSLATIONS_KEPT)(self._translate)
         self.environment: Environment = environment
-        self.marking: Environment = environment.overlay(finalize=marked)
+        marking: _Environment = environment.overlay(finalize=marked)
+        marking.loaded = {}
+        self.marking: Environment = marking
         """The same, but simple values stand between marks."""
 
     def admit(self, language: Language) -> dict[str, str]:
@@ -116,7 +129,8 @@ class Sandbox:
     def _gettext(self) -> Callable[..., str]:
         @pass_context
         def gettext(context: Context, message: str, /, **values: Any) -> str:
-            return _filled(context, self._translated(self._of(context).key, message), values)
+            text = self._translated(self._of(context).key, message, context.eval_ctx.autoescape)
+            return text % values if values or "%" in text else text
 
         return gettext
 
@@ -125,19 +139,18 @@ class Sandbox:
         def ngettext(context: Context, singular: str, plural: str, count: int, /, **values: Any) -> str:
             language = self._of(context)
             text = _isolated(language.translations.ngettext(singular, plural, count), language)
-            return _filled(context, text, {"num": count, **values})
+            return _text(text, escaped=context.eval_ctx.autoescape) % {"num": count, **values}
 
         return ngettext
 
-    def _translate(self, key: str, message: str) -> str:
+    def _translate(self, key: str, message: str, escaped: bool) -> str:  # noqa: FBT001 -- a cache's key
         language = self._languages[key]
-        return _isolated(language.translations.gettext(message), language)
+        return _text(_isolated(language.translations.gettext(message), language), escaped=escaped)
 
 
-def _filled(context: Context, text: str, values: dict[str, Any]) -> str:
-    """A translation with its values; what is no markup is escaped where the template is."""
-    marked = Markup(text) if context.eval_ctx.autoescape else text  # noqa: S704 -- as catalogues and templates have it
-    return marked % values
+def _text(text: str, *, escaped: bool) -> str:
+    """A translation; values that are no markup are escaped as they are filled in where the template is."""
+    return Markup(text) if escaped else text  # noqa: S704 -- as catalogues and templates have it
 
 
 def _isolated(text: str, language: Language) -> str:
