@@ -18,6 +18,7 @@ from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.topics import create
 
 PARTITIONS = 4
+_MILLION = 1_000_000
 POSTCART, FAUST, STREAMS, STREAMS_ROCKSDB, LIMIT = (
     "Postcart",
     "plain Faust",
@@ -72,7 +73,11 @@ def _contenders(broker: Cluster, shop: str, records: int, wanted: set[str]) -> l
 def own_settings() -> Mapping[str, object]:
     """What a Postcart worker runs with, as far as the others have the like."""
     own = ClientSettings(bootstrap="")
-    return {"transaction": "1 s, 0.1 s with outputs", "compression": own.compression, "batch": own.batch_records}
+    return {
+        "transaction": "1 s, 0.1 s with outputs",
+        "compression": own.compression,
+        "batch": f"at most {own.batch_records}",
+    }
 
 
 def postcart(broker: Cluster, run: str, shop: str, records: int) -> Run:
@@ -121,7 +126,7 @@ def _report(shape: Shape, standings: Mapping[str, Standing], contenders: list[Co
     about = f"{standings[POSTCART].records:,} records of {shape}; {first:,} abandonments, {verdict}."
     lines = [about, "", *standings_table(standings, against=POSTCART)]
     # Plain Faust takes minutes where the others take seconds: large inputs are run without it, and kept beside.
-    size = "" if FAUST in standings else "-large"
+    size = "" if FAUST in standings else "-million" if shape.visitors >= _MILLION else "-large"
     name = f"detect-{'json' if shape.framing == 'json' else 'avro'}-{shape.keys}{size}"
     keep(
         name,

@@ -16,11 +16,14 @@ class HandOver:
     Args:
         loop: Where ``take`` is awaited.
         capacity: Number of records from which ``full`` says so. A single put may exceed it by one poll.
+        batch_records: Most records that one poll is to return, to begin with.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int, batch_records: int) -> None:
         self._loop = loop
         self._capacity = capacity
+        self.batch_records = batch_records
+        """As the loop's side would have it now."""
         self._batches: deque[RecordBatch] = deque()
         self._records = 0
         self._guard = threading.Lock()

@@ -63,7 +63,7 @@ class Poller:
         self._topics = sorted(topics)
         self._listener = listener
         self._loop = loop
-        self.handover = HandOver(loop, settings.handover_records)
+        self.handover = HandOver(loop, settings.handover_records, settings.batch_records)
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._abandoned = threading.Event()
@@ -200,7 +200,7 @@ class Poller:
             raise self._judged(self._fatal, None, None) or Fenced(str(self._fatal))
         if first is None:
             return
-        messages = [first, *consumer.consume(self._settings.batch_records - 1, 0)]
+        messages = [first, *consumer.consume(self.handover.batch_records - 1, 0)]
         batches, errors = group(messages, self._positions)
         if batches:
             self.handover.put(batches)

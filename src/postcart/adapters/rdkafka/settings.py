@@ -24,8 +24,10 @@ class ClientSettings:
     """librdkafka properties for TLS and SASL, added to every client."""
     queued_kbytes: int = 32 * 1024
     """Bound of what the consumer prefetches, in KiB, over all partitions."""
-    batch_records: int = 4000
-    """Most records that one poll returns."""
+    batch_records: int = 12_000
+    """Most records that one poll returns; a stage that takes long over them asks for fewer."""
+    partition_fetch_kbytes: int = 4 * 1024
+    """Most that one fetch returns of a partition, in KiB: batches of one partition can't be larger."""
     handover_records: int = 20_000
     """Most records that wait between polling thread and stage before fetching pauses."""
     transaction_timeout_ms: int = 10_000
@@ -59,6 +61,7 @@ class ClientSettings:
             "queued.min.messages": 100_000,
             "queued.max.messages.kbytes": self.queued_kbytes,
             "fetch.queue.backoff.ms": 5,  # the default of 1 s starves the consumer whenever the queue was full
+            "max.partition.fetch.bytes": self.partition_fetch_kbytes * 1024,
             "fetch.wait.max.ms": 50,
             "fetch.error.backoff.ms": 100,
             "topic.metadata.refresh.interval.ms": 30_000,

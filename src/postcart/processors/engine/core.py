@@ -87,7 +87,7 @@ class Engine:
         self._roster = Roster(spec.inputs)
         self._turn = asyncio.Lock()
         self._schedule = CommitSchedule(settings, time.monotonic())
-        self._folding = Folding(spec, clock=clock, metrics=metrics, schedule=self._schedule, seek=self._seek)
+        self._folding = Folding(spec, settings, clock=clock, metrics=metrics, schedule=self._schedule, seek=self._seek)
         self._asked_at = 0.0
         self._asking = False
         self._background: set[asyncio.Task[None]] = set()
@@ -159,6 +159,7 @@ class Engine:
                 slot = self._roster.get(batch.partition)
                 if slot is not None and slot.phase == "running":
                     await self._folding.fold(slot, batch)
+                    self._poller().handover.batch_records = self._folding.pace.records
                 if self._commit_due():
                     await self._commit()
             except Exception as error:  # noqa: BLE001 -- nothing may leave an agent: Faust would restart it

@@ -13,9 +13,11 @@ from confluent_kafka import Message
 from postcart.adapters.changelog import offset_of
 from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.processors.engine.metrics import EngineMetrics
+from postcart.processors.engine.pace import Pace
 from postcart.processors.engine.quarantine import REASON, first_killer, letter
 from postcart.processors.engine.rehearsal import cause_of_death
 from postcart.processors.engine.schedule import CommitSchedule
+from postcart.processors.engine.settings import EngineSettings
 from postcart.processors.engine.slot import Slot
 from postcart.processors.engine.task import Clock, StageSpec
 
@@ -27,6 +29,7 @@ class Folding:
 
     Args:
         spec: The stage.
+        settings: How long a batch may take.
         clock: For the tasks.
         metrics: Told of records.
         schedule: Told of outputs.
@@ -36,6 +39,7 @@ class Folding:
     def __init__(
         self,
         spec: StageSpec,
+        settings: EngineSettings,
         *,
         clock: Clock,
         metrics: EngineMetrics,
@@ -43,6 +47,8 @@ class Folding:
         seek: Callable[[Slot, str], None],
     ) -> None:
         self._spec = spec
+        self.pace = Pace(settings.batch_ms / 1000, most=settings.clients.batch_records)
+        """How many records a batch may have."""
         self._clock = clock
         self._metrics = metrics
         self._schedule = schedule
@@ -50,6 +56,7 @@ class Folding:
 
     async def fold(self, slot: Slot, batch: RecordBatch) -> None:
         """Have a batch processed. Turns away what does not start where it should."""
+        began = time.monotonic()
         tide = slot.tides[batch.topic]
         if batch.start != tide.position:
             if not tide.sought:
@@ -64,6 +71,7 @@ class Folding:
                 slot.task.process(batch)
         tide.move(batch.next, time.monotonic())
         self.advance(slot)
+        self.pace.took(len(batch.records), time.monotonic() - began)
 
     def advance(self, slot: Slot) -> None:
         """Let a slot's task fire what is due."""

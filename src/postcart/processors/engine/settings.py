@@ -23,6 +23,8 @@ class EngineSettings:
     """How often high watermarks are fetched, and tasks are advanced while nothing arrives."""
     tick_ms: int = 20
     """How often the timer looks whether one of the above is due."""
+    batch_ms: int = 200
+    """How long a batch may take; what would take longer comes in smaller ones."""
     seek_after_ms: int = 5_000
     """A partition that stands still that long before its watermark is sought to its position once more."""
     stalled_after_ms: int = 30_000
