@@ -170,19 +170,43 @@ def test_what_templates_do_is_as_it_was(tmp_path: Path, body: str) -> None:
                 assert _page(templates, "t", job, recipient).html == expected
 
 
-def test_a_value_that_makes_a_forbidden_link_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("body", "good", "bad"),
+    [
+        ("<a href='{{ cart.lines[0].options }}'>x</a>", "https://ok.example/x", "javascript:alert(1)"),
+        ("<a href='{{ cart.lines[0].options }}'>x</a>", "https://ok.example/x", "/relative"),
+        ("<a {{ cart.lines[0].options }}='javascript:alert(1)'>x</a>", "title", "href"),
+        ("<a {{ cart.lines[0].options }}ef='javascript:alert(1)'>x</a>", "id", "hr"),
+        ("<p style='{{ cart.lines[0].options }}'>x</p>", "margin:0", "background:url(javascript:alert)"),
+        ("<p style='background:ur{{ cart.lines[0].options }}'>x</p>", "ple", "l(javascript:alert)"),
+        ("<p style='background:url({{ cart.lines[0].options }})'>x</p>", "https://ok.example/x", "ftp://x.example"),
+    ],
+)
+def test_a_value_that_makes_a_forbidden_link_is_refused(tmp_path: Path, body: str, good: str, bad: str) -> None:
     """Also in a form that others have used lawfully."""
-    templates = _own(tmp_path, "<mj-text><a href='{{ cart.lines[0].options }}'>x</a></mj-text>")
+    templates = _own(tmp_path, f"<mj-text>{body}</mj-text>")
 
-    def page(url: str) -> Page:
-        line = structs.replace(sample.LINES[0], product=Product(options=url))
+    def page(options: str) -> Page:
+        line = structs.replace(sample.LINES[0], product=Product(options=options))
         return _page(templates, "t", sample.sample_job("t", lines=(line,)))
 
-    assert "https://ok.example" in page("https://ok.example/x").html
-    with pytest.raises(RenderError, match="href has scheme 'javascript'"):
-        page("javascript:alert(1)")
-    with pytest.raises(RenderError, match="href has no scheme"):
-        page("/relative")
+    assert good in page(good).html
+    with pytest.raises(RenderError, match="only https, http and mailto may be linked"):
+        page(bad)
+    assert good in page(good).html
+
+
+def test_a_style_sheet_that_loads_is_refused(tmp_path: Path) -> None:
+    """What a value says in one is looked at."""
+    templates = _own(tmp_path, "<mj-raw><style>p { {{ cart.lines[0].options }} }</style></mj-raw>")
+
+    def page(options: str) -> Page:
+        line = structs.replace(sample.LINES[0], product=Product(options=options))
+        return _page(templates, "t", sample.sample_job("t", lines=(line,)))
+
+    assert "margin:0" in page("margin:0").html
+    with pytest.raises(RenderError, match="url"):
+        page("background:url(ftp://x.example)")
 
 
 def test_attributes_keep_every_letter() -> None:

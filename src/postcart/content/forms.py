@@ -4,9 +4,10 @@ Owns: telling which values may be filled in after MJML, and keeping forms. Must 
 
 Two mails of a template mostly differ in a few words. MJML copies text as it is, so it need not see those words: it is
 given holders in their place, and what it makes of them is kept with all that costs more than the words do: the check of
-links, the encoding, what DKIM hashes. A value stays part of the form where MJML may look at it: in the attributes of
-its own tags, in style sheets, and where it is not plain text. That MJML is blind to the others is tried with two
-different holders for each form. The same mail has the same bytes whether its form was kept or not.
+links, the encoding, what DKIM hashes. A value stays part of the form where MJML or the check of links may look at it:
+in the attributes of MJML's own tags, in styles, in a tag but not in a quoted value, and where it is not plain text.
+That MJML is blind to the others is tried with two different holders for each form. The same mail has the same bytes
+whether its form was kept or not.
 """
 
 import re
@@ -24,7 +25,10 @@ _KEPT = 256
 """Forms; some 40 kB each. A template has one for each number of lines and each choice it makes."""
 _VALUES_KEPT = 4_096
 _OTHER_FILLER = "Ab  c &amp; &#39;d&#39; &#34;e&#34; 1/2: %(f)s {g} \u00e4\u05d0"
-_OPEN_TAG = re.compile(r"""<([\w-]*)(?:[^"'>]|"[^"]*(?:"|\Z)|'[^']*(?:'|\Z))*""")
+_OPEN_TAG = re.compile(
+    r"""<(?P<tag>[\w-]*)(?:[^"'>]|"[^"]*"|'[^']*')*?(?:(?P<attribute>[\w:-]+)\s*=\s*(?:"[^"]*|'[^']*))?"""
+)
+"""From its bracket up to a place within it; ``attribute``: in whose quoted value that is."""
 _SHORT = 70
 
 
@@ -98,7 +102,7 @@ class Forms:
         pieces = mjml.split(MARK)
         values = pieces[1::2]
         if values:
-            seen = _seen_by_mjml(shared := MARK.join(pieces[::2]))
+            seen = _seen(shared := MARK.join(pieces[::2]))
             form = self._form(shared, tuple([values[slot] for slot in seen]), where)
             if form is not None:
                 for name, url in form.urls:
@@ -111,23 +115,29 @@ class Forms:
 
 
 @lru_cache(_KEPT)
-def _seen_by_mjml(shared: str) -> tuple[int, ...]:
-    """Slots in attributes of MJML's own tags and in its style sheets."""
+def _seen(shared: str) -> tuple[int, ...]:
+    """Slots whose values belong to the form."""
     found, before = [], ""
     for slot, part in enumerate(shared.split(MARK)[:-1]):
         before += part
-        tag = _OPEN_TAG.fullmatch(before, max(before.rfind("<"), 0))
-        in_tag = tag is not None and tag[1].startswith("mj")
-        if in_tag or before.rfind("<mj-style") > before.rfind("</mj-style"):
+        if _is_looked_at(before):
             found.append(slot)
     return tuple(found)
+
+
+def _is_looked_at(before: str) -> bool:
+    """Whether MJML or the check of links may look at what follows on this."""
+    if any(before.rfind(f"<{style}") > before.rfind(f"</{style}") for style in ("mj-style", "style")):
+        return True
+    tag = _OPEN_TAG.fullmatch(before, max(before.rfind("<"), 0))
+    return tag is not None and (tag["tag"].startswith("mj") or tag["attribute"] in {None, "style"})
 
 
 def _form(shared: str, seen: tuple[str, ...], where: str) -> Form | None:
     """None: MJML must see all values, or says what is wrong with this document."""
     if not may_hold(shared, *seen):
         return None
-    fixed = dict(zip(_seen_by_mjml(shared), seen, strict=True))
+    fixed = dict(zip(_seen(shared), seen, strict=True))
     parts = shared.split(MARK)
     try:
         html, other = (to_html(_with_holders(parts, fixed, filler), where) for filler in ("", _OTHER_FILLER))
