@@ -4,9 +4,10 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import detect, live, nexmark, parcels, restore, scale, sender, waiting
+from bench import capacity, detect, live, nexmark, parcels, restore, scale, sender, waiting
 
 COMPARISONS: dict[str, ModuleType] = {
+    "capacity": capacity,
     "detect": detect,
     "live": live,
     "nexmark": nexmark,
@@ -25,6 +26,7 @@ SHORT = (
     ["live", "--seconds", "8", "--long", "30"],
     ["parcels", "--seconds", "10"],
     ["scale", "--visitors", "3000"],
+    ["capacity"],
 )
 """What ``make bench`` runs."""
 

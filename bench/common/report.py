@@ -14,6 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import confluent_kafka
@@ -80,8 +81,22 @@ def keep(name: str, result: Mapping[str, Any], lines: Sequence[str]) -> None:
     said = "; ".join(f"{key} {value}" for key, value in around.items() if key not in {"date", "command"})
     block = "\n".join([f"`{around['command']}` ({around['date']}; {said})", "", *lines])
     print("\n" + "\n".join(lines), flush=True)
-    page = PAGE.read_text()
+    fill_place(PAGE, name, block)
+
+
+def kept(name: str) -> dict[str, Any]:
+    """A result that was kept. Ends with what to run if there is none."""
+    file = RESULTS / f"{name}.json"
+    if not file.is_file():
+        raise SystemExit(f"{file} is missing: run python -m bench {name.partition('-')[0]} first")
+    found: dict[str, Any] = json.loads(file.read_text())
+    return found
+
+
+def fill_place(page: Path, name: str, block: str) -> None:
+    """Write ``block`` between the marks of ``name`` on a page."""
+    text = page.read_text()
     place = re.compile(rf"(<!-- bench {re.escape(name)} -->\n).*?(<!-- end {re.escape(name)} -->)", re.DOTALL)
-    if not place.search(page):
-        raise SystemExit(f"{PAGE} has no place for {name}: <!-- bench {name} --> and <!-- end {name} -->")
-    PAGE.write_text(place.sub(lambda found: f"{found[1]}{block}\n{found[2]}", page))
+    if not place.search(text):
+        raise SystemExit(f"{page} has no place for {name}: <!-- bench {name} --> and <!-- end {name} -->")
+    page.write_text(place.sub(lambda found: f"{found[1]}{block}\n{found[2]}", text))
