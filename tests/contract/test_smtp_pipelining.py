@@ -27,13 +27,13 @@ async def _left(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.write(b"221 bye\r\n")
 
 
-def _sent(talk: Talk, times: int = 1) -> list[DeliveryError | None]:
+def _sent(talk: Talk, times: int = 1, **changes: object) -> list[DeliveryError | None]:
     """What so many deliveries over one connection came to."""
 
     async def work() -> list[DeliveryError | None]:
         found: list[DeliveryError | None] = []
         async with raw_server(talk) as port:
-            sender = SmtpSender(config(port, connections=1))
+            sender = SmtpSender(config(port, connections=1, **changes))
             for _ in range(times):
                 try:
                     await sender.send(FROM, TO, MESSAGE)
@@ -46,9 +46,9 @@ def _sent(talk: Talk, times: int = 1) -> list[DeliveryError | None]:
     return asyncio.run(work())
 
 
-@pytest.mark.parametrize("offered", [True, False])
-def test_one_journey_for_the_envelope(*, offered: bool) -> None:
-    """The three commands come in one piece where the server offers it, and one by one where it does not."""
+@pytest.mark.parametrize(("offered", "wanted"), [(True, True), (False, True), (True, False)])
+def test_one_journey_for_the_envelope(*, offered: bool, wanted: bool) -> None:
+    """The three commands come in one piece where the server offers it and nobody has switched it off."""
     pieces: list[bytes] = []
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,8 +61,8 @@ def test_one_journey_for_the_envelope(*, offered: bool) -> None:
         writer.write(b"250 2.0.0 kept\r\n")
         await _left(reader, writer)
 
-    assert _sent(talk) == [None]
-    assert [piece.count(b"\r\n") for piece in pieces] == ([3] if offered else [1, 1, 1])
+    assert _sent(talk, pipelining=wanted) == [None]
+    assert [piece.count(b"\r\n") for piece in pieces] == ([3] if offered and wanted else [1, 1, 1])
     assert b"".join(pieces).splitlines()[1:] == [f"RCPT TO:<{TO}>".encode(), b"DATA"]
 
 

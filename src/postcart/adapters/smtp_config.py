@@ -26,6 +26,7 @@ class SmtpConfig:
         connections: At most so many at once, each sends one message at a time.
         idle_s: An idle connection older than that is closed; after ``check_after_s`` it is asked (RSET) before use.
         messages_per_connection: Then a new one is opened, as providers want it.
+        pipelining: Say envelope and DATA at once where the server offers it; some that do can't.
     """
 
     host: str
@@ -41,6 +42,7 @@ class SmtpConfig:
     idle_s: float = 60.0
     check_after_s: float = 5.0
     messages_per_connection: int = 500
+    pipelining: bool = True
 
     def tls_context(self) -> ssl.SSLContext | None:
         """A context that checks certificate and host name; None without TLS.

@@ -160,7 +160,8 @@ class SmtpConnection:
 
     async def _envelope(self, dialogue: Dialogue, commands: Sequence[_Command]) -> None:
         """Up to the word that the text may come. Raises _Refused, and leaves no answer unread."""
-        for together in [commands] if "pipelining" in self._offers else [[one] for one in commands]:
+        at_once = self._config.pipelining and "pipelining" in self._offers
+        for together in [commands] if at_once else [[one] for one in commands]:
             dialogue.say(*(command.text for command in together))
             for number, command in enumerate(together):
                 answer = await dialogue.answer(self._config.timeout_s)

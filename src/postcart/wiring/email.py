@@ -103,6 +103,7 @@ def smtp_config(server: SmtpServer) -> SmtpConfig:
         timeout_s=server.timeout_s,
         message_timeout_s=2 * server.timeout_s,
         connections=server.pool_size,
+        pipelining=server.pipelining,
     )
 
 
