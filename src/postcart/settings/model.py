@@ -105,7 +105,7 @@ class SmtpServer(ProviderGroup, SmtpAddress):
         le=10_000,
         description="mails claimed at once, and what a kill may leave uncertain; by default four for each connection",
     )
-    pipelining: bool = Field(default=True, description="say envelope and DATA at once where the server offers it (RFC 2920)")
+    pipelining: bool = Field(default=True, description="say envelope and DATA at once where the server offers it")
 
     def __str__(self) -> str:
         return f"{self.name}={self.host}:{self.port}"
