@@ -20,7 +20,8 @@ def main() -> int:
     """Run as the environment (POSTCART_*) says; argument: the number of records."""
     settings = load_settings(os.environ, None)
     spec = detect_spec(settings, signal_partitions=settings.partitions, metrics=NoStageMetrics())
-    app = build_app(spec, engine_settings(settings), clock=WallClock(), metrics=Stopwatch(int(sys.argv[1])))
+    stopwatch = Stopwatch(int(sys.argv[1]), until_quiet=True)
+    app = build_app(spec, engine_settings(settings), clock=WallClock(), metrics=stopwatch)
     return run_worker(app)
 
 

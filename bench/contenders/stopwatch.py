@@ -14,11 +14,19 @@ from postcart.processors.engine.metrics import NoMetrics
 
 
 class Stopwatch(NoMetrics):
-    """Watches the engine from the first batch to the commit of the last."""
+    """Watches the engine from the first batch to the commit of the last.
 
-    def __init__(self, records: int) -> None:
+    Args:
+        records: How many there are.
+        until_quiet: Stop at the last commit that has rows instead, as all that the last record's time makes due is not
+            decided at once. For stages that go on telling their clock: a commit without rows shows that it is over.
+    """
+
+    def __init__(self, records: int, *, until_quiet: bool = False) -> None:
         self._left = records
+        self._until_quiet = until_quiet
         self._begun: tuple[float, float] | None = None
+        self._took: tuple[float, float] | None = None
 
     def consumed(self, topic: str, records: int) -> None:
         """A batch was folded."""
@@ -29,11 +37,17 @@ class Stopwatch(NoMetrics):
 
     def committed(self, seconds: float, outputs: int, rows: int) -> None:
         """A transaction was committed."""
-        del seconds, outputs, rows
-        if self._left <= 0 and self._begun is not None:
-            cpu, wall = time.process_time() - self._begun[0], time.monotonic() - self._begun[1]
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-            sys.stdout.write(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}) + "\n")
-            sys.stdout.flush()
-            self._begun = None
-            os.kill(os.getpid(), signal.SIGTERM)
+        del seconds, outputs
+        if self._left > 0 or self._begun is None:
+            return
+        if rows or self._took is None:
+            self._took = time.process_time() - self._begun[0], time.monotonic() - self._begun[1]
+        if not rows or not self._until_quiet:
+            self._tell(*self._took)
+
+    def _tell(self, cpu: float, wall: float) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        sys.stdout.write(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}) + "\n")
+        sys.stdout.flush()
+        self._begun = None
+        os.kill(os.getpid(), signal.SIGTERM)
