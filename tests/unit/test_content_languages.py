@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from babel import Locale
+from babel import Locale, core, localedata
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,3 +103,16 @@ def test_direction(locale: str, direction: str, align: str) -> None:
     assert f'<html lang="{locale}" dir="{direction}"' in shown
     assert f"text-align:{align};" in shown
     assert f"direction:{direction}" in shown
+
+
+def test_languages_are_read_when_a_worker_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Later there may be no descriptor left to open their files."""
+    monkeypatch.setattr(localedata, "_cache", {})
+    monkeypatch.setattr(core, "_global_data", None)
+    languages = Languages(LOCALES, "de")
+
+    def nothing_opens(*_: object, **__: object) -> None:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr("builtins.open", nothing_opens)
+    assert [languages.resolve(tag).direction for tag in languages.tags] == ["rtl", "ltr", "ltr"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from postcart.content import sample
+from postcart.content import formats, sample
 from postcart.content.context import build_context
 from postcart.content.languages import Languages
 from postcart.content.lint import Problem, lint_templates
@@ -75,6 +75,17 @@ def test_render_errors_say_where_and_what(tmp_path: Path, body: str, message: st
     """File, line, the wrong name and the right ones."""
     with pytest.raises(RenderError, match=message):
         html(folder(tmp_path, body))
+
+
+def test_want_of_descriptors_is_no_error_of_the_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prices and days are read from files when they are first written; the job must not be given up for it."""
+
+    def nothing_opens(*_: object) -> str:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(formats, "money", nothing_opens)
+    with pytest.raises(OSError, match="Too many open files"):
+        html(folder(tmp_path, "{{ cart.total | money(cart.currency) }}"))
 
 
 def test_static_problems_come_all_at_once(tmp_path: Path) -> None:

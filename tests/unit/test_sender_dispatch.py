@@ -30,14 +30,17 @@ class Lines:
     channel: Any = "email"
     provider: str = "smtp"
     begun: list[str] = field(default_factory=list)
+    trouble: Exception | None = None
     at_once: int = 0
     most_at_once: int = 0
     busy: asyncio.Event = field(default_factory=asyncio.Event)
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
     def prepare(self, job: Job, person: GatePerson, wrapped_key: bytes) -> str:
-        """The message is its job's id."""
+        """The message is its job's id, unless the test has trouble for it."""
         del person, wrapped_key
+        if self.trouble is not None:
+            raise self.trouble
         return job.job_id
 
     async def send(self, message: str, provider: str) -> Accepted:
@@ -133,5 +136,20 @@ def test_what_may_not_be_sent_any_more_when_its_turn_comes(hindrance: Hindrance)
             assert await meaning_of(dispatcher, item(number), hindrance) == Meaning(Release(), hindrance, None)
         assert not lines.begun
         assert (await meaning_of(dispatcher, item(9))).result == "accepted"
+
+    run(scenario)
+
+
+def test_a_machine_without_descriptors_ends_no_job() -> None:
+    """What can't be prepared for want of them is released, and tried again."""
+
+    async def scenario(dispatcher: Dispatcher, lines: Lines) -> None:
+        lines.answers.set()
+        lines.trouble = OSError(24, "Too many open files", "global.dat")
+        found = await meaning_of(dispatcher, item(1))
+        assert (type(found.ending), found.result) == (Release, "machine")
+        assert not lines.begun
+        lines.trouble = None
+        assert (await meaning_of(dispatcher, item(1))).result == "accepted"
 
     run(scenario)

@@ -70,6 +70,9 @@ class Languages:
         self._catalogues: dict[str, gettext.NullTranslations] = {SOURCE_LANGUAGE: gettext.NullTranslations()}
         for file in catalogue_files(folder):
             self._catalogues[_key(file.parent.parent.name)] = _compile(read_catalogue(file))
+        for key in self._catalogues:
+            # Babel opens files when they are first needed: now there are descriptors for it.
+            _ = Locale.parse(key).text_direction
         found = self._language_of(default)
         if found is None:
             raise ConfigurationError(

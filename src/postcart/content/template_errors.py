@@ -48,7 +48,14 @@ class Unknown(StrictUndefined):
 
 
 def render_error(error: Exception, path: str, folder: Path) -> RenderError:
-    """``error``, raised while the template at ``path`` rendered, as one line: innermost file, line, what."""
+    """``error``, raised while the template at ``path`` rendered, as one line: innermost file, line, what.
+
+    Raises:
+        OSError: It was one: how prices and days are written is read from files, and one that can't be opened says
+            nothing of the template.
+    """
+    if isinstance(error, OSError) and not isinstance(error, TemplateError):
+        raise error
     file, line = _place(error, folder) or (path, None)
     if isinstance(error, TemplateSyntaxError):
         file, line = error.name or file, error.lineno

@@ -24,6 +24,7 @@ RESULTS = (
     "uncertain",
     "render",
     "key",
+    "machine",
     "stale",
     "left",
     "paused",

@@ -24,6 +24,7 @@ Hindrance = Literal["left", "paused"]
 log = structlog.get_logger(__name__)
 
 _KEY_AGAIN_S = 60.0  # a key that does not open the contact point; another may still be on its way
+_MACHINE_AGAIN_S = 5.0
 _RENDER_THREADS = 2  # rendering holds the interpreter's lock for most of its time: more would only queue
 
 
@@ -69,12 +70,16 @@ class Dispatcher:
             raise ValueError("claimed without the person's record")
         error: DeliveryError | RenderError
         try:
-            message = await asyncio.get_running_loop().run_in_executor(
-                self._threads, config.adapter.prepare, item.message or item.job, item.person, item.wrapped_key
-            )
+            try:
+                message = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, config.adapter.prepare, item.message or item.job, item.person, item.wrapped_key
+                )
+            except KeyUnavailable as missing:
+                return Meaning(Release(_KEY_AGAIN_S), "key", None, str(missing))
+            except OSError as trouble:  # no file descriptor is left, for example; it says nothing of the job
+                log.warning("job_not_prepared", channel=config.adapter.channel, error=trouble.strerror or str(trouble))
+                return Meaning(Release(_MACHINE_AGAIN_S), "machine", None)
             return await self._hand_over(item, message, hindrance)
-        except KeyUnavailable as missing:
-            return Meaning(Release(_KEY_AGAIN_S), "key", None, str(missing))
         except TimeoutError:
             error = DeliveryUncertain("no answer in time")
         except (DeliveryError, RenderError) as raised:

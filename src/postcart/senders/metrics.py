@@ -20,6 +20,7 @@ SendResult = Literal[
     "uncertain",
     "render",
     "key",
+    "machine",
     "stale",
     "left",
     "paused",
