@@ -25,13 +25,13 @@ def filled(bootstrap: str) -> None:
 
 def test_partitions_of_a_leader_that_is_away_are_absent(monkeypatch: pytest.MonkeyPatch) -> None:
     """Librdkafka answers for them without an error; as a watermark it would say that all has been read."""
-    monkeypatch.setattr(module, "_REQUEST_S", 1.0)
     names = [("events", number) for number in range(PARTITIONS)]
 
     async def ask(broker: MockBroker) -> None:
         with asking(broker.bootstrap) as offsets:
             assert await offsets.ends(names) == dict.fromkeys(names, EACH)
             broker.down(AWAY)
+            monkeypatch.setattr(module, "_REQUEST_S", 1.0)  # only now: an answer may take longer on a busy machine
             told = await offsets.ends(names)
             assert 0 < len(told) < PARTITIONS
             assert set(told.values()) == {EACH}
