@@ -8,6 +8,7 @@ import pytest
 from contract.smtp_delivery import FROM, MESSAGE, TO, config, run
 from postcart.adapters.mail_sink import SinkOptions, Stage
 from postcart.adapters.smtp import SmtpSender
+from postcart.adapters.smtp_connection import SmtpConnection
 from postcart.errors import ChannelUnavailable, DeliveryDeferred, DeliveryError, RecipientRejected
 from smtp_sink import raw_server, sink
 
@@ -206,5 +207,31 @@ def test_refused_ones_and_good_ones_share_a_connection() -> None:
             assert {one.entry.recipient for one in server.received} == {f"r{n}@example.com" for n in range(0, 100, 3)}
             assert server.connections == 2
             await sender.close()
+
+    run(work())
+
+
+def test_a_farewell_that_is_cancelled_drops_its_connection() -> None:
+    """A worker that has no time for the answer to QUIT leaves no open socket behind."""
+    said, ended = asyncio.Event(), asyncio.Event()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await _hello(reader, writer)
+        assert await reader.readline() == b"QUIT\r\n"
+        said.set()
+        assert await reader.read() == b""
+        ended.set()
+
+    async def work() -> None:
+        async with raw_server(talk) as port:
+            connection = SmtpConnection(config(port), None)
+            await connection.open()
+            leaving = asyncio.create_task(connection.quit())
+            await said.wait()
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            async with asyncio.timeout(20):
+                await ended.wait()
 
     run(work())

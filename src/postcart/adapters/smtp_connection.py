@@ -144,6 +144,9 @@ class SmtpConnection:
         except (OSError, TimeoutError):
             self.close()
             return None
+        except BaseException:
+            self.close()  # cancelled: nobody reads the answer any more
+            raise
 
     def _opened(self) -> Dialogue:
         if self._dialogue is None:
