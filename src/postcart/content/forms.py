@@ -18,7 +18,7 @@ from typing import NamedTuple
 from postcart.content.mjml import to_html
 from postcart.content.quoted import SOFT_BREAK, Quoted
 from postcart.content.slots import MARK, Slotted, holder, may_hold
-from postcart.content.urls import check_url, links
+from postcart.content.urls import check_url, check_urls, links
 from postcart.errors import RenderError
 
 _KEPT = 256
@@ -109,8 +109,7 @@ class Forms:
                     check_url(url.filled(values), where, name)
                 return Page(form, values)
         html = to_html("".join(pieces), where)
-        for name, raw in links(html):
-            check_url(raw, where, name)
+        check_urls(html, where)
         return Page.whole(html)
 
 
