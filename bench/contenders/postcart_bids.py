@@ -119,10 +119,12 @@ class BidsTask:
             rows.save(name, bidder)
             self._clock_ms = max(self._clock_ms, max(times) - DISORDER_MS - 1)
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         """See Task. Nexmark's clock is that of the bids alone."""
         del idle, now_ms
-        for name, bidder in self._rows.due(self._clock_ms, FIRE_LIMIT):
+        limit = FIRE_LIMIT
+        for name, bidder in self._rows.due(self._clock_ms, limit):
+            limit -= 1
             while bidder.sessions and bidder.sessions[0].end + GAP_MS < self._clock_ms:
                 ended = bidder.sessions.pop(0)
                 told = self._encode(Told(int(name), ended.bids, ended.start, ended.end))
@@ -131,6 +133,7 @@ class BidsTask:
                 self._rows.save(name, bidder)
             else:
                 self._rows.drop(name)
+        return limit <= 0
 
     def pending(self) -> bool:
         """See Task."""

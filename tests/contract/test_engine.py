@@ -118,8 +118,9 @@ class _Noting(copier.CopierTask):
         super().process(batch)
         self.seen += len(batch.records)
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         self.told.append((dict(idle), now_ms, self.seen))
+        return False
 
 
 def test_an_input_is_idle_only_once_it_was_read_to_a_watermark_of_that_time(each_broker: Any) -> None:
@@ -150,6 +151,31 @@ def test_an_input_is_idle_only_once_it_was_read_to_a_watermark_of_that_time(each
         assert all(seen == 1000 for idle, _, seen in task.told if idle.get(second) == late)
         stop.set()
         assert await running is None
+
+    asyncio.run(run())
+
+
+class _Overdue(copier.CopierTask):
+    """Has more due than it looks at, twenty times."""
+
+    def __init__(self, number: int, out: str) -> None:
+        super().__init__(number, out)
+        self.asked = 0
+
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
+        self.asked += 1
+        return self.asked < 20
+
+
+def test_a_task_with_more_due_is_asked_again_although_nothing_arrives(each_broker: Any) -> None:
+    """At the pace of the timer: at that of the watermarks it would take ten minutes."""
+    stage = Stage(each_broker)
+    spec = copier.spec_of(stage.prefix, _Overdue)
+
+    async def run() -> None:
+        async with stage.worker(spec=spec, watermark_interval_ms=30_000) as app:
+            await until(lambda: len(_tasks(app)) == PARTITIONS, "all tasks run")
+            await until(lambda: all(task.asked >= 20 for task in _tasks(app)), "all have looked at everything")
 
     asyncio.run(run())
 

@@ -32,7 +32,8 @@ class _Task:
 
     def process(self, batch: RecordBatch) -> None: ...
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None: ...
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
+        return False
 
     def pending(self) -> bool:
         return bool(self.effects.outputs)

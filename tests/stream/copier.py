@@ -63,8 +63,8 @@ class CopierTask:
         """As a decoder written in C would."""
         os.abort()
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
-        pass
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
+        return False
 
     def pending(self) -> bool:
         return bool(self._outputs)

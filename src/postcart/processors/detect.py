@@ -100,7 +100,7 @@ class DetectTask:
         )
         config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         """See Task. The clock decides, not now, by which only delays are measured."""
         self._now_ms = now_ms
         if self._newest_ms and now_ms is not None:
@@ -109,7 +109,7 @@ class DetectTask:
         self._watermark.idle(idle)
         clock_ms = self._watermark.clock_ms
         if clock_ms is None or clock_ms <= self._fired_ms:
-            return
+            return False
         rules, rows, out = self._config.rules, self._rows, Detected()
         limit = _FIRE_LIMIT
         for key, visitor in rows.due(clock_ms, limit):
@@ -123,6 +123,7 @@ class DetectTask:
         next_ms = rows.next_deadline_ms() if limit <= 0 else None
         self._fired_ms = clock_ms if next_ms is None else min(clock_ms, next_ms - 1)
         self._config.metrics.clock(self._partition, self._fired_ms)
+        return self._fired_ms < clock_ms
 
     def pending(self) -> bool:
         """See Task."""

@@ -136,7 +136,7 @@ class JourneyTask:
         )
         config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         """See Task. The clock decides, not now, by which only delays are measured."""
         self._now_ms = now_ms
         if self._newest_ms and now_ms is not None:
@@ -144,10 +144,10 @@ class JourneyTask:
             self._newest_ms = 0
         self._watermark.idle(idle)
         self._tell_progress(idle)
-        self._advance_shipping(idle)
+        more = self._advance_shipping(idle)
         clock_ms = self._clock_ms()
         if clock_ms is None or clock_ms <= self._fired_ms:
-            return
+            return more
         out, limit = Decided(shipping_ms=self._shipping_ms), _FIRE_LIMIT
         for key, person in self._rows.due(clock_ms, limit):
             limit -= 1
@@ -156,15 +156,20 @@ class JourneyTask:
         if limit > 0:
             self._fired_ms = clock_ms
         self._config.metrics.clock(self._partition, clock_ms)
+        return more or limit <= 0
 
-    def _advance_shipping(self, idle: Mapping[str, Idle]) -> None:
-        """What falls due about orders and parcels, at the worker's time up to which everything about them is read."""
+    def _advance_shipping(self, idle: Mapping[str, Idle]) -> bool:
+        """What falls due about orders and parcels, at the worker's time up to which everything about them is read.
+
+        Returns whether more is due than was looked at.
+        """
         if self._shipping_topics <= idle.keys():
             self._shipping_ms = max(self._shipping_ms, min(idle[topic].clock_ms for topic in self._shipping_topics))
         out = Decided(shipping_ms=self._shipping_ms)
         known_ms = self._parcel_clocks.clock_ms
         parcels_ms = -1 if known_ms is None else min(self._shipping_ms, known_ms)
-        for key in list(self._shipping.due(self._shipping_ms, _FIRE_LIMIT)):
+        due, fired = list(self._shipping.due(self._shipping_ms, _FIRE_LIMIT)), False
+        for key in due:
             person = self._rows.load(key)
             if person is None:
                 continue
@@ -175,7 +180,9 @@ class JourneyTask:
             orders.fire(courier, self._shipping_ms, parcels_ms=parcels_ms)
             courier.fire(self._shipping_ms)
             self._save(key, person)
+            fired = True
         self._collect(out)
+        return fired and len(due) == _FIRE_LIMIT
 
     def _tell_progress(self, idle: Mapping[str, Idle]) -> None:
         """How fresh the gate is, by when watermarks were asked for: not by now, as this process may have stood still.

@@ -122,7 +122,7 @@ class TrackTask:
         )
         config.metrics.batch(monotonic() - began)
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         """See Task. The clock decides, not now, by which only delays are measured."""
         self._now_ms = now_ms
         if self._newest_ms and now_ms is not None:
@@ -131,13 +131,13 @@ class TrackTask:
         self._watermark.idle(idle)
         clock_ms = self._watermark.clock_ms
         if clock_ms is None:
-            return
+            return False
         last_day = self._book.last_day
-        if last_day is not None:
-            self._fold_until(min(clock_ms, (last_day + 1) * DAY_MS - 1))
+        more = last_day is not None and self._fold_until(min(clock_ms, (last_day + 1) * DAY_MS - 1))
         next_ms = self._rows.next_deadline_ms()
         unfolded_ms = clock_ms + 1 if next_ms is None else min(clock_ms + 1, next_ms)
         self._outputs += self._book.tell(unfolded_ms // DAY_MS - 1)
+        return more
 
     def pending(self) -> bool:
         """See Task."""
@@ -164,8 +164,8 @@ class TrackTask:
         """See Task."""
         self._config.metrics.closed(self._partition)
 
-    def _fold_until(self, clock_ms: int) -> None:
-        """Day by day, as what is learned changes from day to day."""
+    def _fold_until(self, clock_ms: int) -> bool:
+        """Day by day, as what is learned changes from day to day; whether more is due than was looked at."""
         rows, rules = self._rows, self._config.context.rules
         limit = _FIRE_LIMIT
         out = Tracked()
@@ -191,6 +191,7 @@ class TrackTask:
         self._fired_ms = max(self._fired_ms, clock_ms if next_ms is None else min(clock_ms, next_ms - 1))
         self._config.metrics.clock(self._partition, self._fired_ms)
         self._collect(out)
+        return self._fired_ms < clock_ms
 
     def _take_in(self, batch: RecordBatch, out: Tracked) -> list[DeadLetter]:
         """Group by parcel, then touch each row once. Returns what was set aside."""

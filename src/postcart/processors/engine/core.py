@@ -217,7 +217,8 @@ class Engine:
                 for slot in running:
                     if slot.phase == "running" and self.health.failure is None:
                         self._lookout.take_note(slot, before, ends)
-                        self._folding.advance(slot)
+                        if self._folding.advance(slot):
+                            self._asked_at = 0.0  # more is due than it looked at: go on at the next tick
                 self._schedule.behind = unread(running) > self._settings.clients.handover_records
             poller = self._find_poller()
             if poller is not None:

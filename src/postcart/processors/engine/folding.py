@@ -73,12 +73,13 @@ class Folding:
         self.advance(slot)
         self.pace.took(len(batch.records), time.monotonic() - began)
 
-    def advance(self, slot: Slot) -> None:
-        """Let a slot's task fire what is due."""
-        slot.advance(self._clock.now_ms())
+    def advance(self, slot: Slot) -> bool:
+        """Let a slot's task fire what is due; whether more is."""
+        more = slot.advance(self._clock.now_ms())
         slot.crashes.processed(slot.positions())
         if slot.letters or slot.task.pending():
             self._schedule.outputs_wait(time.monotonic())
+        return more
 
     async def _without_killers(self, slot: Slot, batch: RecordBatch, dead: str) -> RecordBatch:
         """Set aside each record that ends the process; returns what can be processed and has not been yet."""

@@ -69,10 +69,10 @@ class Slot:
         for tide in self.tides.values():
             tide.moved_at = now_s
 
-    def advance(self, now_ms: int | None) -> None:
-        """Let the task fire what is due."""
+    def advance(self, now_ms: int | None) -> bool:
+        """Let the task fire what is due; whether more is."""
         idle = {topic: tide.idle for topic, tide in self.tides.items() if tide.idle is not None}
-        self.task.advance(idle, now_ms)
+        return self.task.advance(idle, now_ms)
 
     def positions(self) -> dict[str, int]:
         """Next position per input topic."""

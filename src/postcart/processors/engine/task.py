@@ -81,7 +81,7 @@ class Task(Protocol):
         """Decode and fold a batch; bad records become dead-letter outputs, never exceptions."""
         ...
 
-    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> None:
+    def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         """Fire what is due. Called after each batch and at least once a second.
 
         Args:
@@ -89,6 +89,9 @@ class Task(Protocol):
                 and the task has since processed up to that watermark. While no newer watermark can be had the former
                 stays, with its times. Topics with unread records are absent; all are while the clock is unknown.
             now_ms: The clock now, in milliseconds; ``None`` while unknown.
+
+        Returns:
+            Whether more is due than was looked at: then it is called again soon, also if nothing arrives.
         """
         ...
 
