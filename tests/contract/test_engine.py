@@ -163,6 +163,7 @@ class _Overdue(copier.CopierTask):
         self.asked = 0
 
     def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
+        del idle, now_ms
         self.asked += 1
         return self.asked < 20
 

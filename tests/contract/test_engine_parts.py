@@ -33,6 +33,7 @@ class _Task:
     def process(self, batch: RecordBatch) -> None: ...
 
     def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
+        del idle, now_ms
         return False
 
     def pending(self) -> bool:

@@ -172,12 +172,14 @@ def provider_down(about: Surroundings) -> Outcome:
 CHANNEL_ROWS: tuple[OwnRow, ...] = (
     OwnRow(
         name="slow-provider",
+        alone=True,
         fault="one of three providers takes 30 s for an answer",
         expected="others' p99 below twice the base; circuit open in 60 s; memory bounded; no rebalance",
         play=slow_provider,
     ),
     OwnRow(
         name="busy-provider",
+        alone=True,
         fault="429 with Retry-After",
         expected="no earlier retry; rate ≤ limit + 10 %",
         play=busy_provider,

@@ -13,6 +13,7 @@ from faults.proxied import disturb
 from faults.registry import MixedEncoder, learn_and_redrive, served_registry, unknown_version, with_late_comers
 from faults.scenario import (
     ASLEEP_S,
+    IMPATIENT,
     KINDS,
     SENDER_POINTS,
     TRANSACTION_POINTS,
@@ -61,6 +62,7 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="term",
+        alone=True,
         fault="SIGTERM under load, each kind of worker twice",
         expected="lost 0, duplicates 0, uncertain 0; out ≤ 30 s; elsewhere ≤ 3 s",
         steps=lambda _: [At(0.1 + 0.1 * number, Leave(kind)) for number, kind in enumerate(KINDS * 2)],
@@ -96,6 +98,7 @@ CART_ROWS: tuple[Row, ...] = (
         fault="answer later than the time-out, the mail taken",
         expected="carts never twice; shipping ≤ 1 copy with the same Message-ID",
         steps=lambda _: [At(0.05, Mails(lambda: Ambiguous(Late(8.0), share=0.15)))],
+        variables=IMPATIENT,
         allowed=IN_DOUBT,
     ),
     Row(
@@ -108,6 +111,7 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="broker-one",
+        alone=True,
         fault="1 of 3 brokers down, one after the other",
         expected="lost 0, duplicates 0",
         steps=lambda _: [At(0.1, Outage((0,), 15.0)), At(0.4, Outage((1,), 15.0)), At(0.7, Outage((2,), 15.0))],
@@ -117,6 +121,7 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="broker-all",
+        alone=True,
         fault="all 3 brokers down for 30 s",
         expected="lost 0, duplicates 0; drains afterwards",
         steps=lambda _: [At(0.3, Outage((0, 1, 2), 30.0))],
@@ -126,6 +131,7 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="broker-all-long",
+        alone=True,
         fault="all 3 brokers down for 5 minutes",
         expected="lost 0, duplicates 0; drains afterwards",
         steps=lambda _: [At(0.3, Outage((0, 1, 2), 300.0))],
@@ -241,7 +247,6 @@ CART_ROWS: tuple[Row, ...] = (
         name="clock",
         fault="all workers' clocks jump by +1 h and back, then by -1 h and back",
         expected="lost 0; no early and no second reminder; quiet hours hold",
-        variables={"POSTCART_SMTP__TIMEOUT_S": "5"},  # all falls due at once: the ledger's server takes its time
         steps=live.jumps,
         live=True,
         load=live.leavers,

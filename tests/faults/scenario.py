@@ -18,6 +18,8 @@ from postcart.events.jobs import SuppressReason
 SENDER_POINTS = ("before_claim", "claimed", "accepted", "before_receipts")
 TRANSACTION_POINTS = ("begun", "produced", "offsets", "committed")
 KINDS: tuple[Kind, ...] = get_args(Kind)
+IMPATIENT: Mapping[str, str] = {"POSTCART_SMTP__TIMEOUT_S": "2"}
+"""For senders of which answers are kept from."""
 ASLEEP_S = 14.0
 """The brokers' session time-out is 10 s."""
 
@@ -120,6 +122,7 @@ class Described:
         brokers: 0 takes the shared broker; else a cluster of its own, thrown away afterwards.
         proxied: Clients reach the row's own cluster through proxies only.
         disk_mb: A broker of its own on a disk of this size; 0: as the machine has it.
+        alone: It measures what other runs at the same time would spoil.
     """
 
     name: str
@@ -129,6 +132,7 @@ class Described:
     brokers: int = 0
     proxied: bool = False
     disk_mb: int = 0
+    alone: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

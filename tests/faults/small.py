@@ -33,6 +33,7 @@ from faults.registry import MixedEncoder, learn_and_redrive, served_registry, un
 from faults.rows import CARTS_BY_NAME, IN_DOUBT
 from faults.scenario import (
     ASLEEP_S,
+    IMPATIENT,
     KINDS,
     SENDER_POINTS,
     TRANSACTION_POINTS,
@@ -181,6 +182,7 @@ _CART_ROWS: tuple[Row, ...] = (
             At(0.85, Mails(lambda: polite)),
         ],
         crew=ONE_EACH,
+        variables=IMPATIENT,
         apart=_APART,
         check=checks.one_attempt_each_or_policy,
         load_s=18.0,

@@ -208,7 +208,7 @@ def _variables(row: Row, bootstrap: str, prefix: str, port: int) -> dict[str, st
         "POSTCART_SMTP__HOST": "127.0.0.1",
         "POSTCART_SMTP__PORT": str(port),
         "POSTCART_SMTP__TLS": "none",
-        "POSTCART_SMTP__TIMEOUT_S": "1",
+        "POSTCART_SMTP__TIMEOUT_S": "10",  # also a busy machine answers within that
         "POSTCART_SMTP__PROBE_S": "1",
         "POSTCART_SMTP__POOL_SIZE": str(POOL),
         "POSTCART_SMTP__IN_FLIGHT": str(IN_FLIGHT),

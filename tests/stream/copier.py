@@ -64,6 +64,7 @@ class CopierTask:
         os.abort()
 
     def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
+        del idle, now_ms
         return False
 
     def pending(self) -> bool:
