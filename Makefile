@@ -37,7 +37,7 @@ faults-small: $(STAMP) ## every row of the fault matrix, small, in minutes
 	$(PYTEST) tests/faults -m "faults and not outage"
 
 outages: $(STAMP) ## brokers of a cluster that are away, small and for longer
-	$(PYTEST) tests/faults tests/stream/test_outage.py -m outage
+	$(PYTEST) tests/faults tests/stream -m outage
 
 faults-short: $(STAMP) ## every row of the fault matrix with 10,000 events, 3 seeds; hours
 	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 3 --at-a-time 2 --keep

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
+from postcart.adapters.rdkafka.leaders import watermarks_of
+
 REQUEST_S = 20.0
 
 
@@ -112,10 +114,8 @@ class Group:
         self._consumer.close()
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        return {
-            (name.topic, name.partition): self._consumer.get_watermark_offsets(name, timeout=REQUEST_S)[1]
-            for name in self._names
-        }
+        places = [(name.topic, name.partition) for name in self._names]
+        return {place: watermarks_of(self._consumer, *place, within_s=REQUEST_S)[1] for place in places}
 
     def _left(self, ends: dict[tuple[str, int], int]) -> int:
         committed = self._consumer.committed(self._names, timeout=REQUEST_S)

@@ -22,6 +22,8 @@ from pathlib import Path
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from postcart.adapters.rdkafka.leaders import watermarks_of
+
 if __package__:
     from stream import copier
 else:  # run as a program
@@ -168,20 +170,12 @@ class Feed:
 def ends(bootstrap: str, names: Sequence[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """High watermarks; asks again while a partition has no leader."""
     consumer = Consumer({"bootstrap.servers": bootstrap, "group.id": "trial.ends"})
-    found: dict[tuple[str, int], int] = {}
-    give_up_at = time.monotonic() + _DEADLINE_S
     try:
-        for name in names:
-            while name not in found:
-                try:
-                    found[name] = consumer.get_watermark_offsets(TopicPartition(*name), 10)[1]
-                except KafkaException:
-                    if time.monotonic() > give_up_at:
-                        raise
-                    time.sleep(0.2)
+        return {
+            (topic, number): watermarks_of(consumer, topic, number, within_s=_DEADLINE_S)[1] for topic, number in names
+        }
     finally:
         consumer.close()
-    return found
 
 
 def read_all(bootstrap: str, topic: str, partitions: int) -> Iterator[tuple[int, int, bytes, bytes]]:

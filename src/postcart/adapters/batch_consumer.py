@@ -14,6 +14,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPar
 
 from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.adapters.rdkafka.grouping import group
+from postcart.adapters.rdkafka.leaders import watermarks_of
 from postcart.adapters.rdkafka.partitions import names_of, partitions_of, seek, spoken
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import verdict
@@ -124,7 +125,7 @@ class BatchConsumer:
         """Where to begin, where that is known; checked against what the partitions hold."""
         begin = dict(self._resume(taken))
         for (topic, number), position in begin.items():
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_WATERMARKS_S)
+            low, high = watermarks_of(consumer, topic, number, within_s=_WATERMARKS_S)
             if position > high:
                 raise ConfigurationError(
                     f"the read model has read {topic}[{number}] up to {position}, but it ends at {high}: this is "

@@ -15,6 +15,7 @@ import msgspec
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from postcart.adapters.rdkafka.leaders import watermarks_of
 from postcart.adapters.steady import SteadyTime
 from postcart.errors import BrokerUnavailable, ConfigurationError, PostcartError, StateError, TopologyError
 from postcart.events.times import iso
@@ -265,16 +266,10 @@ def last_told(client: Mapping[str, Any], topic: str) -> int | None:
 
 def _bounds(consumer: Consumer, topic: str) -> tuple[int, int]:
     """Low and high watermark. A topic just created is not known everywhere at once: trouble must last to count."""
-    deadline = time.monotonic() + _CREATED_WITHIN_S
-    while True:
-        try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(topic, 0), timeout=_REQUEST_S)
-        except KafkaException as error:
-            if time.monotonic() > deadline:
-                raise _mapped(error.args[0], topic) from error
-            consumer.poll(_POLL_S)
-        else:
-            return low, high
+    try:
+        return watermarks_of(consumer, topic, 0, within_s=_CREATED_WITHIN_S)
+    except KafkaException as error:
+        raise _mapped(error.args[0], topic) from error
 
 
 _MISSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION})  # noqa: SLF001

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from postcart.adapters.rdkafka.leaders import watermarks_of
 from postcart.errors import BrokerUnavailable, PostcartError, TopologyError
 
 REQUEST_S: Final = 10.0
@@ -114,8 +115,7 @@ def watermarks(client: Mapping[str, Any], topic: str) -> dict[int, tuple[int, in
                 if known.error is not None:
                     raise KafkaException(known.error)  # noqa: TRY301 -- the same trouble, told in another way
                 return {
-                    number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=REQUEST_S)
-                    for number in known.partitions
+                    number: watermarks_of(consumer, topic, number, within_s=REQUEST_S) for number in known.partitions
                 }
             except KafkaException as error:
                 if time.monotonic() > deadline:
