@@ -34,10 +34,10 @@ test: $(STAMP) ## all tests, side by side, each process on a real Kafka (or KAFK
 	$(MAKE) faults-small
 
 faults-small: $(STAMP) ## every row of the fault matrix, small, in minutes
-	$(PYTEST) tests/faults -m "faults and not outage"
+	$(PYTEST) tests/faults -m faults
 
-outages: $(STAMP) ## brokers of a cluster that are away, small and for longer
-	$(PYTEST) tests/faults tests/stream -m outage
+outages: $(STAMP) ## brokers of a cluster that are away for longer, under stages and a sender
+	$(PYTEST) tests/stream -m outage
 
 faults-short: $(STAMP) ## every row of the fault matrix with 10,000 events, 3 seeds; hours
 	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 3 --at-a-time 2 --keep

@@ -45,7 +45,7 @@ def one(row: Row | OwnRow, kafka: Cluster, folder: Path) -> Result:
         return run(row, seed=1, events=EVENTS, broker=broker, prefix=prefix, folder=folder, timed=False)
 
 
-ROWS = [pytest.param(row, id=row.name, marks=[pytest.mark.outage] if row.brokers > 1 else []) for row in SMALL]
+ROWS = [pytest.param(row, id=row.name) for row in SMALL]
 """A cluster of several brokers, some of them away, takes as long as all other rows together."""
 
 
