@@ -82,10 +82,10 @@ class Result:
         found = self.difference
         if found.equal:
             return (
-                f"Equal: all {self.tally.lines.total()} decisions are those of `postcart simulate` on the same events."
+                f"Equal: all {self.tally.lines.total()} decisions are those of postcart simulate on the same events."
             )
         return (
-            f"NOT equal to `postcart simulate` on the same events: {found.missing} of its decisions are missing here, "
+            f"NOT equal to postcart simulate on the same events: {found.missing} of its decisions are missing here, "
             f"{found.extra} are only here."
         )
 
