@@ -51,7 +51,7 @@ def _p99(world: Channels, jobs: Iterable[Job]) -> float:
 def slow_provider(about: Surroundings) -> Outcome:
     """First all providers are quick, then one of three takes 30 s for an answer: the others' jobs must not notice."""
     share = about.events // 6
-    with open_channels(about) as world:
+    with open_channels(about, POSTCART_SMS__TIMEOUT_S="2") as world:
         world.meet("sms", *_OTHERS)
         for channel in ("sms", *_OTHERS):
             world.rig.start(channel, "worker", "send", channel)

@@ -247,7 +247,7 @@ def open_channels(
             "POSTCART_LOCALES_DIR": str(ROOT / "locales"),
             "POSTCART_SMS__BASE_URL": web.url,
             "POSTCART_SMS__PROBE_S": "1",
-            "POSTCART_SMS__TIMEOUT_S": "2",
+            "POSTCART_SMS__TIMEOUT_S": "10",  # also a busy machine answers within that
             **variables,
         }
         rig = stack.enter_context(channel_rig(about, about.folder, **env))
