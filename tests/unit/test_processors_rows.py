@@ -117,3 +117,54 @@ def test_a_row_of_the_next_release_is_read_and_one_beyond_ends_the_worker() -> N
     rows.restore([(b"d", value[:-1])])
     with pytest.raises(StateError, match="can't be read"):
         rows.load("d")
+
+
+def eager(small: int = 10) -> RowStore[Row]:
+    """Rows with short names are encoded as they are saved."""
+    return RowStore(
+        Row,
+        version=3,
+        deadline=lambda row: row.deadline_ms,
+        stays_decoded=lambda row: row.hot,
+        at_once=lambda row: len(row.name) <= small,
+    )
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.integers(1, 50), st.text(max_size=20), st.booleans(), st.booleans()),
+        max_size=40,
+    )
+)
+def test_rows_encoded_at_once_are_those_encoded_at_the_commit(
+    changes: list[tuple[str, int, str, bool, bool]],
+) -> None:
+    """The same records, the same index and the same rows, whatever is saved, dropped and committed in which order."""
+    early, late = eager(), store()
+    written: dict[str, list] = {"early": [], "late": []}
+    for key, deadline_ms, name, gone, commit in changes:
+        for rows in (early, late):
+            if gone:
+                rows.drop(key)
+                continue
+            row = rows.load(key) or Row(deadline_ms)
+            row.deadline_ms, row.name = deadline_ms, name
+            rows.save(key, row)
+        if commit:
+            written["early"] += early.take_changed()
+            written["late"] += late.take_changed()
+    assert written["early"] == written["late"]
+    assert early.has_changes == late.has_changes
+    assert [(key, row.name) for key, row in early.due(25, 100)] == [(key, row.name) for key, row in late.due(25, 100)]
+
+
+def test_what_is_changed_after_it_was_saved_counts_once_it_is_saved_again() -> None:
+    """That is the price of encoding at once; a large row is written as it is at the commit."""
+    rows = eager()
+    small, large = Row(5, "small"), Row(5, "a name that is long")
+    for key, row in (("s", small), ("l", large)):
+        rows.save(key, row)
+        row.name += "!"
+    values = dict(rows.take_changed())
+    assert b"small!" not in (values[b"s"] or b"")
+    assert b"long!" in (values[b"l"] or b"")

@@ -24,6 +24,8 @@ from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.watermark import Watermark
 
 ROW_VERSION = 1
+_SMALL = 32
+"""Lines and waiting events together: a row with more of them is encoded once per transaction, not at each touch."""
 _FIRE_LIMIT = 20_000
 """Overdue rows looked at in one go: a restart after a long stop must not hold the loop."""
 
@@ -61,6 +63,7 @@ class DetectTask:
             version=ROW_VERSION,
             deadline=lambda visitor: visitor.deadline_ms(config.rules),
             stays_decoded=lambda visitor: visitor.session is not None or bool(visitor.pending),
+            at_once=lambda visitor: len(visitor.pending) + len(visitor.lines) <= _SMALL,
             waiting=waiting_visitors(),
         )
         self._watermark = Watermark(config.decoders, disorder_ms=config.disorder_ms, exact_idle=config.exact_idle)

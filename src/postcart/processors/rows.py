@@ -3,7 +3,8 @@
 Owns: loading, encoding, versions, tombstones and the order of deadlines. Must not: know what a row means, or Kafka.
 
 A row at rest is ``version (1 byte) | deadline (8 bytes, big endian) | msgpack``: so that after a restore the index
-is rebuilt without decoding a row. Rows that will be touched again soon stay decoded.
+is rebuilt without decoding a row. A row is encoded as it is saved, while all of it is in the processor's caches, or at
+the commit, where many changes would each encode a large one; those that will be touched again soon stay decoded.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +23,9 @@ _READABLE_AHEAD = 1
 """Release N reads rows of N+1, so that an upgrade can be rolled back."""
 
 
-def _no_kind(_row: object) -> None:
-    """Where kinds are not counted."""
+def never(_row: object) -> bool:
+    """No row."""
+    return False
 
 
 class IndexedRow(Protocol):
@@ -42,7 +44,8 @@ class RowStore(Generic[R]):
         row_type: The msgspec struct of a row.
         version: The version that this release writes; it reads one more.
         deadline: The row's next deadline in milliseconds, event time.
-        stays_decoded: Whether a row is likely to be touched again soon.
+        at_once: Whether to encode a row as it is saved; nobody may change it after that without saving it again.
+        stays_decoded: Whether a row that is encoded at the commit is likely to be touched again soon.
         waiting: Counts what rows wait for; without it that is not counted.
     """
 
@@ -53,10 +56,11 @@ class RowStore(Generic[R]):
         version: int,
         deadline: Callable[[R], int],
         stays_decoded: Callable[[R], bool],
+        at_once: Callable[[R], bool] = never,
         waiting: Waiting | None = None,
     ) -> None:
         self._rows: dict[str, R | bytes] = {}
-        self._touched: dict[str, R | None] = {}
+        self._touched: dict[str, R | bytes | None] = {}
         self._heap: list[tuple[int, str]] = []
         self._decode = msgspec.msgpack.Decoder(row_type).decode
         self._encode = msgspec.msgpack.Encoder().encode
@@ -64,6 +68,7 @@ class RowStore(Generic[R]):
         self._prefix = bytes([version])
         self._deadline = deadline
         self._stays_decoded = stays_decoded
+        self._at_once = at_once
         self._waiting = waiting
         self._encoded_rows = self._encoded_bytes = 0
 
@@ -98,18 +103,19 @@ class RowStore(Generic[R]):
             row: The row.
             sooner: False promises that its deadline is not before the one it is indexed under.
         """
-        self._rows[key] = self._touched[key] = row
-        if not sooner and row.indexed_ms:
-            return
-        deadline = self._deadline(row)
-        if not row.indexed_ms or deadline < row.indexed_ms:
-            row.indexed_ms = deadline
-            heappush(self._heap, (deadline, key))
+        if sooner or not row.indexed_ms:
+            deadline = self._deadline(row)
+            if not row.indexed_ms or deadline < row.indexed_ms:
+                row.indexed_ms = deadline
+                heappush(self._heap, (deadline, key))
+        self._rows[key] = self._touched[key] = self._at_rest(key, row) if self._at_once(row) else row
 
     def drop(self, key: str) -> None:
         """Forget the row; a tombstone is written."""
         self._rows.pop(key, None)
         self._touched[key] = None
+        if self._waiting is not None:
+            self._waiting.keep(key, None)
 
     def due(self, clock_ms: int, limit: int) -> Iterator[tuple[str, R]]:
         """Rows whose deadline is at or before ``clock_ms``, at most ``limit``; the caller saves or drops each.
@@ -146,24 +152,25 @@ class RowStore(Generic[R]):
     def take_changed(self) -> list[tuple[bytes, bytes | None]]:
         """Changelog records of what changed since the last call, each row once; rows come to rest."""
         changed: list[tuple[bytes, bytes | None]] = []
-        rows, encode, prefix, stays = self._rows, self._encode, self._prefix, self._stays_decoded
-        waiting = self._waiting
-        kind_of, known = (waiting.kind, waiting.known.get) if waiting else (_no_kind, _no_kind)
         for key, row in self._touched.items():
-            kind = None if row is None else kind_of(row)
-            if waiting is not None and kind is not known(key):
-                waiting.keep(key, kind)
-            if row is None:
-                changed.append((key.encode(), None))
+            if row is None or type(row) is bytes:
+                changed.append((key.encode(), row))
                 continue
-            value = prefix + row.indexed_ms.to_bytes(8, "big") + encode(row)
+            value = self._at_rest(key, row)  # type: ignore[arg-type]  # a struct
             changed.append((key.encode(), value))
-            self._encoded_rows += 1
-            self._encoded_bytes += len(value)
-            if not stays(row):
-                rows[key] = value
+            if not self._stays_decoded(row):  # type: ignore[arg-type]
+                self._rows[key] = value
         self._touched.clear()
         return changed
+
+    def _at_rest(self, key: str, row: R) -> bytes:
+        value = self._prefix + row.indexed_ms.to_bytes(8, "big") + self._encode(row)
+        self._encoded_rows += 1
+        self._encoded_bytes += len(value)
+        waiting = self._waiting
+        if waiting is not None and (kind := waiting.kind(row)) is not waiting.known.get(key):
+            waiting.keep(key, kind)
+        return value
 
     @property
     def has_changes(self) -> bool:

@@ -81,9 +81,7 @@ class Result:
         """How this run compares with ``simulate``."""
         found = self.difference
         if found.equal:
-            return (
-                f"Equal: all {self.tally.lines.total()} decisions are those of postcart simulate on the same events."
-            )
+            return f"Equal: all {self.tally.lines.total()} decisions are those of postcart simulate on the same events."
         return (
             f"NOT equal to postcart simulate on the same events: {found.missing} of its decisions are missing here, "
             f"{found.extra} are only here."
