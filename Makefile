@@ -42,7 +42,7 @@ outages: $(STAMP) ## brokers of a cluster that are away for longer, under stages
 faults-short: $(STAMP) ## every row of the fault matrix with 10,000 events, 3 seeds; hours
 	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 3 --at-a-time 2 --keep
 
-faults: $(STAMP) ## the same with 20 seeds; a day; results and the table in docs/guarantees.md
+faults: $(STAMP) ## the same with 20 seeds; some ten hours; results and the table in docs/guarantees.md
 	PYTHONPATH=tests $(BIN)/python -m tests.faults --all --seeds 20 --at-a-time 2 --keep
 
 test-fast: $(STAMP) ## the tests that need neither Kafka nor patience
