@@ -39,7 +39,7 @@ def run_many(
     waiting, running, bad = list(wanted), dict[str, subprocess.Popen[bytes]](), 0
     with ExitStack() as stack:
         if shared is None:
-            shared = stack.enter_context(LocalKafka(cache, start_timeout_s=300.0)).bootstrap
+            shared = stack.enter_context(LocalKafka(cache, measured=True, start_timeout_s=300.0)).bootstrap
         stack.callback(lambda: [process.terminate() for process in running.values()])
         while waiting or running:
             for name in [name for name, process in running.items() if process.poll() is not None]:
