@@ -179,7 +179,7 @@ class Round:
     def wait(self, until_ms: int) -> list[Job]:
         """The shipping clock goes on; returns what was emitted."""
         before = len(self.jobs)
-        while (due_ms := self.person.shipping_ms()) <= until_ms:
+        while (due_ms := min(self.person.shipping_ms(), self.person.unpacked_ms())) <= until_ms:
             self.out.shipping_ms = max(due_ms, self.out.shipping_ms)
             orders.fire(self.courier, due_ms, parcels_ms=due_ms)
             self.courier.fire(due_ms)

@@ -1,6 +1,7 @@
 """JOURNEY's task with orders and parcels: they don't wait for carts, survive restarts, and reach topics and gate."""
 
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 from confluent_kafka import Message
@@ -16,6 +17,7 @@ from postcart.events.jobs import Job
 from postcart.events.shop import OrderPaid, OrderPlaced
 from postcart.events.signals import TaskClock
 from postcart.events.times import HOUR_MS, MINUTE_MS, SECOND_MS
+from postcart.processors import journey
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row
 from postcart.processors.journey import JourneyTask
 from rounds import MONDAY, cleared, delay, hours, messages, milestone, on, profile, registration
@@ -51,7 +53,8 @@ class Desk:
         for record in records:
             value = msgspec.json.encode(record)
             fields: dict[str, Any] = {"topic": topic, "partition": 0, "offset": self.offset, "value": value}
-            batch.append(Message(**fields, key=b"p-1", timestamp=(1, FAR_FUTURE_MS)))
+            key = getattr(record, "person_id", "p-1").encode()
+            batch.append(Message(**fields, key=key, timestamp=(1, FAR_FUTURE_MS)))
             self.offset += 1
         self.task.process(RecordBatch(topic, 0, self.offset - len(batch), batch, self.offset))
         return self.commit()
@@ -158,6 +161,19 @@ def test_an_order_is_unpacked_only_if_track_says_so() -> None:
     desk.crash()
     assert [job.journey for job in desk.wait(hours(79))] == ["unpacked"]
     assert desk.wait(hours(80)) == []
+
+
+def test_whoever_waits_for_track_keeps_nobody_from_being_looked_at() -> None:
+    """More orders that nobody packed than are looked at in one go, and a payment that is overdue after them."""
+    desk = Desk()
+    for number in range(2, 5):
+        of = {"person_id": f"p-{number}", "order_id": f"o-{number}"}
+        desk.read(SHOP_ORDERS, OrderPaid(id=f"e-{number}", time=hours(1), **of))
+    desk.read(SHOP_PROFILES, profile())
+    desk.read(SHOP_ORDERS, placed(hours(60)))
+    desk.wait(hours(70))
+    with patch.object(journey, "_FIRE_LIMIT", 2):
+        assert "unpaid" in [job.journey for job in desk.wait(hours(84))]
 
 
 def test_employees_are_alerted() -> None:

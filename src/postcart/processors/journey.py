@@ -168,21 +168,17 @@ class JourneyTask:
         out = Decided(shipping_ms=self._shipping_ms)
         known_ms = self._parcel_clocks.clock_ms
         parcels_ms = -1 if known_ms is None else min(self._shipping_ms, known_ms)
-        due, fired = list(self._shipping.due(self._shipping_ms, _FIRE_LIMIT)), False
+        due = self._shipping.due(self._shipping_ms, parcels_ms, _FIRE_LIMIT)
         for key in due:
             person = self._rows.load(key)
             if person is None:
-                continue
-            if person.shipping_ms(parcels_ms) > self._shipping_ms:
-                self._shipping.saw(key, person)  # it waits for TRACK: there is nothing to write
                 continue
             courier = Courier(person, self._config.context, out)
             orders.fire(courier, self._shipping_ms, parcels_ms=parcels_ms)
             courier.fire(self._shipping_ms)
             self._save(key, person)
-            fired = True
         self._collect(out)
-        return fired and len(due) == _FIRE_LIMIT
+        return len(due) == _FIRE_LIMIT
 
     def _tell_progress(self, idle: Mapping[str, Idle]) -> None:
         """How fresh the gate is, by when watermarks were asked for: not by now, as this process may have stood still.

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from postcart.domain.detect.visitor import Visitor
 from postcart.domain.journey.person import Person
-from postcart.domain.journey.shipping import deadlines_ms
+from postcart.domain.journey.shipping import deadlines_ms, unpacked_ms
 from postcart.domain.track.parcel import Parcel
 
 Kind = Literal["session_end", "step", "retry", "notice", "delay", "registration", "poll"]
@@ -89,7 +89,7 @@ def person_kind(person: Person | PersonOutline) -> Kind | None:
         return "step"
     if person.outstanding and any(item.retry_ms for item in person.outstanding.values()):
         return "retry"
-    if (person.orders or person.errands) and any(deadlines_ms(person.orders, person.errands)):
+    if any(deadlines_ms(person.orders, person.errands)) or any(unpacked_ms(person.orders)):
         return "notice"
     return None
 

@@ -200,14 +200,16 @@ class Person(Struct, gc=False, kw_only=True, omit_defaults=True):
         """Whether a message may still go out: it is on its way, or was rejected, and may be redriven."""
         return bool(self.outstanding or self.rejected)
 
-    def shipping_ms(self, parcels_ms: int | None = None) -> int:
+    def shipping_ms(self) -> int:
         """The same of orders, parcels and messages about them, by the shipping clock; see ``shipping.deadlines_ms``."""
         if not (self.outstanding or self.orders or self.errands):
             return FOR_EVER
         moments = [item.retry_ms for item in self.outstanding.values() if item.retry_ms and not item.is_cart]
-        return min(
-            (*moments, *shipping.deadlines_ms(self.orders, self.errands, parcels_ms=parcels_ms)), default=FOR_EVER
-        )
+        return min((*moments, *shipping.deadlines_ms(self.orders, self.errands)), default=FOR_EVER)
+
+    def unpacked_ms(self) -> int:
+        """The same of orders that should be packed, by what TRACK has told; see ``shipping.unpacked_ms``."""
+        return min(shipping.unpacked_ms(self.orders), default=FOR_EVER) if self.orders else FOR_EVER
 
     def deadline_ms(self) -> int:
         """When the row must be looked at at the latest, by the clock of carts."""

@@ -137,19 +137,15 @@ def forgotten_ms(orders: Orders, parcels: Parcels) -> Iterable[int]:
     yield from (parcel.seen_ms + PARCEL_LIFE_MS for parcel in parcels.values())
 
 
-def deadlines_ms(
-    orders: Mapping[str, Any], errands: Mapping[str, Any], *, parcels_ms: int | None = None
-) -> Iterable[int]:
-    """When one of them is to be looked at, by the shipping clock. Takes outlines of them as well.
-
-    ``parcels_ms``: TRACK has told of all parcels up to then: what waits for a later one is not looked at. None: it is.
-    """
-    for order in orders.values():
-        if order.unpaid_ms:
-            yield order.unpaid_ms
-        if order.unpacked_ms and (parcels_ms is None or order.unpacked_ms <= parcels_ms):
-            yield order.unpacked_ms
+def deadlines_ms(orders: Mapping[str, Any], errands: Mapping[str, Any]) -> Iterable[int]:
+    """When one of them is to be looked at, by the shipping clock. Takes outlines of them as well."""
+    yield from (order.unpaid_ms for order in orders.values() if order.unpaid_ms)
     yield from (errand.due_ms for errand in errands.values() if errand.due_ms)
+
+
+def unpacked_ms(orders: Mapping[str, Any]) -> Iterable[int]:
+    """When an order should be packed at the latest, looked at once TRACK has told of all parcels up to then."""
+    yield from (order.unpacked_ms for order in orders.values() if order.unpacked_ms)
 
 
 def _of(states: dict[str, S], key: str, new: type[S], most: int) -> S:
