@@ -1,31 +1,46 @@
 """The bounded queue between the polling thread and the event loop.
 
-Owns: handing batches over and counting what waits. Must not: touch the consumer.
+Owns: handing batches over, in which order and how large, and counting what waits. Must not: touch the consumer.
 """
 
 import asyncio
 import threading
 from collections import deque
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 
 from postcart.adapters.rdkafka.batch import RecordBatch
+
+_OBJECTS: Final = 300
+"""Bytes of a record besides its value: the message, its key, and what Python keeps for each."""
 
 
 class HandOver:
     """Batches on their way; one thread puts, one event loop takes.
 
+    Whichever partition number has waited longest has its turn: all of it that waits by then is taken, and what was
+    polled bit by bit becomes one batch for each topic. The longer the queue, the more records of one key are together,
+    and the fewer rows a transaction touches; where nothing waits, what was polled is taken as it is.
+
     Args:
         loop: Where ``take`` is awaited.
-        capacity: Number of records from which ``full`` says so. A single put may exceed it by one poll.
-        batch_records: Most records that one poll is to return, to begin with.
+        most_records: From which ``full`` says so. A single put may exceed it by one poll.
+        most_bytes: The same of memory; a record is its value and some more, for key and objects.
+        batch_records: Most records of a batch that is put together, to begin with.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, capacity: int, batch_records: int) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, most_records: int, most_bytes: int, batch_records: int
+    ) -> None:
         self._loop = loop
-        self._capacity = capacity
+        self._most_records, self._most_bytes = most_records, most_bytes
         self.batch_records = batch_records
         """As the loop's side would have it now."""
-        self._batches: deque[RecordBatch] = deque()
-        self._records = 0
+        self._waiting: dict[int, list[RecordBatch]] = {}
+        """By partition number; the one that has waited longest first."""
+        self._turn: deque[RecordBatch] = deque()
+        self._records = self._bytes = 0
         self._guard = threading.Lock()
         self._filled = asyncio.Event()
         self._room = threading.Event()
@@ -33,7 +48,7 @@ class HandOver:
     @property
     def full(self) -> bool:
         """Whether the polling thread should wait."""
-        return self._records >= self._capacity
+        return self._records >= self._most_records or self._bytes >= self._most_bytes
 
     @property
     def records(self) -> int:
@@ -43,8 +58,9 @@ class HandOver:
     def put(self, batches: list[RecordBatch]) -> None:
         """Add batches, on the polling thread. Never blocks."""
         with self._guard:
-            self._batches.extend(batches)
-            self._records += sum(len(batch.records) for batch in batches)
+            for batch in batches:
+                self._waiting.setdefault(batch.partition, []).append(batch)
+                self._count(batch, 1)
             self._room.clear()
         self._loop.call_soon_threadsafe(self._filled.set)
 
@@ -56,11 +72,38 @@ class HandOver:
         """Next batch; waits for one. One caller at a time."""
         while True:
             with self._guard:
-                if self._batches:
-                    batch = self._batches.popleft()
-                    self._records -= len(batch.records)
+                if not self._turn and self._waiting:
+                    longest = next(iter(self._waiting))
+                    self._turn.extend(_together(self._waiting.pop(longest), self.batch_records))
+                if self._turn:
+                    batch = self._turn.popleft()
+                    self._count(batch, -1)
                     if not self.full:
                         self._room.set()
                     return batch
                 self._filled.clear()
             await self._filled.wait()
+
+    def _count(self, batch: RecordBatch, sign: int) -> None:
+        self._records += sign * len(batch.records)
+        self._bytes += sign * (sum(map(len, batch.records)) + _OBJECTS * len(batch.records))
+
+
+def _together(batches: Iterable[RecordBatch], most: int) -> list[RecordBatch]:
+    """Batches of one number, those of a topic put together where one goes on where the other ended."""
+    runs: list[list[RecordBatch]] = []
+    latest: dict[str, list[RecordBatch]] = {}
+    room: dict[str, int] = {}
+    for batch in batches:
+        topic, count = batch.topic, len(batch.records)
+        if topic in latest and latest[topic][-1].next == batch.start and count <= room[topic]:
+            latest[topic].append(batch)
+            room[topic] -= count
+        else:
+            runs.append([batch])
+            latest[topic], room[topic] = runs[-1], most - count
+    return [run[0] if len(run) == 1 else _joined(run) for run in runs]
+
+
+def _joined(run: list[RecordBatch]) -> RecordBatch:
+    return replace(run[0], records=[record for batch in run for record in batch.records], next=run[-1].next)

@@ -28,7 +28,7 @@ from postcart.errors import Fenced
 log = structlog.get_logger(__name__)
 
 _POLL_S = 0.02  # how long a request to the thread may wait at most; 50 idle wake-ups a second cost nothing measurable
-_PAUSE_AFTER_S = 0.5  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
+_PAUSE_AFTER_S = 2.0  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
 _ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 -- the client publishes its own codes with an underscore
 _TELL_AGAIN_S = 30.0
 _SETTLED_MS = 3000  # a member that got nothing in this time after it reached the coordinator has nothing to do
@@ -63,7 +63,12 @@ class Poller:
         self._topics = sorted(topics)
         self._listener = listener
         self._loop = loop
-        self.handover = HandOver(loop, settings.handover_records, settings.batch_records)
+        self.handover = HandOver(
+            loop,
+            most_records=settings.handover_records,
+            most_bytes=settings.handover_kbytes * 1024,
+            batch_records=settings.batch_records,
+        )
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._abandoned = threading.Event()
@@ -200,7 +205,8 @@ class Poller:
             raise self._judged(self._fatal, None, None) or Fenced(str(self._fatal))
         if first is None:
             return
-        messages = [first, *consumer.consume(self.handover.batch_records - 1, 0)]
+        most = min(self._settings.poll_records, self.handover.batch_records)
+        messages = [first, *consumer.consume(most - 1, 0)]
         batches, errors = group(messages, self._positions)
         if batches:
             self.handover.put(batches)

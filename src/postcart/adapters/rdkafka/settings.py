@@ -24,12 +24,16 @@ class ClientSettings:
     """librdkafka properties for TLS and SASL, added to every client."""
     queued_kbytes: int = 32 * 1024
     """Bound of what the consumer prefetches, in KiB, over all partitions."""
-    batch_records: int = 12_000
-    """Most records that one poll returns; a stage that takes long over them asks for fewer."""
+    poll_records: int = 12_000
+    """Most records that one poll returns."""
+    batch_records: int = 50_000
+    """Most records of one partition that are handed over together; a stage that takes long over them asks for fewer."""
     partition_fetch_kbytes: int = 4 * 1024
-    """Most that one fetch returns of a partition, in KiB: batches of one partition can't be larger."""
-    handover_records: int = 20_000
+    """Most that one fetch returns of a partition, in KiB: what one poll returns of it can't be larger."""
+    handover_records: int = 200_000
     """Most records that wait between polling thread and stage before fetching pauses."""
+    handover_kbytes: int = 128 * 1024
+    """The same in KiB of memory."""
     transaction_timeout_ms: int = 10_000
     """How long the broker lets a transaction stay open before it aborts it."""
     compression: str = "lz4"

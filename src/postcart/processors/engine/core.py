@@ -219,7 +219,7 @@ class Engine:
                         self._lookout.take_note(slot, before, ends)
                         if self._folding.advance(slot):
                             self._asked_at = 0.0  # more is due than it looked at: go on at the next tick
-                self._schedule.behind = unread(running) > self._settings.clients.handover_records
+                self._schedule.behind = unread(running) > self._settings.behind_records
             poller = self._find_poller()
             if poller is not None:
                 await self._lookout.watch(self._roster, waiting=poller.handover.records)

@@ -23,8 +23,10 @@ class EngineSettings:
     """How often high watermarks are fetched, and tasks are advanced while nothing arrives."""
     tick_ms: int = 20
     """How often the timer looks whether one of the above is due."""
-    batch_ms: int = 200
+    batch_ms: int = 500
     """How long a batch may take; what would take longer comes in smaller ones."""
+    behind_records: int = 20_000
+    """Records unread from which a worker is behind: commits then wait, see ``CommitSchedule``."""
     seek_after_ms: int = 5_000
     """A partition that stands still that long before its watermark is sought to its position once more."""
     stalled_after_ms: int = 30_000
