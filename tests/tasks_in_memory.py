@@ -17,6 +17,7 @@ from confluent_kafka import Message
 
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.codecs.shop_subjects import SUBJECT_OF
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.events.decisions import Decision, DecisionRecord
@@ -258,6 +259,7 @@ def detect_config(rules: Rules, *, exact_idle: bool) -> DetectConfig:
             SHOP_SESSIONS: ShopEventDecoder(SHOP_SESSIONS, stage="detect"),
             SHOP_CARTS: ShopEventDecoder(SHOP_CARTS, stage="detect"),
         },
+        topic_of=lambda event: SUBJECT_OF[type(event)],
         signals_topic=SIGNALS,
         decisions_topic=DECISIONS,
         dead_topic=DEAD,

@@ -45,6 +45,7 @@ def test_what_is_left_over_is_said_and_the_clock_stays_before_it() -> None:
     task = DetectTask(detect_config(rules, exact_idle=True), 0)
     task.restored()
     task.process(RecordBatch(SHOP_SESSIONS, 0, 0, [view(number) for number in range(VISITORS)], VISITORS))
+    task.drain()
     end_ms = START_MS + rules.inactivity_ms + 60_000
     idle = {topic: Idle(end_ms, end_ms) for topic in (SHOP_SESSIONS, SHOP_CARTS)}
     with patch.object(detect, "_FIRE_LIMIT", AT_ONCE):
@@ -55,3 +56,11 @@ def test_what_is_left_over_is_said_and_the_clock_stays_before_it() -> None:
         assert not task.advance(idle, end_ms)
         assert told_ms(task) == end_ms
         assert not task.advance(idle, end_ms)
+
+
+def test_what_was_processed_is_in_what_is_committed() -> None:
+    """A commit between two batches that are folded together has the position of the first: its events must be there."""
+    task = DetectTask(detect_config(Rules(), exact_idle=True), 0)
+    task.restored()
+    task.process(RecordBatch(SHOP_SESSIONS, 0, 0, [view(number) for number in range(VISITORS)], VISITORS, more=True))
+    assert len(task.drain().rows) == VISITORS

@@ -52,7 +52,17 @@ def test_a_number_that_has_its_turn_is_taken_whole() -> None:
         [batch("carts", 0, 7, 2), batch("sessions", 0, 3, 4)],
         [batch("carts", 0, 9, 1)],
     ]
-    assert shape(taken(puts)) == [("sessions", 0, 0, 7), ("carts", 0, 7, 3), ("sessions", 1, 0, 3)]
+    found = taken(puts)
+    assert shape(found) == [("sessions", 0, 0, 7), ("carts", 0, 7, 3), ("sessions", 1, 0, 3)]
+    assert [one.more for one in found] == [True, False, False]
+
+
+def test_no_more_is_folded_together_than_was_asked_for() -> None:
+    """A long turn is taken in groups; the last batch of each says that what came so far can be folded."""
+    puts = [[batch("sessions", 0, 0, 6)], [batch("carts", 0, 0, 3)], [batch("sessions", 0, 6, 4)]]
+    found = taken(puts)
+    assert shape(found) == [("sessions", 0, 0, 6), ("carts", 0, 0, 3), ("sessions", 0, 6, 4)]
+    assert [one.more for one in found] == [True, False, False]
 
 
 def test_what_comes_during_a_turn_waits_for_the_next() -> None:

@@ -94,7 +94,7 @@ def test_callbacks_fit_the_protocols_of_the_layers_above(protocol: type, impleme
 def test_a_stage_counts_what_it_is_told(instruments: Instruments, stage: StageFigures) -> None:
     """Batches, transactions, tasks, outcomes, dead letters, decisions."""
     stage.consumed("shop.carts", 500)
-    stage.processed("shop.carts", received=500, applied=498, late=1, repeated=0, dead=1)
+    stage.processed("shop.carts", applied=498, late=1, repeated=0, dead=1)
     stage.dead_letters("shop.carts", "decode")
     stage.committed(0.007, 10, 20)
     stage.aborted("rebalance")

@@ -89,9 +89,8 @@ class StageFigures:
 
     # The tasks' callbacks.
 
-    def processed(self, topic: str, *, received: int, applied: int, late: int, repeated: int, dead: int) -> None:
-        """What became of the events of a batch."""
-        del received  # the engine's ``consumed`` counts them, also where a batch is refused
+    def processed(self, topic: str, *, applied: int, late: int, repeated: int, dead: int) -> None:
+        """See StageMetrics. How many came the engine counts, also where a batch is refused."""
         outcomes = {"applied": applied, "late": late, "repeated": repeated, "dead": dead}
         for outcome, count in outcomes.items():
             if count:

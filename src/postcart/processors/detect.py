@@ -4,8 +4,8 @@ Owns: the way from record batches to the rules of domain.detect and from their o
 rule, or know how records are fetched and committed.
 """
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -36,12 +36,14 @@ class DetectConfig:
 
     Attributes:
         decoders: By input topic.
+        topic_of: The input topic of an event.
         partitions: Of the signals topic: the task's clock goes to each of them.
         clock_interval_ms: The clock is told anew when it has moved by this much, and with every output.
     """
 
     rules: Rules
     decoders: Mapping[str, BatchDecoder]
+    topic_of: Callable[[Arrival], str]
     signals_topic: str
     decisions_topic: str
     dead_topic: str
@@ -67,6 +69,9 @@ class DetectTask:
             waiting=waiting_visitors(),
         )
         self._watermark = Watermark(config.decoders, disorder_ms=config.disorder_ms, exact_idle=config.exact_idle)
+        self._arrived: defaultdict[str, list[Arrival]] = defaultdict(list)
+        self._counts: Counter[str] = Counter()
+        self._spent_s = 0.0
         self._outputs: list[Output] = []
         self._fired_ms = -1
         self._told_ms = -1
@@ -83,25 +88,20 @@ class DetectTask:
         self._rows.restored()
 
     def process(self, batch: RecordBatch) -> None:
-        """See Task."""
+        """See Task. Events are grouped by visitor: of batches that follow each other, each row is touched once."""
         config, began = self._config, monotonic()
         events, letters = config.decoders[batch.topic].decode_batch(batch.records)
         self._outputs += dead_outputs(config.dead_topic, letters, config.metrics)
-        out = Detected()
         if events:
             self._newest_ms = latest_ms(events)
             self._watermark.saw(batch.topic, append_bound_ms(batch, self._newest_ms))
-            self._take_in(events, out)
-        self._collect(out)
-        config.metrics.processed(
-            batch.topic,
-            received=len(batch.records),
-            applied=len(events) - out.late - out.repeated,
-            late=out.late,
-            repeated=out.repeated,
-            dead=len(letters),
-        )
-        config.metrics.batch(monotonic() - began)
+            self._counts[batch.topic] += len(events)
+            arrived = self._arrived
+            for event in events:
+                arrived[event.visitor_id].append(event)
+        if letters:
+            config.metrics.processed(batch.topic, applied=0, late=0, repeated=0, dead=len(letters))
+        self._spent_s += monotonic() - began
 
     def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
         """See Task. The clock decides, not now, by which only delays are measured."""
@@ -110,6 +110,7 @@ class DetectTask:
             self._config.metrics.delayed((now_ms - self._newest_ms) / 1_000)
             self._newest_ms = 0
         self._watermark.idle(idle)
+        self._take_in()
         clock_ms = self._watermark.clock_ms
         if clock_ms is None or clock_ms <= self._fired_ms:
             return False
@@ -134,6 +135,7 @@ class DetectTask:
 
     def drain(self) -> Effects:
         """See Task."""
+        self._take_in()
         outputs, self._outputs = self._outputs, []
         if self._fired_ms > self._told_ms and (outputs or self._clock_is_news()):
             clock = self._encode(TaskClock(task=self._partition, clock_ms=self._fired_ms))
@@ -153,20 +155,33 @@ class DetectTask:
     def _clock_is_news(self) -> bool:
         return self._fired_ms >= self._told_ms + self._config.clock_interval_ms
 
-    def _take_in(self, events: Sequence[Arrival], out: Detected) -> None:
-        """Group by visitor, then touch each row once."""
-        groups: defaultdict[str, list[Arrival]] = defaultdict(list)
-        for event in events:
-            groups[event.visitor_id].append(event)
+    def _take_in(self) -> None:
+        """Touch each row once for what has arrived, and say what became of it."""
+        if not self._arrived:
+            return
+        began, out = monotonic(), Detected()
+        arrived, self._arrived = self._arrived, defaultdict(list)
         rows, rules = self._rows, self._config.rules
         clock_ms = self._watermark.clock_ms
         too_old_ms = self._fired_ms - rules.forget_ms
-        for visitor_id, arrivals in groups.items():
+        for visitor_id, events in arrived.items():
             visitor = rows.load(visitor_id) or Visitor(visitor_id=visitor_id)
-            sooner = fold.arrive(visitor, arrivals, out, too_old_ms=too_old_ms)
+            sooner = fold.arrive(visitor, events, out, too_old_ms=too_old_ms)
             if clock_ms is not None:
                 fold.advance(visitor, clock_ms, rules, out)
             rows.save(visitor_id, visitor, sooner=sooner)
+        self._collect(out)
+        self._account(out)
+        self._config.metrics.batch(self._spent_s + monotonic() - began)
+        self._spent_s = 0.0
+
+    def _account(self, out: Detected) -> None:
+        topic_of, metrics = self._config.topic_of, self._config.metrics
+        late, repeated = Counter(map(topic_of, out.late)), Counter(map(topic_of, out.repeated))
+        for topic, count in self._counts.items():
+            applied = count - late[topic] - repeated[topic]
+            metrics.processed(topic, applied=applied, late=late[topic], repeated=repeated[topic], dead=0)
+        self._counts.clear()
 
     def _collect(self, out: Detected) -> None:
         signals, decisions, encode = self._config.signals_topic, self._config.decisions_topic, self._encode

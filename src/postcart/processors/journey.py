@@ -128,7 +128,6 @@ class JourneyTask:
         self._collect(out)
         config.metrics.processed(
             batch.topic,
-            received=len(batch.records),
             applied=len(records) - out.repeated,
             late=0,
             repeated=out.repeated,

@@ -16,7 +16,7 @@ from postcart.codecs.facts import Source, told_by
 class ProjectionMetrics(Protocol):
     """What is counted."""
 
-    def processed(self, topic: str, *, received: int, applied: int, late: int, repeated: int, dead: int) -> None:
+    def processed(self, topic: str, *, applied: int, late: int, repeated: int, dead: int) -> None:
         """Records of a topic, and what became of them."""
         ...
 
@@ -92,8 +92,6 @@ class Projection:
         for batch, found in zip(batches, told, strict=True):
             dead = sum(one.fact is not None and one.fact.kind == "unreadable" for one in found)
             applied = len(batch.records) - dead
-            self._metrics.processed(
-                batch.topic, received=len(batch.records), applied=applied, late=0, repeated=0, dead=dead
-            )
+            self._metrics.processed(batch.topic, applied=applied, late=0, repeated=0, dead=dead)
         self._metrics.batch(monotonic() - began)
         return {}

@@ -10,8 +10,8 @@ from typing import Protocol
 class StageMetrics(Protocol):
     """Called per batch, per decision or per transaction, never per record."""
 
-    def processed(self, topic: str, *, received: int, applied: int, late: int, repeated: int, dead: int) -> None:
-        """A batch of ``received`` records was processed; the others say what became of its events."""
+    def processed(self, topic: str, *, applied: int, late: int, repeated: int, dead: int) -> None:
+        """What became of so many events of a topic, or of records that are none."""
         ...
 
     def batch(self, seconds: float) -> None:
@@ -58,7 +58,7 @@ class StageMetrics(Protocol):
 class NoStageMetrics:
     """Counts nothing: for tests and trials."""
 
-    def processed(self, topic: str, *, received: int, applied: int, late: int, repeated: int, dead: int) -> None:
+    def processed(self, topic: str, *, applied: int, late: int, repeated: int, dead: int) -> None:
         """See StageMetrics."""
 
     def batch(self, seconds: float) -> None:

@@ -114,7 +114,6 @@ class TrackTask:
         self._outputs += dead_outputs(config.dead_topic, letters, config.metrics)
         config.metrics.processed(
             batch.topic,
-            received=len(batch.records),
             applied=applied,
             late=out.late,
             repeated=out.repeated,
@@ -245,9 +244,7 @@ class TrackTask:
             config.metrics.decided(purpose="transactional", outcome="unmatched", reason="")
         if out.applied or out.late or out.repeated or out.unmatched:
             late = out.late + out.unmatched
-            config.metrics.processed(
-                config.shipments, received=0, applied=out.applied, late=late, repeated=out.repeated, dead=0
-            )
+            config.metrics.processed(config.shipments, applied=out.applied, late=late, repeated=out.repeated, dead=0)
         for day, sums in out.deliveries.items():
             self._book.delivered(day, sums)
 

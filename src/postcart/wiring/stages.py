@@ -9,6 +9,7 @@ from secrets import token_bytes
 from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
+from postcart.codecs.shop_subjects import SUBJECT_OF, Subject
 from postcart.content.phones import normal_phone
 from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
@@ -36,13 +37,16 @@ _PROGRESS_INTERVAL_MS = 2_000
 def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMetrics) -> StageSpec:
     """DETECT: sessions and carts in, signals out. ``signal_partitions``: each is told the tasks' clocks."""
     registry = registry_of(settings)
-    decoders = {
-        settings.shop_topic("sessions"): ShopEventDecoder("shop.sessions", stage="detect", registry=registry),
-        settings.shop_topic("carts"): ShopEventDecoder("shop.carts", stage="detect", registry=registry),
+    topics: dict[Subject, str] = {
+        "shop.sessions": settings.shop_topic("sessions"),
+        "shop.carts": settings.shop_topic("carts"),
     }
     config = DetectConfig(
         rules=detect_rules(settings),
-        decoders=decoders,
+        decoders={
+            topic: ShopEventDecoder(subject, stage="detect", registry=registry) for subject, topic in topics.items()
+        },
+        topic_of=lambda event: topics[SUBJECT_OF[type(event)]],
         signals_topic=settings.topic("signals"),
         decisions_topic=settings.topic("decisions"),
         dead_topic=settings.topic("dead"),
@@ -54,7 +58,7 @@ def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMet
     )
     return StageSpec(
         name="detect",
-        inputs=tuple(decoders),
+        inputs=tuple(topics.values()),
         changelog=settings.topic("detect.changelog"),
         task=lambda partition: DetectTask(config, partition),
         group=settings.topic("detect"),

@@ -27,3 +27,5 @@ class RecordBatch:
     """
     next: int
     """Position after the last record: where to go on once all of these are folded."""
+    more: bool = False
+    """Whether another batch of this partition number follows at once: what both touch may be touched once."""

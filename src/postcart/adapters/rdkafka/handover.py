@@ -6,7 +6,7 @@ Owns: handing batches over, in which order and how large, and counting what wait
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -20,14 +20,14 @@ class HandOver:
     """Batches on their way; one thread puts, one event loop takes.
 
     Whichever partition number has waited longest has its turn: all of it that waits by then is taken, and what was
-    polled bit by bit becomes one batch for each topic. The longer the queue, the more records of one key are together,
-    and the fewer rows a transaction touches; where nothing waits, what was polled is taken as it is.
+    polled bit by bit becomes one batch for each topic, which are folded together. The longer the queue, the more
+    records of one key meet, and the fewer rows are touched; where nothing waits, what was polled is taken as it is.
 
     Args:
         loop: Where ``take`` is awaited.
         most_records: From which ``full`` says so. A single put may exceed it by one poll.
         most_bytes: The same of memory; a record is its value and some more, for key and objects.
-        batch_records: Most records of a batch that is put together, to begin with.
+        batch_records: Most records that are put together, to begin with.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class HandOver:
             with self._guard:
                 if not self._turn and self._waiting:
                     longest = next(iter(self._waiting))
-                    self._turn.extend(_together(self._waiting.pop(longest), self.batch_records))
+                    self._turn.extend(_groups(self._waiting.pop(longest), self.batch_records))
                 if self._turn:
                     batch = self._turn.popleft()
                     self._count(batch, -1)
@@ -89,21 +89,30 @@ class HandOver:
         self._bytes += sign * (sum(map(len, batch.records)) + _OBJECTS * len(batch.records))
 
 
-def _together(batches: Iterable[RecordBatch], most: int) -> list[RecordBatch]:
-    """Batches of one number, those of a topic put together where one goes on where the other ended."""
+def _groups(batches: Iterable[RecordBatch], most: int) -> Iterator[RecordBatch]:
+    """A turn's batches, in groups of at most so many records. In each those of a topic are put together."""
+    group: list[RecordBatch] = []
+    count = 0
+    for batch in batches:
+        if group and count + len(batch.records) > most:
+            yield from _together(group)
+            group, count = [], 0
+        group.append(batch)
+        count += len(batch.records)
+    yield from _together(group)
+
+
+def _together(group: Iterable[RecordBatch]) -> Iterator[RecordBatch]:
+    """Where a batch goes on where the other of its topic ended, both become one; all but the last say "more"."""
     runs: list[list[RecordBatch]] = []
     latest: dict[str, list[RecordBatch]] = {}
-    room: dict[str, int] = {}
-    for batch in batches:
-        topic, count = batch.topic, len(batch.records)
-        if topic in latest and latest[topic][-1].next == batch.start and count <= room[topic]:
-            latest[topic].append(batch)
-            room[topic] -= count
+    for batch in group:
+        run = latest.get(batch.topic)
+        if run and run[-1].next == batch.start:
+            run.append(batch)
         else:
-            runs.append([batch])
-            latest[topic], room[topic] = runs[-1], most - count
-    return [run[0] if len(run) == 1 else _joined(run) for run in runs]
-
-
-def _joined(run: list[RecordBatch]) -> RecordBatch:
-    return replace(run[0], records=[record for batch in run for record in batch.records], next=run[-1].next)
+            latest[batch.topic] = [batch]
+            runs.append(latest[batch.topic])
+    for run in runs:
+        records = run[0].records if len(run) == 1 else [record for batch in run for record in batch.records]
+        yield replace(run[0], records=records, next=run[-1].next, more=run is not runs[-1])

@@ -26,8 +26,8 @@ class ClientSettings:
     """Bound of what the consumer prefetches, in KiB, over all partitions."""
     poll_records: int = 12_000
     """Most records that one poll returns."""
-    batch_records: int = 50_000
-    """Most records of one partition that are handed over together; a stage that takes long over them asks for fewer."""
+    batch_records: int = 100_000
+    """Most records of a partition number that are folded together; a stage that takes long over them asks for fewer."""
     partition_fetch_kbytes: int = 4 * 1024
     """Most that one fetch returns of a partition, in KiB: what one poll returns of it can't be larger."""
     handover_records: int = 200_000

@@ -55,12 +55,12 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
     ordered = True
     for event in events:
         if event.id in known:
-            out.repeated += 1
+            out.repeated.append(event)
             continue
         time = event.time
         at_ms: int = time if time.__class__ is int else settle_time(event)
         if at_ms <= too_old_ms:
-            out.late += 1
+            out.late.append(event)
             continue
         known.add(event.id)
         if at_ms <= last_ms and ordered:
@@ -124,7 +124,6 @@ def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detec
     if at_ms <= visitor.decided_ms and (behind or (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq)):
         _fold_late(visitor, event, at_ms, rules, out)
         return
-    out.applied += 1
     session, rank = visitor.session, event.RANK
     if session is not None and session.leaving:
         _take_exits_back(session, at_ms, rules, behind=behind)
@@ -159,7 +158,7 @@ def _is_behind(visitor: Visitor, event: Arrival, at_ms: int) -> bool:
 
 def _fold_late(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
     """An event at or before an end already decided: it changes lines by its time, never a session."""
-    out.late += 1
+    out.late.append(event)
     if isinstance(event, Identified):
         if visitor.person_id is None and not is_outdated(visitor, event, at_ms):
             identify(visitor, event, at_ms, rules, out)

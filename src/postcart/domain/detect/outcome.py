@@ -17,13 +17,12 @@ Arrival = SessionEvents | CartEvents
 
 
 class Detected(Struct, gc=False):
-    """What folding brought: signals for JOURNEY, decisions on anonymous abandonments, and how events fared."""
+    """What folding brought: signals for JOURNEY, decisions on anonymous abandonments, events that came to nothing."""
 
     signals: list[Signal] = field(default_factory=list)
     decisions: list[AbandonmentDecided] = field(default_factory=list)
-    applied: int = 0
-    late: int = 0
-    repeated: int = 0
+    late: list[Arrival] = field(default_factory=list)
+    repeated: list[Arrival] = field(default_factory=list)
 
 
 def caused(event: Arrival, position: int = 0) -> SignalOrder:

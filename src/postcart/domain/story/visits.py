@@ -77,7 +77,7 @@ def _late(arrived: Sequence[Arrived], rules: Rules, disorder_ms: int | None) -> 
             fold.advance(visitor, appended_ms - disorder_ms, rules, out)
         fold.arrive(visitor, [event], out)
     fold.advance(visitor, FOR_EVER - 1, rules, out)
-    return out.late
+    return len(out.late)
 
 
 def _visit(event_id: str, arrived: Sequence[Arrived], rules: Rules) -> Visit | None:

@@ -49,6 +49,7 @@ class Folding:
         self._spec = spec
         self.pace = Pace(settings.batch_ms / 1000, most=settings.clients.batch_records)
         """How many records a batch may have."""
+        self._folded, self._spent_s = 0, 0.0
         self._clock = clock
         self._metrics = metrics
         self._schedule = schedule
@@ -70,8 +71,13 @@ class Folding:
             if batch.records:
                 slot.task.process(batch)
         tide.move(batch.next, time.monotonic())
-        self.advance(slot)
-        self.pace.took(len(batch.records), time.monotonic() - began)
+        self._folded += len(batch.records)
+        if not batch.more:
+            self.advance(slot)
+        self._spent_s += time.monotonic() - began
+        if not batch.more:
+            self.pace.took(self._folded, self._spent_s)
+            self._folded, self._spent_s = 0, 0.0
 
     def advance(self, slot: Slot) -> bool:
         """Let a slot's task fire what is due; whether more is."""

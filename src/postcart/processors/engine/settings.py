@@ -23,8 +23,8 @@ class EngineSettings:
     """How often high watermarks are fetched, and tasks are advanced while nothing arrives."""
     tick_ms: int = 20
     """How often the timer looks whether one of the above is due."""
-    batch_ms: int = 500
-    """How long a batch may take; what would take longer comes in smaller ones."""
+    batch_ms: int = 1000
+    """How long what is folded together may take; what would take longer comes in smaller batches."""
     behind_records: int = 20_000
     """Records unread from which a worker is behind: commits then wait, see ``CommitSchedule``."""
     seek_after_ms: int = 5_000

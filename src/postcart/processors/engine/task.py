@@ -78,11 +78,14 @@ class Task(Protocol):
         ...
 
     def process(self, batch: RecordBatch) -> None:
-        """Decode and fold a batch; bad records become dead-letter outputs, never exceptions."""
+        """Decode a batch; bad records become dead-letter outputs, never exceptions.
+
+        It is folded now, or with others by the next call of ``advance`` or ``drain``.
+        """
         ...
 
     def advance(self, idle: Mapping[str, Idle], now_ms: int | None) -> bool:
-        """Fire what is due. Called after each batch and at least once a second.
+        """Fire what is due. Called after each batch that no other follows at once, and at least once a second.
 
         Args:
             idle: By input topic. The clocks were read *before* a high watermark of that topic's partition was fetched,
@@ -100,7 +103,7 @@ class Task(Protocol):
         ...
 
     def drain(self) -> Effects:
-        """Encode and hand over what is to be written since the last drain, and forget it.
+        """Encode and hand over what is to be written since the last drain, and forget it: all that was processed.
 
         Called once per transaction, just before the commit. The engine keeps the result until it is committed, so
         that rows are encoded once per transaction; the next call comes only after that commit succeeded.
