@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.adapters.rdkafka.handover import HandOver
+from postcart.adapters.rdkafka.settings import ClientSettings
 
 MOST = 10
 TOPICS = ("sessions", "carts")
@@ -21,9 +22,9 @@ def batch(topic: str, number: int, start: int, count: int, *, gap: int = 0, valu
     return RecordBatch(topic, number, start, records, start + count + gap)
 
 
-def waiting_queue(most: int = MOST, *, records: int = 1_000, bytes_: int = 1 << 30) -> HandOver:
-    loop = asyncio.get_running_loop()
-    return HandOver(loop, most_records=records, most_bytes=bytes_, batch_records=most)
+def waiting_queue(most: int = MOST, *, records: int = 1_000, kbytes: int = 1_000) -> HandOver:
+    settings = ClientSettings(bootstrap="", batch_records=most, handover_records=records, handover_kbytes=kbytes)
+    return HandOver(asyncio.get_running_loop(), settings)
 
 
 def taken(puts: Sequence[Sequence[RecordBatch]], *, most: int = MOST) -> list[RecordBatch]:
@@ -85,7 +86,7 @@ def test_it_is_full_by_records_or_by_memory() -> None:
 
     async def run() -> list[bool]:
         found = []
-        for queue in (waiting_queue(records=6), waiting_queue(bytes_=4_000), waiting_queue()):
+        for queue in (waiting_queue(records=6), waiting_queue(kbytes=4), waiting_queue()):
             queue.put([batch("carts", 0, 0, 6, value=b"x" * 400)])
             found.append(queue.full)
             await queue.take()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from postcart.adapters.rdkafka.batch import RecordBatch
+from postcart.adapters.rdkafka.settings import ClientSettings
 
 _OBJECTS: Final = 300
 """Bytes of a record besides its value: the message, its key, and what Python keeps for each."""
@@ -25,17 +26,14 @@ class HandOver:
 
     Args:
         loop: Where ``take`` is awaited.
-        most_records: From which ``full`` says so. A single put may exceed it by one poll.
-        most_bytes: The same of memory; a record is its value and some more, for key and objects.
-        batch_records: Most records that are put together, to begin with.
+        settings: How much may wait, in records and in memory: a record is its value and some more, for key and
+            objects. A single put may exceed it by one poll. And how many records are put together, to begin with.
     """
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, *, most_records: int, most_bytes: int, batch_records: int
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: ClientSettings) -> None:
         self._loop = loop
-        self._most_records, self._most_bytes = most_records, most_bytes
-        self.batch_records = batch_records
+        self._settings = settings
+        self.batch_records = settings.batch_records
         """As the loop's side would have it now."""
         self._waiting: dict[int, list[RecordBatch]] = {}
         """By partition number; the one that has waited longest first."""
@@ -48,7 +46,13 @@ class HandOver:
     @property
     def full(self) -> bool:
         """Whether the polling thread should wait."""
-        return self._records >= self._most_records or self._bytes >= self._most_bytes
+        settings = self._settings
+        return self._records >= settings.handover_records or self._bytes >= settings.handover_kbytes * 1024
+
+    @property
+    def poll_records(self) -> int:
+        """Most records that the next poll is to return."""
+        return min(self._settings.poll_records, self.batch_records)
 
     @property
     def records(self) -> int:

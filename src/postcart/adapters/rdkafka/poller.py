@@ -63,12 +63,7 @@ class Poller:
         self._topics = sorted(topics)
         self._listener = listener
         self._loop = loop
-        self.handover = HandOver(
-            loop,
-            most_records=settings.handover_records,
-            most_bytes=settings.handover_kbytes * 1024,
-            batch_records=settings.batch_records,
-        )
+        self.handover = HandOver(loop, settings)
         self._calls: queue.SimpleQueue[Call] = queue.SimpleQueue()
         self._closing = threading.Event()
         self._abandoned = threading.Event()
@@ -205,8 +200,7 @@ class Poller:
             raise self._judged(self._fatal, None, None) or Fenced(str(self._fatal))
         if first is None:
             return
-        most = min(self._settings.poll_records, self.handover.batch_records)
-        messages = [first, *consumer.consume(most - 1, 0)]
+        messages = [first, *consumer.consume(self.handover.poll_records - 1, 0)]
         batches, errors = group(messages, self._positions)
         if batches:
             self.handover.put(batches)
