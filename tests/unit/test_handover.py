@@ -37,6 +37,7 @@ def taken(puts: Sequence[Sequence[RecordBatch]], *, most: int = MOST) -> list[Re
         found = []
         while queue.records or queue._waiting or queue._turn:
             found.append(await queue.take())
+        assert queue._bytes == 0, "memory that was taken counts no more"
         return found
 
     return asyncio.run(run())

@@ -5,7 +5,7 @@ Owns: handing batches over, in which order and how large, and counting what wait
 
 import asyncio
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final
@@ -27,7 +27,7 @@ class HandOver:
     Args:
         loop: Where ``take`` is awaited.
         settings: How much may wait, in records and in memory: a record is its value and some more, for key and
-            objects. A single put may exceed it by one poll. And how many records are put together, to begin with.
+            objects. A single put may exceed it by one poll. And how many are put together, to begin with.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: ClientSettings) -> None:
@@ -37,7 +37,9 @@ class HandOver:
         """As the loop's side would have it now."""
         self._waiting: dict[int, list[RecordBatch]] = {}
         """By partition number; the one that has waited longest first."""
+        self._sizes: Counter[int] = Counter()
         self._turn: deque[RecordBatch] = deque()
+        self._turn_bytes = 0
         self._records = self._bytes = 0
         self._guard = threading.Lock()
         self._filled = asyncio.Event()
@@ -61,10 +63,13 @@ class HandOver:
 
     def put(self, batches: list[RecordBatch]) -> None:
         """Add batches, on the polling thread. Never blocks."""
+        sizes = [sum(map(len, batch.records)) + _OBJECTS * len(batch.records) for batch in batches]
         with self._guard:
-            for batch in batches:
+            for batch, size in zip(batches, sizes, strict=True):
                 self._waiting.setdefault(batch.partition, []).append(batch)
-                self._count(batch, 1)
+                self._sizes[batch.partition] += size
+                self._records += len(batch.records)
+                self._bytes += size
             self._room.clear()
         self._loop.call_soon_threadsafe(self._filled.set)
 
@@ -78,19 +83,25 @@ class HandOver:
             with self._guard:
                 if not self._turn and self._waiting:
                     longest = next(iter(self._waiting))
+                    self._turn_bytes = self._sizes.pop(longest)
                     self._turn.extend(_groups(self._waiting.pop(longest), self.batch_records))
                 if self._turn:
-                    batch = self._turn.popleft()
-                    self._count(batch, -1)
-                    if not self.full:
-                        self._room.set()
-                    return batch
+                    return self._next_of_turn()
                 self._filled.clear()
             await self._filled.wait()
 
-    def _count(self, batch: RecordBatch, sign: int) -> None:
-        self._records += sign * len(batch.records)
-        self._bytes += sign * (sum(map(len, batch.records)) + _OBJECTS * len(batch.records))
+    def _next_of_turn(self) -> RecordBatch:
+        """Its size is told by its share of the turn's records: each was looked at once, as it was put."""
+        left = sum(len(batch.records) for batch in self._turn)
+        batch = self._turn.popleft()
+        count = len(batch.records)
+        size = self._turn_bytes * count // max(left, 1) if self._turn else self._turn_bytes
+        self._turn_bytes -= size
+        self._bytes -= size
+        self._records -= count
+        if not self.full:
+            self._room.set()
+        return batch
 
 
 def _groups(batches: Iterable[RecordBatch], most: int) -> Iterator[RecordBatch]:
