@@ -49,6 +49,7 @@ class WebServer:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             self._socket.bind((host, port))
+            self._socket.listen()  # whoever reads where it listens may come before it serves: then it waits
         except OSError as error:
             self._socket.close()
             raise ConfigurationError(f"{host}:{port} can't be listened on: {error.strerror}") from error
