@@ -181,7 +181,8 @@ def _ended_once(evidence: Evidence, allowed: Allowed) -> list[str]:
     stopped = [one for found in finals.values() for one in found if one.outcome == "suppressed"]
     reasons = Counter(one.reason for one in stopped if not _was_emptied(one, evidence))
     if strange := {reason for reason in reasons if reason not in allowed.suppressed}:
-        problems.append(f"suppressed for {sorted(map(str, strange))}: {dict(reasons)}")
+        which = [(one.job_id, one.person_id) for one in stopped if one.reason in strange]
+        problems.append(f"suppressed for {sorted(map(str, strange))}: {dict(reasons)}, {which[:3]}")
     uncertain = sum(1 for receipt in evidence.final().values() if receipt.outcome == "uncertain")
     bound = evidence.doubt if allowed.uncertain else 0
     if uncertain > bound:
