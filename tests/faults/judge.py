@@ -7,14 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from faults.load import Load, Step, emptied_ms
+from faults.load import Load, Step
 from faults.scenario import Allowed
 from postcart.events.jobs import Claim, Job, Receipt
 
 REARM = frozenset({"returned", "merged", "superseded"})
 """A step whose job was suppressed for one of these may be planned again, under another job id."""
-_SOON_MS = 2 * 86_400_000
-"""So far a replay's clock may go between the moment at which a mail is due and that at which it is sent."""
 
 
 @dataclass
@@ -179,7 +177,7 @@ def _ended_once(evidence: Evidence, allowed: Allowed) -> list[str]:
     if twice := sorted(job for job, found in finals.items() if not _is_one_word(found)):
         problems.append(f"{len(twice)} jobs have two final receipts: {[(j, finals[j]) for j in twice[:2]]}")
     stopped = [one for found in finals.values() for one in found if one.outcome == "suppressed"]
-    reasons = Counter(one.reason for one in stopped if not _was_emptied(one, evidence))
+    reasons = Counter(one.reason for one in stopped)
     if strange := {reason for reason in reasons if reason not in allowed.suppressed}:
         which = [(one.job_id, one.person_id) for one in stopped if one.reason in strange]
         problems.append(f"suppressed for {sorted(map(str, strange))}: {dict(reasons)}, {which[:3]}")
@@ -191,17 +189,6 @@ def _ended_once(evidence: Evidence, allowed: Allowed) -> list[str]:
     if not allowed.rejected and rejected:
         problems.append(f"{len(rejected)} were rejected: {rejected[:2]}")
     return problems
-
-
-def _was_emptied(receipt: Receipt, evidence: Evidence) -> bool:
-    """Whether the gate heeds a cart that was emptied soon after the reminder was due, and before it was sent.
-
-    The naive implementation sends at the very moment; in a replay hours pass until a mail goes out.
-    """
-    if receipt.reason != "emptied":
-        return False
-    due_ms = next(job.due_ms for job in evidence.jobs if job.job_id == receipt.job_id)
-    return any(due_ms <= at_ms <= due_ms + _SOON_MS for at_ms in emptied_ms(evidence.load, receipt.person_id))
 
 
 def _is_one_word(receipts: list[Receipt]) -> bool:

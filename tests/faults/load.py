@@ -72,17 +72,6 @@ def expected_of(events: Sequence[Json], campaign: Campaign | None = None) -> Loa
     return Load(tuple(events), Counter(map(comparable, lines)), due, addresses)
 
 
-_EMPTYING = frozenset({"cleared", "removed", "changed", "snapshot"})
-"""A quantity may become 0, and a snapshot have no lines."""
-
-
-def emptied_ms(load: Load, person_id: str) -> list[int]:
-    """When lines may have left the carts of whoever was ever this person."""
-    visitors = {e["visitor_id"] for e in load.events if e["type"] == "identified" and e["person_id"] == person_id}
-    emptying = (e for e in load.events if e["type"] in _EMPTYING and e["visitor_id"] in visitors)
-    return [milliseconds(event["time"]) for event in emptying]
-
-
 def comparable(line: Json) -> str:
     """A decision with its times as numbers: both ways to write a millisecond are ISO 8601."""
     times = {key: milliseconds(line[key]) for key in ("at", "abandoned_at") if key in line}

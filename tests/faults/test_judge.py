@@ -231,20 +231,3 @@ def test_load_is_reproducible_and_dense() -> None:
     assert len(load.due) > 30
     assert any(address.startswith("user-") for address in load.addresses.values())
     assert load_of(4, 600).events != load.events
-
-
-@pytest.mark.parametrize(("emptied_ms", "kept"), [(1, True), (-1, False), (3 * 86_400_000, False)])
-def test_a_cart_that_was_emptied_soon_after_stops_its_reminder(emptied_ms: int, kept: bool) -> None:  # noqa: FBT001
-    """But for no other reason may the gate say so: emptied before, it would not have been due."""
-    found, cart = sound(), CARTS[0]
-    visitor = {"visitor_id": "v"}
-    found.load = found.load._replace(
-        events=(
-            {"type": "identified", "time": 0, "person_id": cart.person_id, **visitor},
-            {"type": "cleared", "time": emptied_ms, **visitor},
-        )
-    )
-    found.receipts[0] = receipt(cart, "suppressed", reason="emptied")
-    found.taken = [one for one in found.taken if one[0] != cart.job_id]
-    problems = judge(found, Allowed()).problems
-    assert ([one for one in problems if "emptied" in one] == []) == kept
