@@ -176,7 +176,9 @@ def _ended_once(evidence: Evidence, allowed: Allowed) -> list[str]:
         problems.append(f"{len(pending)} jobs came to no end: {pending[:3]}")
     if twice := sorted(job for job, found in finals.items() if not _is_one_word(found)):
         problems.append(f"{len(twice)} jobs have two final receipts: {[(j, finals[j]) for j in twice[:2]]}")
+    lineless = {job.job_id for job in evidence.jobs if not job.lines}  # forgotten since it was planned: nothing to send
     stopped = [one for found in finals.values() for one in found if one.outcome == "suppressed"]
+    stopped = [one for one in stopped if not (one.reason == "emptied" and one.job_id in lineless)]
     reasons = Counter(one.reason for one in stopped)
     if strange := {reason for reason in reasons if reason not in allowed.suppressed}:
         which = [(one.job_id, one.person_id) for one in stopped if one.reason in strange]

@@ -11,6 +11,7 @@ from faults.judge import Evidence, judge
 from faults.load import Load, load_of
 from faults.scenario import Allowed
 from postcart.events.jobs import Claim, Job, Receipt
+from postcart.events.signals import LineState
 from receipts import receipt_of
 
 PEOPLE = ("ann", "bob", "eve")
@@ -231,3 +232,15 @@ def test_load_is_reproducible_and_dense() -> None:
     assert len(load.due) > 30
     assert any(address.startswith("user-") for address in load.addresses.values())
     assert load_of(4, 600).events != load.events
+
+
+@pytest.mark.parametrize("lines", [True, False])
+def test_a_reminder_of_nothing_may_be_stopped(*, lines: bool) -> None:
+    """Its lines were forgotten since it was planned; one that has lines must go out."""
+    found, cart = sound(), CARTS[0]
+    line = LineState(variant_id="shirt", quantity=1, changed_ms=0)
+    found.jobs[0] = replace(cart, lines=(line,) if lines else ())
+    found.receipts[0] = receipt(cart, "suppressed", reason="emptied")
+    found.taken = [one for one in found.taken if one[0] != cart.job_id]
+    problems = judge(found, Allowed()).problems
+    assert any("emptied" in one for one in problems) == lines
