@@ -60,7 +60,7 @@ def faked_clock(folder: Path) -> Iterator[Mapping[str, str]]:
             **variables,
             "LD_PRELOAD": _FAKETIME,
             "FAKETIME_TIMESTAMP_FILE": str(folder / "faketime"),
-            "FAKETIME_CACHE_DURATION": "1",  # s; without, each look at the clock reads the file: a third of the run
+            "FAKETIME_CACHE_DURATION": "1",  # s; without, each look at the clock reads the file
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
             "DONT_FAKE_MONOTONIC": "1",
         }

@@ -72,12 +72,12 @@ class Folding:
                 slot.task.process(batch)
         tide.move(batch.next, time.monotonic())
         self._folded += len(batch.records)
-        if not batch.more:
-            self.advance(slot)
-        self._spent_s += time.monotonic() - began
-        if not batch.more:
-            self.pace.took(self._folded, self._spent_s)
-            self._folded, self._spent_s = 0, 0.0
+        if batch.more:
+            self._spent_s += time.monotonic() - began
+            return
+        self.advance(slot)
+        self.pace.took(self._folded, self._spent_s + time.monotonic() - began)
+        self._folded, self._spent_s = 0, 0.0
 
     def advance(self, slot: Slot) -> bool:
         """Let a slot's task fire what is due; whether more is."""
