@@ -209,6 +209,14 @@ def jumps(_: Random) -> list[At]:
     ]
 
 
+def tossed(_: Random) -> list[At]:
+    """To and fro, ahead and behind: waits by the wall clock are caught in every phase."""
+    hours = [1, 0, -1, 0] * 8
+    return [
+        At(0.2 + 0.8 * step / len(hours), Do(shift(hour * 3_600), f"{hour:+d} h")) for step, hour in enumerate(hours, 1)
+    ]
+
+
 def in_time(world: World) -> list[str]:
     """No reminder before it was due by the true clock, and none to whoever has night."""
     due = {job.job_id: _due_ms(world, job.person_id) for job in world.jobs() if job.purpose == "marketing"}

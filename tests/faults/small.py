@@ -133,7 +133,7 @@ _CART_ROWS: tuple[Row, ...] = (
         check=_stopped_by_word,
         allowed=Allowed(suppressed=frozenset({"ordered", "no_consent"})),
     ),
-    replace(CARTS_BY_NAME["clock"], crew=ONE_EACH),
+    replace(CARTS_BY_NAME["clock"], crew=ONE_EACH, steps=live.tossed),
     Row(
         name="killed",
         fault="kill -9 in each kind of worker, every event three times and shuffled",
