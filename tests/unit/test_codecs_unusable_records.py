@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from postcart.codecs.dead_letters import HEAD_BYTES, decode, encode
 from postcart.codecs.sanity import SENTINEL_KEYS
 from postcart.codecs.shop_events import ShopEventDecoder, ShopEventEncoder
-from postcart.codecs.shop_subjects import Subject, from_avro
+from postcart.codecs.shop_subjects import Subject, avro_events
 from postcart.events.shop import CartLine, Identified, LineAdded, OrderPlaced, ProfileUpdated
 from shop_records import DECODERS, JSON, KEY, SESSIONS, STARTED, message, reason
 
@@ -150,6 +150,6 @@ def test_values_that_are_no_events() -> None:
     """An Avro value without a kind, or of another topic's kind, is invalid."""
     for value in ("text", {}, {"kind": ("postcart.shop.Added", {})}, ("Unheard", {})):
         with pytest.raises(ValueError, match=r"no record|no event"):
-            from_avro("shop.sessions", value)
+            avro_events("shop.sessions")(value, None)
     subject: Subject = "shop.profiles"
-    assert isinstance(from_avro(subject, {"id": "1", "time": 1, "person_id": "p"}), ProfileUpdated)
+    assert isinstance(avro_events(subject)({"id": "1", "time": 1, "person_id": "p"}, None), ProfileUpdated)

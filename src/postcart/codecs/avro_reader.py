@@ -1,10 +1,11 @@
-"""Avro values by functions that are put together once per schema: faster than fastavro's reader of single values.
+"""Avro values by functions that are written once per schema, as ``dataclasses`` writes its methods.
 
 Owns: the binary encoding of Avro 1.12, for schemas without logical types. Must not: resolve against a reader's schema,
 or know what a value means.
 
-fastavro stays the reference: ``compiled`` gives the same values for the same bytes, tests hold that, and what it does
-not know (a logical type of somebody else's schema) is left to fastavro.
+A third of what DETECT does with an Avro record is reading it, so there is no loop over fields and no call for a text or
+a number that is short. fastavro stays the reference: ``compiled`` gives the same values for the same bytes, tests hold
+that, and what it does not know (a logical type of somebody else's schema) is left to fastavro.
 """
 
 import io
@@ -19,8 +20,7 @@ Reader = Callable[[bytes, int], tuple[Any, int]]
 
 _LONGEST: Final = 10  # bytes of a 64-bit number
 _ONE_BYTE: Final = 0x7F
-_NOT_SHORT: Final = 0x81  # of a length's first byte: more of them follow, or it is negative
-_SECOND_BRANCH: Final = 2  # zig-zag
+_MOST_BRANCHES: Final = 63  # of a union, so that a branch is one byte
 
 
 class Damaged(ValueError):  # noqa: N818 -- says what the bytes are
@@ -38,10 +38,14 @@ def compiled(parsed: Any) -> Reader | None:
     ``return_record_name_override``: of a union of several records a tuple of name and value. It raises ``Damaged``,
     ``IndexError``, ``struct.error`` or ``UnicodeDecodeError``; the caller checks that the end is that of the payload.
     """
+    source = _Source()
     try:
-        return _reader(parsed, {})
+        name = source.function(parsed)
     except Unsupported:
         return None
+    exec("\n".join(source.lines), source.space)  # noqa: S102 -- of the schema only names are in it, quoted
+    reader: Reader = source.space[name]
+    return reader
 
 
 def reference(parsed: Any) -> Reader:
@@ -60,29 +64,14 @@ def reference(parsed: Any) -> Reader:
 
 def read_long(data: bytes, at: int) -> tuple[int, int]:
     """A variable-length zig-zag number (int and long)."""
-    byte = data[at]
-    if byte <= _ONE_BYTE:
-        return (byte >> 1) ^ -(byte & 1), at + 1
-    found, shift, first = byte & _ONE_BYTE, 7, at
-    while True:
-        at += 1
-        byte = data[at]
-        found |= (byte & _ONE_BYTE) << shift
+    found = shift = 0
+    for byte in data[at : at + _LONGEST + 1]:
         if byte <= _ONE_BYTE:
-            return (found >> 1) ^ -(found & 1), at + 1
+            found |= byte << shift
+            return (found >> 1) ^ -(found & 1), at + 1 + shift // 7
+        found |= (byte & _ONE_BYTE) << shift
         shift += 7
-        if at - first >= _LONGEST:
-            raise Damaged("a number is longer than 64 bits")
-
-
-def _read_string(data: bytes, at: int) -> tuple[str, int]:
-    size = data[at]
-    if not size & _NOT_SHORT:
-        at += 1
-        end = at + (size >> 1)
-    else:
-        at, end = _span(data, at)
-    return data[at:end].decode(), end
+    raise Damaged("a number has no end, or is longer than 64 bits")
 
 
 def _span(data: bytes, at: int) -> tuple[int, int]:
@@ -90,166 +79,6 @@ def _span(data: bytes, at: int) -> tuple[int, int]:
     if size < 0:
         raise Damaged("a negative length")
     return at, at + size
-
-
-def _read_bytes(data: bytes, at: int) -> tuple[bytes, int]:
-    at, end = _span(data, at)
-    return data[at:end], end
-
-
-def _read_null(_data: bytes, at: int) -> tuple[None, int]:
-    return None, at
-
-
-def _read_boolean(data: bytes, at: int) -> tuple[bool, int]:
-    return data[at] != 0, at + 1
-
-
-def _read_float(data: bytes, at: int) -> tuple[float, int]:
-    return struct.unpack_from("<f", data, at)[0], at + 4
-
-
-def _read_double(data: bytes, at: int) -> tuple[float, int]:
-    return struct.unpack_from("<d", data, at)[0], at + 8
-
-
-_PRIMITIVES: Final[Mapping[str, Reader]] = {
-    "null": _read_null,
-    "boolean": _read_boolean,
-    "int": read_long,
-    "long": read_long,
-    "float": _read_float,
-    "double": _read_double,
-    "bytes": _read_bytes,
-    "string": _read_string,
-}
-
-
-def _reader(schema: Any, named: dict[str, Reader]) -> Reader:
-    if isinstance(schema, list):
-        return _union(schema, named)
-    if isinstance(schema, str):
-        primitive = _PRIMITIVES.get(schema) or named.get(schema)
-        if primitive is not None:
-            return primitive
-        raise Unsupported(schema)
-    if "logicalType" in schema:
-        raise Unsupported(schema["logicalType"])
-    kind = schema["type"]
-    build = _BUILDERS.get(kind) if isinstance(kind, str) else None
-    return _reader(kind, named) if build is None else build(schema, named)
-
-
-def _record(schema: Any, named: dict[str, Reader]) -> Reader:
-    fields: list[tuple[str, bool, bool, Reader]] = []
-
-    def read(data: bytes, at: int) -> tuple[dict[str, Any], int]:
-        value: dict[str, Any] = {}
-        for name, text, optional, field in fields:
-            if optional:
-                branch = data[at]
-                at += 1
-                if not branch:
-                    value[name] = None
-                    continue
-                if branch != _SECOND_BRANCH:
-                    raise Damaged("no such branch of a union")
-            if text:  # most fields are short texts: without a call for each this is a third faster
-                size = data[at]
-                if not size & _NOT_SHORT:
-                    at += 1
-                    end = at + (size >> 1)
-                    value[name] = data[at:end].decode()
-                    at = end
-                    continue
-            value[name], at = field(data, at)
-        return value, at
-
-    named[schema["name"]] = read  # before its fields: they may be of the same record
-    for field in schema["fields"]:
-        kind = field["type"]
-        optional = isinstance(kind, list) and len(kind) == len(("null", "other")) and kind[0] == "null"
-        reader = _reader(kind[1] if optional else kind, named)
-        fields.append((field["name"], reader is _read_string, optional, reader))
-    return read
-
-
-def _union(branches: list[Any], named: dict[str, Reader]) -> Reader:
-    readers = [_reader(branch, named) for branch in branches]
-    names = [
-        branch["name"] if isinstance(branch, dict) and branch.get("type") == "record" else None for branch in branches
-    ]
-    if any(isinstance(branch, str) and branch not in _PRIMITIVES for branch in branches):
-        raise Unsupported("a union that refers to a name")
-    tell = sum(name is not None for name in names) > 1
-    choices = [(name if tell else None, reader) for name, reader in zip(names, readers, strict=True)]
-
-    def read(data: bytes, at: int) -> tuple[Any, int]:
-        branch = data[at] >> 1
-        if data[at] & 1 or branch >= len(choices):
-            raise Damaged("no such branch of a union")
-        name, reader = choices[branch]
-        value, at = reader(data, at + 1)
-        return (value if name is None else (name, value)), at
-
-    if len(choices) > _ONE_BYTE >> 1:
-        raise Unsupported("a union of more than 63 branches")
-    return read
-
-
-def _enum(schema: Any, named: dict[str, Reader]) -> Reader:
-    symbols: list[str] = schema["symbols"]
-
-    def read(data: bytes, at: int) -> tuple[str, int]:
-        place, at = read_long(data, at)
-        if not 0 <= place < len(symbols):
-            raise Damaged("no such symbol of an enum")
-        return symbols[place], at
-
-    named[schema["name"]] = read
-    return read
-
-
-def _fixed(schema: Any, named: dict[str, Reader]) -> Reader:
-    size: int = schema["size"]
-
-    def read(data: bytes, at: int) -> tuple[bytes, int]:
-        return data[at : at + size], at + size
-
-    named[schema["name"]] = read
-    return read
-
-
-def _array(schema: Any, named: dict[str, Reader]) -> Reader:
-    item = _reader(schema["items"], named)
-
-    def read(data: bytes, at: int) -> tuple[list[Any], int]:
-        items: list[Any] = []
-        while True:
-            count, at = _block(data, at)
-            if not count:
-                return items, at
-            for _ in range(count):
-                value, at = item(data, at)
-                items.append(value)
-
-    return read
-
-
-def _map(schema: Any, named: dict[str, Reader]) -> Reader:
-    item = _reader(schema["values"], named)
-
-    def read(data: bytes, at: int) -> tuple[dict[str, Any], int]:
-        items: dict[str, Any] = {}
-        while True:
-            count, at = _block(data, at)
-            if not count:
-                return items, at
-            for _ in range(count):
-                key, at = _read_string(data, at)
-                items[key], at = item(data, at)
-
-    return read
 
 
 def _block(data: bytes, at: int) -> tuple[int, int]:
@@ -261,10 +90,158 @@ def _block(data: bytes, at: int) -> tuple[int, int]:
     return abs(count), at
 
 
-_BUILDERS: Final[Mapping[str, Callable[[Any, dict[str, Reader]], Reader]]] = {
-    "record": _record,
-    "enum": _enum,
-    "fixed": _fixed,
-    "array": _array,
-    "map": _map,
+_HELPERS: Final[Mapping[str, Any]] = {
+    "Damaged": Damaged,
+    "read_long": read_long,
+    "span": _span,
+    "block": _block,
+    "float_of": struct.Struct("<f").unpack_from,
+    "double_of": struct.Struct("<d").unpack_from,
 }
+
+# How each primitive is read into VALUE: ``at`` is where it begins, then where the next does. A first byte with a bit of
+# 0x81 is that of a text of more than 63 bytes, or of a negative length.
+_NUMBER: Final = """\
+byte = data[at]
+if byte <= 0x7F:
+    VALUE = (byte >> 1) ^ -(byte & 1)
+    at += 1
+else:
+    VALUE, at = read_long(data, at)"""
+_PRIMITIVES: Final[Mapping[str, str]] = {
+    "null": "VALUE = None",
+    "boolean": "VALUE = data[at] != 0\nat += 1",
+    "int": _NUMBER,
+    "long": _NUMBER,
+    "float": "VALUE = float_of(data, at)[0]\nat += 4",
+    "double": "VALUE = double_of(data, at)[0]\nat += 8",
+    "bytes": "at, end = span(data, at)\nVALUE = data[at:end]\nat = end",
+    "string": """\
+end = data[at]
+if end & 0x81:
+    at, end = span(data, at)
+else:
+    at += 1
+    end = at + (end >> 1)
+VALUE = data[at:end].decode()
+at = end""",
+}
+_OPTIONAL: Final = """\
+branch = data[at]
+at += 1
+if not branch:
+    VALUE = None
+elif branch != 2:
+    raise Damaged("no such branch of a union")
+else:
+OTHER"""
+_UNION: Final = """\
+branch = data[at]
+if branch & 1 or branch >= COUNT:
+    raise Damaged("no such branch of a union")
+name, read = CHOICES[branch >> 1]
+VALUE, at = read(data, at + 1)
+if name:
+    VALUE = name, VALUE"""
+_ENUM: Final = """\
+place, at = read_long(data, at)
+if not 0 <= place < len(SYMBOLS):
+    raise Damaged("no such symbol of an enum")
+VALUE = SYMBOLS[place]"""
+_BLOCKS: Final = """\
+items = EMPTY
+while True:
+    count, at = block(data, at)
+    if not count:
+        return items, at
+    for _ in range(count):
+ITEM"""
+
+
+class _Source:
+    """The functions of one schema: one for each record, array, map, and branch of a union."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.space: dict[str, Any] = dict(_HELPERS)
+        self._named: dict[str, str] = {}
+        """Statements by which what a schema has named is read."""
+
+    def function(self, schema: Any) -> str:
+        """Write one that reads such a value; its name."""
+        name = self._new("read")
+        if isinstance(schema, dict) and schema["type"] == "record":
+            self._named[schema["name"]] = f"VALUE, at = {name}(data, at)"  # first: fields may be of the same record
+            fields = [(field["name"], f"v{place}", field["type"]) for place, field in enumerate(schema["fields"])]
+            body = [self.statements(kind, local) for _, local, kind in fields]
+            result = ", ".join(f"{field!r}: {local}" for field, local, _ in fields)
+            body.append(f"return {{{result}}}, at")
+        elif isinstance(schema, dict) and schema["type"] in {"array", "map"}:
+            body = [self._blocks(schema)]
+        else:
+            body = [self.statements(schema, "value"), "return value, at"]
+        self.lines += [f"def {name}(data, at):", *(_indented(part) for part in body)]
+        return name
+
+    def statements(self, schema: Any, local: str) -> str:
+        """What reads such a value into a local name."""
+        return self._template(schema, local).replace("VALUE", local)
+
+    def _template(self, schema: Any, local: str) -> str:
+        if isinstance(schema, list):
+            return self._union(schema, local)
+        if isinstance(schema, str):
+            known = _PRIMITIVES.get(schema) or self._named.get(schema)
+            if known is None:
+                raise Unsupported(schema)
+            return known
+        kind = schema["type"]
+        if "logicalType" in schema:
+            raise Unsupported(schema["logicalType"])
+        if kind == "fixed":
+            found = f"VALUE = data[at : at + {schema['size']:d}]\nat += {schema['size']:d}"
+        elif kind == "enum":
+            found = _ENUM.replace("SYMBOLS", self._new("symbols", tuple(schema["symbols"])))
+        elif kind in {"record", "array", "map"}:
+            return f"VALUE, at = {self.function(schema)}(data, at)"
+        else:
+            return self._template(kind, local)
+        self._named[schema["name"]] = found
+        return found
+
+    def _union(self, branches: list[Any], local: str) -> str:
+        if len(branches) == len(("null", "other")) and branches[0] == "null":
+            return _OPTIONAL.replace("OTHER", _indented(self.statements(branches[1], local)))
+        if any(isinstance(branch, str) and branch not in _PRIMITIVES for branch in branches):
+            raise Unsupported("a union that refers to a name")
+        if len(branches) > _MOST_BRANCHES:
+            raise Unsupported("a union of more than 63 branches")
+        names = [
+            branch["name"] if isinstance(branch, dict) and branch["type"] == "record" else None for branch in branches
+        ]
+        tell = sum(name is not None for name in names) > 1
+        readers = [self.function(branch) for branch in branches]
+        choices = self._new("choices")
+        pairs = ", ".join(
+            f"({(name if tell else None)!r}, {reader})" for name, reader in zip(names, readers, strict=True)
+        )
+        self.lines.append(f"{choices} = ({pairs},)")
+        return _UNION.replace("CHOICES", choices).replace("COUNT", str(2 * len(branches)))
+
+    def _blocks(self, schema: Any) -> str:
+        if schema["type"] == "array":
+            empty, item = "[]", self.statements(schema["items"], "item") + "\nitems.append(item)"
+        else:
+            key = self.statements("string", "key")
+            empty, item = "{}", f"{key}\n{self.statements(schema['values'], 'item')}\nitems[key] = item"
+        return _BLOCKS.replace("EMPTY", empty).replace("ITEM", _indented(item, 2))
+
+    def _new(self, kind: str, value: Any = None) -> str:
+        """A name of its own in the source."""
+        name = f"{kind}_{len(self.space)}"
+        self.space[name] = value
+        return name
+
+
+def _indented(text: str, times: int = 1) -> str:
+    return "\n".join("    " * times + line for line in text.split("\n"))

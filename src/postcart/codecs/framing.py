@@ -54,7 +54,7 @@ class AvroFraming:
             RegistryUnavailable: The registry can't be asked now.
         """
         if payload[0] == WIRE_MAGIC and len(payload) >= _WIRE_HEADER:
-            return self._wire(payload)
+            return self._fitting(payload) if self._registry is None else self._registered(payload, self._registry)
         if payload[:2] == SINGLE_OBJECT_MAGIC and len(payload) >= _SINGLE_HEADER:
             schema = self._by_rabin.get(payload[2:_SINGLE_HEADER])
             if schema is None:
@@ -62,20 +62,22 @@ class AvroFraming:
             return self._take(payload, _SINGLE_HEADER, schema)
         raise UnreadableRecord("framing", f"starts with {payload[:2].hex()}: neither JSON nor a framing of Avro")
 
-    def _wire(self, payload: bytes) -> Any:
-        (schema_id,) = struct.unpack_from(">I", payload, 1)
-        if self._registry is not None:
-            schema = self._registry.schema(schema_id)
-            if schema is None:
-                raise UnreadableRecord("schema_unknown", f"the registry knows no Avro schema of id {schema_id}")
-            return self._take(payload, _WIRE_HEADER, schema)
+    def _registered(self, payload: bytes, registry: SchemaSource) -> Any:
+        schema_id = _id_of(payload)
+        schema = registry.schema(schema_id)
+        if schema is None:
+            raise UnreadableRecord("schema_unknown", f"the registry knows no Avro schema of id {schema_id}")
+        return self._take(payload, _WIRE_HEADER, schema)
+
+    def _fitting(self, payload: bytes) -> Any:
         for schema in self._released:
             try:
                 return self._take(payload, _WIRE_HEADER, schema)
             except UnreadableRecord:
                 continue
         raise UnreadableRecord(
-            "schema_unknown", f"no registry is configured for schema id {schema_id}, and no released schema fits"
+            "schema_unknown",
+            f"no registry is configured for schema id {_id_of(payload)}, and no released schema fits",
         )
 
     def _take(self, payload: bytes, header: int, schema: AvroSchema) -> Any:
@@ -83,14 +85,18 @@ class AvroFraming:
             value, end = schema.read(payload, header)
         except Exception as error:  # readers raise whatever the damaged bytes lead them into
             raise UnreadableRecord("decode", f"not the bytes of the schema: {error!r}"[:300]) from error
-        if end > len(payload):
-            raise UnreadableRecord("decode", f"not the bytes of the schema: {end - len(payload)} are missing")
-        if end != len(payload):
-            raise UnreadableRecord("decode", f"{len(payload) - end} bytes are left over")
+        left = len(payload) - end
+        if left:
+            problem = f"{left} bytes are left over" if left > 0 else f"not the bytes of the schema: {-left} are missing"
+            raise UnreadableRecord("decode", problem)
         try:
             return self._accept(value, schema.record)
         except ValueError as error:  # msgspec's validation errors are ValueErrors
             raise UnreadableRecord("invalid", str(error)) from error
+
+
+def _id_of(payload: bytes) -> int:
+    return int.from_bytes(payload[1:_WIRE_HEADER])
 
 
 def wire_format(schema: AvroSchema, schema_id: int, value: Any) -> bytes:

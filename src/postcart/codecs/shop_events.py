@@ -18,7 +18,7 @@ from postcart.codecs.dead_letters import MOST_BYTES, DeadLetter, dead_letter
 from postcart.codecs.framing import SINGLE_OBJECT_MAGIC, WIRE_MAGIC, AvroFraming, single_object, wire_format
 from postcart.codecs.refusal import UNREADABLE, unreadable
 from postcart.codecs.sanity import LONGEST_SENTINEL, is_sentinel, problem_of
-from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS, Subject, from_avro, key_of, to_avro
+from postcart.codecs.shop_subjects import SUBJECT_OF, SUBJECTS, Subject, avro_events, key_of, to_avro
 from postcart.errors import UnreadableRecord
 from postcart.events.shop import ShopEvent
 
@@ -62,7 +62,7 @@ class ShopEventDecoder:
         self._avro = AvroFraming(
             released_schemas(subject) if schemas is None else schemas,
             registry=registry,
-            accept=lambda value, record: from_avro(subject, value, record),
+            accept=avro_events(subject),
         )
 
     def decode_batch(self, messages: Sequence[Message]) -> tuple[list[Any], list[DeadLetter]]:

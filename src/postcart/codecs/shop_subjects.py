@@ -3,10 +3,9 @@
 Owns: the table of the shop's subjects, and the way between an event and its Avro value. Must not: know bytes.
 """
 
-import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -89,28 +88,39 @@ def key_of(event: ShopEvent) -> str:
     return str(getattr(event, SUBJECTS[SUBJECT_OF[type(event)]].key_field))
 
 
-def from_avro(subject: Subject, value: Any, name: str | None = None) -> ShopEvent:
-    """The event of a value as fastavro reads it, whichever way its writer's schema names the kind.
+def avro_events(subject: Subject) -> Callable[[Any, str | None], ShopEvent]:
+    """What makes an event of a value as fastavro reads it, whichever way its writer's schema names the kind.
 
     Kinds are read from ``kind``, a union of records beside the common fields (the released schemas), from a union of
-    records at the top, from a field ``type``, or from ``name``, that of the record as a whole.
-
-    Raises:
-        ValueError: It is no event of this subject.
+    records at the top, from a field ``type``, or from the second argument, the name of the record as a whole. What
+    is returned raises ``ValueError`` for a value that is no event of this subject.
     """
-    if type(value) is tuple:
-        name, value = value
-    if type(value) is not dict:
-        raise ValueError("the value is no record")
-    kind = value.pop("kind", None)
-    if type(kind) is tuple:
-        name, detail = kind
-        value.update(detail)
-    # Of one struct msgspec remembers the fields; a union it would take apart again for every record.
-    struct = _STRUCTS[subject].get(value.pop("type", None) or _record(name) or "") or _ONLY.get(subject)
-    if struct is None:
-        raise ValueError(f"{name or 'a record without a kind'} is no event of {subject}")
-    return cast("ShopEvent", msgspec.convert(value, struct))
+    structs, only = _STRUCTS[subject], _ONLY.get(subject)
+    named: dict[str | None, Any] = {}  # the names in writers' schemas, whole
+    convert: Callable[[Any, Any], Any] = msgspec.convert
+
+    def event_of(value: Any, name: str | None) -> ShopEvent:
+        if type(value) is tuple:
+            name, value = value
+        if type(value) is not dict:
+            raise ValueError("the value is no record")
+        kind = value.pop("kind", None)
+        if type(kind) is tuple:
+            name, detail = kind
+            value.update(detail)
+        tag = value.pop("type", None)
+        struct = structs.get(tag) if tag else named.get(name)
+        if struct is None:
+            struct = structs.get(tag or _record(name)) or only
+            if struct is None:
+                raise ValueError(f"{name or 'a record without a kind'} is no event of {subject}")
+            if not tag:
+                named[name] = struct
+        # Of one struct msgspec remembers the fields; a union it would take apart again for every record.
+        event: ShopEvent = convert(value, struct)
+        return event
+
+    return event_of
 
 
 def to_avro(event: ShopEvent) -> dict[str, Any]:
@@ -138,6 +148,5 @@ def _subscription(one: PushSubscription) -> dict[str, Any]:
     return value if one.since is None else {**value, "since": moment_ms(one.since)}
 
 
-@functools.lru_cache(1024)
-def _record(name: str | None) -> str | None:
-    return name.rsplit(".", 1)[-1].replace("_", "").lower() if name else None
+def _record(name: str | None) -> str:
+    return name.rsplit(".", 1)[-1].replace("_", "").lower() if name else ""
