@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
+from postcart.adapters.rdkafka.awake import Awake
 from postcart.adapters.rdkafka.batch import RecordBatch
 from postcart.adapters.rdkafka.grouping import group
 from postcart.adapters.rdkafka.leaders import watermarks_of
@@ -48,6 +49,7 @@ class BatchConsumer:
         self._resume = resume
         self._positions: dict[Place, int] = {}
         self._failure: Exception | None = None
+        self._awake = Awake()
         config = settings.consumer(client_id, consumer_group)
         # What retention has taken away before it was read can't be waited for; ``_begin`` says so in the log.
         config |= {"auto.offset.reset": "earliest", "queued.min.messages": 20_000}
@@ -68,7 +70,7 @@ class BatchConsumer:
         Raises:
             PostcartError: As ``verdict`` says; or what ``resume`` raised: then ``go_on_at`` must come first.
         """
-        messages = self._consumer.consume(most, wait_s)
+        messages = self._awake.consume(self._consumer, most, wait_s)
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure

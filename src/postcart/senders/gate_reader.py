@@ -23,7 +23,7 @@ from postcart.senders.gate_view import GateView
 
 log = structlog.get_logger(__name__)
 
-_POLL_S = 0.02
+_POLL_S = 0.05
 _BATCH = 2000
 _WATERMARK_EVERY_S = 0.25
 _LOADING_EVERY_S = 0.05
@@ -151,7 +151,7 @@ class GateReader:
     def _read(self, consumer: Consumer, views: dict[int, GateView], positions: dict[tuple[str, int], int]) -> None:
         first = consumer.poll(0)
         if first is None:
-            self._stopped.wait(_POLL_S)  # inside librdkafka it would be by the wall clock, which may be set back
+            self._stopped.wait(_POLL_S)  # not inside librdkafka, see ``rdkafka.awake``
             return
         batches, errors = group([first, *consumer.consume(_BATCH - 1, 0)], positions)
         for batch in batches:

@@ -21,7 +21,7 @@ from postcart.senders.tables import Proof, Table
 
 log = structlog.get_logger(__name__)
 
-_POLL_S = 0.02
+_POLL_S = 0.1
 _BATCH = 2000
 _AGAIN_S = 0.5
 _LOADING_EVERY_S = 0.1
@@ -140,7 +140,7 @@ class TableReader:
     def _read(self, consumer: Consumer, positions: dict[tuple[str, int], int]) -> None:
         first = consumer.poll(0)
         if first is None:
-            self._stopped.wait(_POLL_S)  # inside librdkafka it would be by the wall clock, which may be set back
+            self._stopped.wait(_POLL_S)  # not inside librdkafka, see ``rdkafka.awake``
             return
         batches, errors = group([first, *consumer.consume(_BATCH - 1, 0)], positions)
         for batch in batches:

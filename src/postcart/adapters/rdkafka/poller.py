@@ -3,8 +3,7 @@
 Owns: every call on the ``confluent_kafka.Consumer``: a commit, or taking the group metadata, on another thread blocks
 for good. Must not: decode, decide, or commit.
 
-librdkafka waits by the wall clock (its issue 2145): when that is set back by an hour, whoever waits inside it waits an
-hour. So this thread waits outside, and wakes the client's own thread, which keeps membership alive, once a second.
+It never waits inside librdkafka (see ``awake``).
 """
 
 import asyncio
@@ -20,6 +19,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from postcart.adapters.rdkafka import listener as contract
+from postcart.adapters.rdkafka.awake import Awake
 from postcart.adapters.rdkafka.errands import Errands, Request
 from postcart.adapters.rdkafka.grouping import group
 from postcart.adapters.rdkafka.handover import HandOver
@@ -30,8 +30,9 @@ from postcart.errors import Fenced
 
 log = structlog.get_logger(__name__)
 
-_POLL_S = 0.01  # how long a record may wait at most when all was quiet; costs an idle worker 0.4 % of a core more than 0.02
-_WAKE_S = 1.0
+_POLL_S = (
+    0.01  # how long a record may wait at most when all was quiet; costs an idle worker 0.4 % of a core more than 0.02
+)
 _PAUSE_AFTER_S = 2.0  # a full hand-over that long: keep polling, for membership's sake, but fetch nothing
 _ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 -- the client publishes its own codes with an underscore
 _TELL_AGAIN_S = 30.0
@@ -75,7 +76,7 @@ class Poller:
         self._held = False
         self._fatal: KafkaError | None = None
         self._told_at = -_TELL_AGAIN_S
-        self._woken_at = 0.0
+        self._awake = Awake()
         self._consumer: Consumer | None = None
         self.joined = False
         """Whether the group has taken this member in, as far as can be told: librdkafka reports assignments only."""
@@ -170,9 +171,7 @@ class Poller:
     def _poll(self, consumer: Consumer) -> bool:
         """One round: hand over what came, or hold back while the stage is busy; whether the next may follow at once."""
         self.polled_at = time.monotonic()
-        if self.polled_at - self._woken_at > _WAKE_S:
-            self._woken_at = self.polled_at
-            consumer.memberid()  # asks the client's own thread
+        self._awake.keep(consumer)
         if self._hold_back(consumer):
             self.handover.wait_for_room(_POLL_S)
             if not self._held:
