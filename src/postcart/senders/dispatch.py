@@ -68,23 +68,26 @@ class Dispatcher:
         config = self._config
         if item.person is None:
             raise ValueError("claimed without the person's record")
-        error: DeliveryError | RenderError
         try:
-            try:
-                message = await asyncio.get_running_loop().run_in_executor(
-                    self._threads, config.adapter.prepare, item.message or item.job, item.person, item.wrapped_key
-                )
-            except KeyUnavailable as missing:
-                return Meaning(Release(_KEY_AGAIN_S), "key", None, str(missing))
-            except OSError as trouble:  # no file descriptor is left, for example; it says nothing of the job
-                log.warning("job_not_prepared", channel=config.adapter.channel, error=trouble.strerror or str(trouble))
-                return Meaning(Release(_MACHINE_AGAIN_S), "machine", None)
+            message = await asyncio.get_running_loop().run_in_executor(
+                self._threads, config.adapter.prepare, item.message or item.job, item.person, item.wrapped_key
+            )
+        except KeyUnavailable as missing:
+            return Meaning(Release(_KEY_AGAIN_S), "key", None, str(missing))
+        except (DeliveryError, RenderError) as error:
+            return self._meaning_of(error, item)
+        except OSError as trouble:  # no file descriptor is left, for example; it says nothing of the job
+            log.warning("job_not_prepared", channel=config.adapter.channel, error=trouble.strerror or str(trouble))
+            return Meaning(Release(_MACHINE_AGAIN_S), "machine", None)
+        try:
             return await self._hand_over(item, message, hindrance)
         except TimeoutError:
-            error = DeliveryUncertain("no answer in time")
-        except (DeliveryError, RenderError) as raised:
-            error = raised
-        now_ms = config.clock.now_ms()
+            return self._meaning_of(DeliveryUncertain("no answer in time"), item)
+        except (DeliveryError, RenderError) as error:
+            return self._meaning_of(error, item)
+
+    def _meaning_of(self, error: DeliveryError | RenderError, item: Item) -> Meaning:
+        now_ms = self._config.clock.now_ms()
         return of_error(
             error,
             item.job,
@@ -93,7 +96,7 @@ class Dispatcher:
             failures=item.failures,
             deferred_s=self._seconds_since(item.since_ms),
             failing_s=self._seconds_since(item.failing_since_ms),
-            retries=config.retries,
+            retries=self._config.retries,
         )
 
     async def _hand_over(self, item: Item, message: Any, hindrance: Callable[[], Hindrance | None]) -> Meaning:
