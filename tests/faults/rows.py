@@ -52,9 +52,9 @@ CART_ROWS: tuple[Row, ...] = (
     *(
         Row(
             name=f"kill-{kind}",
-            fault=f"kill -9 of a {kind} worker at four points of its transaction",
+            fault=f"kill -9 of a {kind} worker at four points of its transaction, and between batches of a turn",
             expected="lost 0, duplicates 0; resumed ≤ 15 s",
-            steps=strikes(kind, TRANSACTION_POINTS, "kill"),
+            steps=strikes(kind, (*TRANSACTION_POINTS, "amid"), "kill"),
             load_s=60.0,
             resumes_within_s=15.0,
         )

@@ -7,7 +7,7 @@ Usage: ``python worker.py TOLD`` with a JSON object, see ``Told``; settings come
 
 A hook looks for the file ``control``: ``{"point": …, "action": …}``. At that point it renames the file to
 ``control.fired`` and acts. Points of a sender: those of ``FaultPoint``; of every worker's transactions: ``begun``,
-``produced``, ``offsets``, ``committed``.
+``produced``, ``offsets``, ``committed``; of a stage also ``amid``: a batch was taken in that others follow at once.
 """
 
 import os
@@ -121,8 +121,8 @@ def hook_sender(hook: Hook, told: Told) -> None:
     sender.sender_config = composed
 
 
-def hook_stage(name: str, told: Told) -> None:
-    """Abort when a task takes up the record that crashes it."""
+def hook_stage(name: str, hook: Hook, told: Told) -> None:
+    """Pass the point between two batches of a turn; abort when a task takes up the record that crashes it."""
     from postcart.wiring import workers  # noqa: PLC0415
 
     compose = getattr(workers, f"{name}_spec")
@@ -132,7 +132,16 @@ def hook_stage(name: str, told: Told) -> None:
 
         def task(partition: int) -> Any:
             made = spec.task(partition)
-            _abort_in(made, "process", lambda batch: any(_holds(record, told.crash_on) for record in batch.records))
+            if told.crash_on:
+                _abort_in(made, "process", lambda batch: any(_holds(record, told.crash_on) for record in batch.records))
+            process = made.process
+
+            def processed(batch: Any) -> None:
+                process(batch)
+                if batch.more:
+                    hook("amid")
+
+            made.process = processed
             return made
 
         return replace(spec, task=task)
@@ -172,8 +181,8 @@ def main() -> int:
     hook_transactions(hook)
     if told.kind == "email":
         hook_sender(hook, told)
-    elif told.crash_on:
-        hook_stage(told.kind, told)
+    else:
+        hook_stage(told.kind, hook, told)
     try:
         return run_of(told.kind)(load_settings(os.environ, None))  # noqa: TID251 -- a program of its own
     except PostcartError as error:
