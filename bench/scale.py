@@ -16,6 +16,7 @@ from bench.common.cluster import Cluster, cluster
 from bench.common.dataset import Shape, encoded, write
 from bench.common.report import keep
 from bench.common.workers import cpu_s, joined, start_worker
+from postcart.adapters.rdkafka.leaders import watermarks_of
 from postcart.adapters.topics import create
 from postcart.adapters.topics.table import stage_group
 from postcart.settings import Settings
@@ -111,7 +112,7 @@ def _await_end(settings: Settings, partitions: int) -> None:
     asker = Consumer({"bootstrap.servers": settings.bootstrap, "group.id": group, "enable.auto.commit": False})
     names = (settings.shop_topic("sessions"), settings.shop_topic("carts"))
     places = [TopicPartition(name, number) for name in names for number in range(partitions)]
-    ends = [asker.get_watermark_offsets(place, timeout=30)[1] for place in places]
+    ends = [watermarks_of(asker, place.topic, place.partition, within_s=30.0)[1] for place in places]
     until = time.monotonic() + MOST_S
     while any(at.offset < end for at, end in zip(asker.committed(places, timeout=30), ends, strict=True)):
         if time.monotonic() > until:

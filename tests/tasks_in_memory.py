@@ -9,55 +9,45 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from random import Random
-from typing import Any, Final
+from typing import Any
 from zlib import crc32
 
 import msgspec
 from confluent_kafka import Message
 
-from postcart.codecs.records import RecordDecoder
-from postcart.codecs.shop_events import ShopEventDecoder
-from postcart.codecs.shop_subjects import SUBJECT_OF
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.events.decisions import Decision, DecisionRecord
-from postcart.events.jobs import Job, Receipt, ReceiptRecord
-from postcart.events.milestones import MilestoneRecord
+from postcart.events.jobs import Job, Receipt
 from postcart.events.shop import CartEvents, OrderEvents, ProfileUpdated, ShopEvent, time_ms
-from postcart.events.signals import AnySignal, TaskClock
-from postcart.processors.detect import DetectConfig, DetectTask
+from postcart.processors.detect import DetectTask
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row, Task
 from postcart.processors.gate import GateWriter
-from postcart.processors.journey import JourneyConfig, JourneyTask
-from postcart.processors.journey_outputs import JourneyTopics
+from postcart.processors.journey import JourneyTask
 from postcart.processors.stage_metrics import NoStageMetrics, StageMetrics
 from receipts import receipt_of
 from side_by_side import comparable
+from stage_configs import (
+    DEAD,
+    DECISIONS,
+    JOBS,
+    MILESTONES,
+    PARTITIONS,
+    RECEIPTS,
+    SHOP_CARTS,
+    SHOP_ORDERS,
+    SHOP_PROFILES,
+    SHOP_SESSIONS,
+    SIGNALS,
+    NoSealer,
+    detect_config,
+    journey_config,
+)
 
-PARTITIONS = 2
-DISORDER_MS = 300_000
-SHOP_SESSIONS: Final = "shop.sessions"
-SHOP_CARTS: Final = "shop.carts"
-SHOP_ORDERS: Final = "shop.orders"
-SHOP_PROFILES: Final = "shop.profiles"
-SIGNALS, RECEIPTS, DECISIONS, JOBS, DEAD = "signals", "receipts", "decisions", "jobs", "dead"
-MILESTONES: Final = "milestones"
 FAR_FUTURE_MS = 1 << 42
 """As append time: records are never younger than the broker's clock."""
 
 _encode = msgspec.json.Encoder().encode
-
-
-class NoSealer:
-    """Leaves contact points readable; what sealing is worth is tested elsewhere."""
-
-    def new_key(self) -> bytes:
-        """A wrapped key."""
-        return b"key"
-
-    def seal(self, wrapped_key: bytes, person_id: str, text: str) -> str:  # noqa: ARG002 -- the port's signature
-        """The text as it is."""
-        return text
 
 
 def gate_writer(*, at_once: bool = True) -> GateWriter:
@@ -249,60 +239,3 @@ def append(workers: Sequence[Worker], topic: str, key: bytes, value: bytes, *, p
 def accepted(job: Job) -> Receipt:
     """The receipt of a job that went out."""
     return receipt_of(job, at_ms=job.due_ms, contact_id=f"{job.channel}:{job.person_id}")
-
-
-def detect_config(rules: Rules, *, exact_idle: bool) -> DetectConfig:
-    """DETECT under these rules."""
-    return DetectConfig(
-        rules=rules,
-        decoders={
-            SHOP_SESSIONS: ShopEventDecoder(SHOP_SESSIONS, stage="detect"),
-            SHOP_CARTS: ShopEventDecoder(SHOP_CARTS, stage="detect"),
-        },
-        topic_of=lambda event: SUBJECT_OF[type(event)],
-        signals_topic=SIGNALS,
-        decisions_topic=DECISIONS,
-        dead_topic=DEAD,
-        partitions=PARTITIONS,
-        disorder_ms=DISORDER_MS,
-        exact_idle=exact_idle,
-        clock_interval_ms=1,
-        metrics=NoStageMetrics(),
-    )
-
-
-def journey_config(context: Context, *, exact_idle: bool) -> JourneyConfig:
-    """JOURNEY with the context's campaign."""
-    return JourneyConfig(
-        context=context,
-        topics=JourneyTopics(
-            signals=SIGNALS,
-            orders=SHOP_ORDERS,
-            profiles=SHOP_PROFILES,
-            milestones=MILESTONES,
-            receipts=RECEIPTS,
-            alerts="alerts",
-            consents="consents",
-            suppressions="suppressions",
-            decisions=DECISIONS,
-            gate="gate",
-            keys="keys",
-            dead=DEAD,
-            jobs=lambda _channel, _purpose: JOBS,
-        ),
-        decoders={
-            SIGNALS: RecordDecoder(AnySignal, stage="journey"),
-            SHOP_ORDERS: ShopEventDecoder(SHOP_ORDERS, stage="journey"),
-            SHOP_PROFILES: ShopEventDecoder(SHOP_PROFILES, stage="journey"),
-            MILESTONES: RecordDecoder(MilestoneRecord | TaskClock, stage="journey"),
-            RECEIPTS: RecordDecoder(ReceiptRecord, stage="journey"),
-        },
-        sealer=NoSealer(),
-        contact_id=lambda channel, point: f"{channel}:{point}",
-        partitions=PARTITIONS,
-        track_tasks=1,
-        disorder_ms=DISORDER_MS,
-        exact_idle=exact_idle,
-        progress_interval_ms=1 << 60,
-        metrics=NoStageMetrics(),
-    )

@@ -165,10 +165,10 @@ class Stage:
 
     @contextlib.asynccontextmanager
     async def worker(
-        self, name: str = "w", *, spec: StageSpec | None = None, **settings: Any
+        self, name: str = "w", *, spec: StageSpec | None = None, clock: Any = None, **settings: Any
     ) -> AsyncIterator[StageApp]:
         """Run a worker until the block ends, then ask it to go; its failure fails the test."""
-        app = self.app(name, spec=spec, **settings)
+        app = self.app(name, spec=spec, clock=clock, **settings)
         stop = asyncio.Event()
         running = asyncio.create_task(run_until_stopped(app, stop))
         try:
@@ -183,9 +183,6 @@ class Stage:
     def app(self, name: str = "w", *, spec: StageSpec | None = None, clock: Any = None, **settings: Any) -> StageApp:
         base = copier.settings_of(self.broker.bootstrap, name, **{"watermark_interval_ms": 100, **settings})
         return build_app(spec or self.spec, base, clock=clock or copier.FixedClock(0))
-
-    async def run(self, app: StageApp, stop: asyncio.Event) -> BaseException | None:
-        return await run_until_stopped(app, stop)
 
     async def failure_of(self, app: StageApp) -> BaseException | None:
         """What ends this worker by itself."""

@@ -132,25 +132,21 @@ def test_an_input_is_idle_only_once_it_was_read_to_a_watermark_of_that_time(each
     early, late = Idle(1000, 1000), Idle(2000, 2000)
 
     async def run() -> None:
-        app = stage.app(spec=spec, clock=clock)
-        stop = asyncio.Event()
-        running = asyncio.create_task(stage.run(app, stop))
-        await until(lambda: len(_tasks(app)) == PARTITIONS, "all tasks run")
-        task = next(task for task in _tasks(app) if task.number == 1)
-        await until(lambda: len(task.told) > 3, "the task was advanced")
-        assert all(idle == {} and now is None for idle, now, _ in task.told)
+        async with stage.worker(spec=spec, clock=clock) as app:
+            await until(lambda: len(_tasks(app)) == PARTITIONS, "all tasks run")
+            task = next(task for task in _tasks(app) if task.number == 1)
+            await until(lambda: len(task.told) > 3, "the task was advanced")
+            assert all(idle == {} and now is None for idle, now, _ in task.told)
 
-        produce(each_broker.bootstrap, first, 500, partition=1)
-        clock.value = 1000
-        await until(lambda: task.told[-1][0] == {first: early, second: early}, "both inputs are idle")
-        assert all(seen == 500 for idle, _, seen in task.told if idle.get(first) == early)
+            produce(each_broker.bootstrap, first, 500, partition=1)
+            clock.value = 1000
+            await until(lambda: task.told[-1][0] == {first: early, second: early}, "both inputs are idle")
+            assert all(seen == 500 for idle, _, seen in task.told if idle.get(first) == early)
 
-        produce(each_broker.bootstrap, second, 500, partition=1)
-        clock.value = 2000
-        await until(lambda: task.told[-1][0] == {first: late, second: late}, "both inputs are idle again")
-        assert all(seen == 1000 for idle, _, seen in task.told if idle.get(second) == late)
-        stop.set()
-        assert await running is None
+            produce(each_broker.bootstrap, second, 500, partition=1)
+            clock.value = 2000
+            await until(lambda: task.told[-1][0] == {first: late, second: late}, "both inputs are idle again")
+            assert all(seen == 1000 for idle, _, seen in task.told if idle.get(second) == late)
 
     asyncio.run(run())
 

@@ -4,8 +4,6 @@ Owns: the rules Episodes and steps, Anonymous (the person's part) and Consent, a
 order. Must not: look at a visitor's events.
 """
 
-from dataclasses import dataclass, field
-
 from oracle.basics import (
     EXPIRY,
     STEP,
@@ -18,35 +16,9 @@ from oracle.basics import (
     iso,
     value_and_currency,
 )
-from oracle.campaign import COLLAPSED_INTO, DAY, FORGET_AFTER, HOUR, LAST_STEP_LIFE, ORDER_KEPT, Campaign
+from oracle.campaign import COLLAPSED_INTO, DAY, HOUR, LAST_STEP_LIFE, ORDER_KEPT, Campaign
+from oracle.episodes import Episode, Step
 from oracle.quiet import after_quiet_hours
-
-
-@dataclass
-class Step:
-    """A step that is planned and neither due nor cancelled yet. ``at`` is when it is looked at next."""
-
-    number: int
-    planned: int
-    not_after: int
-    at: int
-
-
-@dataclass
-class Episode:
-    """An open episode. ``armed`` is None while it is not armed."""
-
-    id: str
-    opened: int
-    offsets: list[int]
-    armed: int | None = None
-    sent: set[int] = field(default_factory=set)
-    pending: list[Step] = field(default_factory=list)
-
-    @property
-    def expires(self) -> int:
-        """When it expires."""
-        return self.opened + FORGET_AFTER
 
 
 class Journey:

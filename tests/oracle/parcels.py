@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+from oracle.parcel_days import DAY, business_days, window
+
 Json = dict[str, Any]
-DAY = 86_400_000
 HOUR = 3_600_000
 NAMESPACE = UUID("6f1d2c58-0d3e-5a63-9d0b-0f4e5b7c2a11")
 RANK = {
@@ -31,26 +32,6 @@ RULES = ("no_pickup", "no_scan", "estimate")
 def place(event: Json) -> tuple[Any, ...]:
     rank = RANK.get(event.get("status", ""), 0)
     return event["time"], event.get("sequence", 0), KINDS[event["type"]], rank, event["id"]
-
-
-def business_days(at: int, days: int) -> int:
-    """Monday to Friday, by UTC dates."""
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)
-    if days == 0:
-        while moment.weekday() >= 5:
-            moment += timedelta(days=1)
-    while days:
-        moment += timedelta(days=1)
-        if moment.weekday() < 5:
-            days -= 1
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def window(event: Json) -> tuple[int, int]:
-    begin = event["estimated_at"]
-    if event.get("until") is not None:
-        return begin, max(begin, event["until"])
-    return begin, begin + DAY if begin % DAY == 0 else begin
 
 
 def follow(key: str, events: list[Json]) -> list[Json]:

@@ -21,6 +21,7 @@ import msgspec
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from postcart.adapters.rdkafka.leaders import watermarks_of
 from postcart.adapters.vault import Vault
 from postcart.codecs.shop_events import ShopEventEncoder
 from postcart.events.decisions import Judged
@@ -249,7 +250,7 @@ class Rig:
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": f"{self.prefix}judge"})
         lag = 0
         for tp in answer.topic_partitions:
-            lag += consumer.get_watermark_offsets(TopicPartition(tp.topic, tp.partition), timeout=10)[1] - tp.offset
+            lag += watermarks_of(consumer, tp.topic, tp.partition, within_s=10.0)[1] - tp.offset
         consumer.close()
         return lag
 

@@ -11,7 +11,8 @@ from postcart.events.signals import TaskClock
 from postcart.processors import detect
 from postcart.processors.detect import DetectTask
 from postcart.processors.engine.task import Idle, RecordBatch
-from tasks_in_memory import FAR_FUTURE_MS, SHOP_CARTS, SHOP_SESSIONS, SIGNALS, detect_config
+from stage_configs import SHOP_CARTS, SHOP_SESSIONS, SIGNALS, detect_config
+from tasks_in_memory import FAR_FUTURE_MS
 
 START_MS = 1_664_582_400_000
 VISITORS = 7

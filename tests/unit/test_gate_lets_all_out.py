@@ -21,7 +21,8 @@ from postcart.senders.freshness import Freshness
 from postcart.senders.gate import SEND, GateRules, Known, Suppress, judge
 from receipts import receipt_of
 from side_by_side import context, typed
-from tasks_in_memory import DISORDER_MS, JOBS, RECEIPTS, Pipeline, append
+from stage_configs import DISORDER_MS, JOBS, RECEIPTS
+from tasks_in_memory import Pipeline, append
 
 EVENTS = 250
 FRESH = Freshness(0.1, 500)

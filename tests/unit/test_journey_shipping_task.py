@@ -21,17 +21,8 @@ from postcart.processors import journey
 from postcart.processors.engine.task import Idle, Output, RecordBatch, Row
 from postcart.processors.journey import JourneyTask
 from rounds import MONDAY, cleared, delay, hours, messages, milestone, on, profile, registration
-from tasks_in_memory import (
-    DEAD,
-    FAR_FUTURE_MS,
-    JOBS,
-    MILESTONES,
-    RECEIPTS,
-    SHOP_ORDERS,
-    SHOP_PROFILES,
-    accepted,
-    journey_config,
-)
+from stage_configs import DEAD, JOBS, MILESTONES, RECEIPTS, SHOP_ORDERS, SHOP_PROFILES, journey_config
+from tasks_in_memory import FAR_FUTURE_MS, accepted
 
 TOLD = messages({"placed": on(default_message("placed"), channels=("sms", "email"))})
 CONFIG = journey_config(Context(campaign=DEFAULT, zones=resolver(None), messages=TOLD), exact_idle=False)

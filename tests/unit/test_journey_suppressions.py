@@ -22,7 +22,8 @@ from postcart.events.suppressions import Suppressed
 from postcart.events.times import DAY_MS, HOUR_MS
 from postcart.processors.engine.task import RecordBatch
 from postcart.processors.journey import JourneyTask
-from tasks_in_memory import Message, journey_config
+from stage_configs import journey_config
+from tasks_in_memory import Message
 
 NOON_MS = 1_664_625_600_000
 CONTEXT = Context(campaign=DEFAULT, zones=resolver(None))

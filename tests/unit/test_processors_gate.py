@@ -17,7 +17,8 @@ from postcart.events.signals import TaskClock
 from postcart.processors.engine.task import Idle, RecordBatch
 from postcart.processors.gate import gate_record
 from postcart.processors.journey import JourneyTask
-from tasks_in_memory import PARTITIONS, SIGNALS, gate_writer, journey_config
+from stage_configs import PARTITIONS, SIGNALS, journey_config
+from tasks_in_memory import gate_writer
 
 CONTEXT = Context(campaign=DEFAULT, zones=resolver(None))
 

@@ -18,7 +18,8 @@ from postcart.metrics.stage import StageFigures
 from postcart.processors.engine.task import Output
 from postcart.processors.outlines import FORGET, ParcelOutline, PersonOutline, parcel_kind, person_kind
 from side_by_side import context, typed
-from tasks_in_memory import SHOP_CARTS, SHOP_ORDERS, Pipeline, Worker, append
+from stage_configs import SHOP_CARTS, SHOP_ORDERS
+from tasks_in_memory import Pipeline, Worker, append
 
 
 class Counting(Pipeline):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oracle.parcels import business_days
+from oracle.parcel_days import business_days
 from oracle.parcels import follow as naive
 from parcels import KEY, LINE, MONDAY, estimate, late_by, random_history, registered, scan, shuffled, weekdays
 from postcart.domain.track import fold
