@@ -102,6 +102,8 @@ def run(
         slow = {what: s for what, s in resumed.items() if timed and row.resumes_within_s and s > row.resumes_within_s}
         if slow:
             problems.append(f"resumed only after {slow}, {row.resumes_within_s} s are allowed")
+        if problems and (ended := [(end.name, end.code) for end in world.crew.ended if not end.asked]):
+            problems.append(f"workers that ended by themselves, or were killed: {ended}")
         (folder / "run.json").write_text(
             json.dumps({"harm": world.harm, "ended": world.crew.ended, "problems": problems}, indent=1)
         )
