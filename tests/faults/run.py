@@ -16,6 +16,7 @@ from typing import Any
 from faults.crew import wall_ms
 from faults.evidence import evidence_of
 from faults.injectors import perform
+from faults.inputs import lost_events
 from faults.judge import judge
 from faults.load import Load, load_of
 from faults.scenario import OwnRow, Row, Surroundings
@@ -102,6 +103,8 @@ def run(
         slow = {what: s for what, s in resumed.items() if timed and row.resumes_within_s and s > row.resumes_within_s}
         if slow:
             problems.append(f"resumed only after {slow}, {row.resumes_within_s} s are allowed")
+        if problems:
+            problems += lost_events(world)
         if problems and (ended := [(end.name, end.code) for end in world.crew.ended if not end.asked]):
             problems.append(f"workers that ended by themselves, or were killed: {ended}")
         (folder / "run.json").write_text(
