@@ -8,9 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
-from oracle.parcel_days import DAY, business_days, window
+from oracle.parcel_days import DAY, Json, business_days, window
 
-Json = dict[str, Any]
 HOUR = 3_600_000
 NAMESPACE = UUID("6f1d2c58-0d3e-5a63-9d0b-0f4e5b7c2a11")
 RANK = {

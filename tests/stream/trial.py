@@ -1,6 +1,6 @@
 """The transport's trial: three workers copy records while they are killed, stopped and asked to go.
 
-Owns: the faults, the supervisor that restarts workers, and the judge. As a program it runs many seeds:
+Owns: which faults, the records, and the judge. As a program it runs many seeds:
 ``python tests/stream/trial.py BOOTSTRAP [SEEDS [FAULTS [FIRST_SEED]]]``; the topics it makes are left behind, so use a
 broker that is thrown away.
 """

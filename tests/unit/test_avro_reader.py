@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postcart.codecs.avro_reader import compiled, reference
+from postcart.codecs.avro_reader import Damaged, compiled, reference
 from postcart.codecs.avro_schemas import released_schemas
 from postcart.codecs.shop_subjects import SUBJECTS
 
@@ -106,3 +106,33 @@ def test_all_released_schemas_are_compiled(subject: str) -> None:
 def test_a_logical_type_is_left_to_the_reference() -> None:
     """Somebody else's schema may have decimals or dates."""
     assert compiled(fastavro.parse_schema({"type": "int", "logicalType": "date"})) is None
+
+
+def test_a_record_may_hold_its_own_kind() -> None:
+    """By its name: optional, in lists, in tables."""
+    parsed = fastavro.parse_schema(
+        {
+            "type": "record",
+            "name": "Node",
+            "fields": [
+                {"name": "next", "type": ["null", "Node"]},
+                {"name": "others", "type": {"type": "array", "items": "Node"}},
+                {"name": "named", "type": {"type": "map", "values": "Node"}},
+            ],
+        }
+    )
+    leaf = {"next": None, "others": [], "named": {}}
+    stream = io.BytesIO()
+    fastavro.schemaless_writer(stream, parsed, {"next": leaf, "others": [leaf, leaf], "named": {"a": leaf}})
+    data, read = stream.getvalue(), compiled(parsed)
+    assert read is not None
+    assert read(data, 0) == reference(parsed)(data, 0)
+
+
+def test_a_number_of_more_than_64_bits_is_damage() -> None:
+    """Ten bytes are the most; without an end it would be read for ever."""
+    read = compiled("long")
+    assert read is not None
+    assert read(b"\xff" * 9 + b"\x01", 0) == (-(2**63), 10)
+    with pytest.raises(Damaged):
+        read(b"\xff" * 10 + b"\x01", 0)

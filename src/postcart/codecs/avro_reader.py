@@ -3,8 +3,8 @@
 Owns: the binary encoding of Avro 1.12, for schemas without logical types. Must not: resolve against a reader's schema,
 or know what a value means.
 
-A third of what DETECT does with an Avro record is reading it, so there is no loop over fields and no call for a text or
-a number that is short. fastavro stays the reference: ``compiled`` gives the same values for the same bytes, tests hold
+Much of what DETECT does with an Avro record is reading it, so there is no loop over fields and no call for a text or a
+number that is short. fastavro stays the reference: ``compiled`` gives the same values for the same bytes, tests hold
 that, and what it does not know (a logical type of somebody else's schema) is left to fastavro.
 """
 
@@ -65,7 +65,7 @@ def reference(parsed: Any) -> Reader:
 def read_long(data: bytes, at: int) -> tuple[int, int]:
     """A variable-length zig-zag number (int and long)."""
     found = shift = 0
-    for byte in data[at : at + _LONGEST + 1]:
+    for byte in data[at : at + _LONGEST]:
         if byte <= _ONE_BYTE:
             found |= byte << shift
             return (found >> 1) ^ -(found & 1), at + 1 + shift // 7
