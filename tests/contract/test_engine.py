@@ -9,6 +9,7 @@ import pytest
 
 from contract.rig import PARTITIONS, Stage, produce, until
 from postcart.processors.engine.app import StageApp
+from postcart.processors.engine.health import Health
 from postcart.processors.engine.task import Effects, Idle, RecordBatch
 from stream import copier
 
@@ -69,18 +70,26 @@ def test_workers_come_and_go_under_load(each_broker: Any) -> None:
     stage = Stage(each_broker)
     sent = 0
 
-    async def run() -> None:
+    def feed() -> None:
         nonlocal sent
+        stage.feed(200, first=sent)
+        sent += 200
+
+    async def visit(host: Health, name: str) -> None:
+        async with stage.worker(name) as guest:
+
+            def both_work() -> bool:
+                feed()
+                return guest.engine.health.running > 0 and host.running < PARTITIONS
+
+            await until(both_work, "both workers run some tasks")
+        feed()
+
+    async def run() -> None:
         async with stage.worker("stays") as stays:
             await until(lambda: stays.engine.health.running == PARTITIONS, "the first worker runs all tasks")
             for turn in range(3):
-                async with stage.worker(f"guest{turn}") as guest:
-                    while guest.engine.health.running == 0 or stays.engine.health.running == PARTITIONS:
-                        stage.feed(200, first=sent)
-                        sent += 200
-                        await asyncio.sleep(0.02)
-                stage.feed(200, first=sent)
-                sent += 200
+                await visit(stays.engine.health, f"guest{turn}")
             await until(lambda: stays.engine.health.running == PARTITIONS, "the first worker runs all tasks again")
             await stage.drained()
 

@@ -85,7 +85,8 @@ def test_interruption_is_no_traceback(tmp_path: Path) -> None:
     with subprocess.Popen(  # noqa: S603 -- our own command
         command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environ(TMPDIR=str(tmp_path))
     ) as process:
-        while not list(tmp_path.glob("postcart-*/stdin")):  # it reads by now
+        state = Path(f"/proc/{process.pid}/stat")
+        while not list(tmp_path.glob("postcart-*/stdin")) or " S " not in state.read_text():  # it sleeps: it reads
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130

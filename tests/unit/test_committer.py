@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 
 from postcart.adapters.rdkafka import committer
 from postcart.adapters.rdkafka.committer import Committer
@@ -34,6 +35,8 @@ class Broker:
         self.producers: list[Producer] = []
         self.causes: list[str] = []
         self.owned = frozenset({JOBS})
+        self.refusals: list[int] = []
+        self.offsets: list[tuple[str, int, int]] = []
 
     def producer(self, lenience: int) -> Any:
         self.leniences.append(lenience)
@@ -48,8 +51,23 @@ class Broker:
     async def marks(self, partitions: Iterable[tuple[str, int]]) -> dict[tuple[str, int], str | None]:
         return {} if self.pending else dict.fromkeys(partitions, self.mark)
 
+    def call(self, request: Callable[[Any], None]) -> "Future[None]":
+        """What the poller is asked to do with the consumer; here the consumer refuses what it was told to."""
+        done: Future[None] = Future()
+        try:
+            done.set_result(request(self))
+        except KafkaException as error:
+            done.set_exception(error)
+        return done
+
+    def commit(self, *, offsets: list[TopicPartition], asynchronous: bool) -> None:
+        assert not asynchronous
+        if self.refusals:
+            raise KafkaException(KafkaError(self.refusals.pop()))
+        self.offsets += [(one.topic, one.partition, one.offset) for one in offsets]
+
     def committer(self) -> Committer:
-        poller: Any = SimpleNamespace(membership=self.membership)
+        poller: Any = SimpleNamespace(membership=self.membership, call=self.call)
         return Committer(self.producer, poller=lambda: poller, marks=self.marks, attempts=3, aborted=self.causes.append)
 
 
@@ -121,10 +139,11 @@ def aborted(reason: str, *, outage: bool = False) -> Callable[[Producer], None]:
     return script
 
 
-def commit(broker: Broker) -> None:
+def commit(broker: Broker, *, forgetful: bool = False) -> None:
     async def run() -> None:
         made = broker.committer()
         made._boot = "boot"
+        made.forgetful_broker = forgetful
         await made.open()
         try:
             await made.commit(lambda: [RECORD], {JOBS: 7})
@@ -188,6 +207,29 @@ def test_what_is_refused_again_and_again_ends_the_process() -> None:
     with pytest.raises(Fenced, match="aborted 3 times"):
         commit(broker)
     assert broker.committed == []
+
+
+def test_plain_offsets_that_a_rebalance_refuses_are_committed_again() -> None:
+    """On a broker that forgets those of transactions; the consumer hears of its new epoch a little later."""
+    broker = Broker()
+    broker.refusals = [KafkaError.STALE_MEMBER_EPOCH] * 2
+    commit(broker, forgetful=True)
+    assert broker.offsets == [(*JOBS, 7)]
+    assert broker.committed == [[RECORD]]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "raised"),
+    [(KafkaError.STALE_MEMBER_EPOCH, Fenced), (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaException)],
+)
+def test_plain_offsets_that_stay_refused_end_the_process(refusal: int, raised: type[Exception]) -> None:
+    """In rebalance after rebalance, or for another reason at once."""
+    broker = Broker()
+    broker.refusals = [refusal] * 3
+    with pytest.raises(raised):
+        commit(broker, forgetful=True)
+    assert broker.offsets == []
+    assert len(broker.refusals) == (0 if raised is Fenced else 2)
 
 
 def test_nothing_is_written_for_a_partition_that_is_gone() -> None:

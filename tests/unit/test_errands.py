@@ -37,13 +37,15 @@ def test_who_waits_for_requests_is_woken_by_one() -> None:
     assert not thread.is_alive()
 
 
-def test_without_a_consumer_all_are_refused() -> None:
-    """The thread has ended: whoever asks must not wait for ever."""
+def test_after_the_end_all_are_refused() -> None:
+    """Whoever asks must not wait for ever, whether they asked before it or after."""
     errands = Errands()
-    asked = errands.ask(lambda _: pytest.fail("there is nothing to ask"))
-    errands.serve(None)
-    with pytest.raises(Fenced, match="no consumer"):
-        asked.result(0)
+    before = errands.ask(lambda _: pytest.fail("there is nothing to ask"))
+    errands.end()
+    after = errands.ask(lambda _: pytest.fail("there is nothing to ask"))
+    for asked in (before, after):
+        with pytest.raises(Fenced, match="no consumer"):
+            asked.result(0)
 
 
 def test_what_was_given_up_is_not_done() -> None:

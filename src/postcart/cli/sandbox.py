@@ -4,7 +4,6 @@ Owns: the command. Must not: be a provider (adapters.sandbox), or know which the
 """
 
 import shlex
-import signal
 import sys
 import tempfile
 import threading
@@ -19,6 +18,8 @@ from postcart.cli.printing import OutputOption, print_json
 if TYPE_CHECKING:
     from postcart.adapters.sandbox import Arrival
     from postcart.wiring.sandbox import RunningSandbox
+
+_LOOK_S = 1.0
 
 
 def sandbox(
@@ -40,20 +41,20 @@ def sandbox(
     line has the settings, each further one a message or question.
     """
     from postcart.wiring.sandbox import running_sandbox  # noqa: PLC0415
+    from postcart.workers.loop import told_to_end  # noqa: PLC0415
 
-    printing, stopped = threading.Lock(), threading.Event()
+    printing, stopped = threading.Lock(), told_to_end()
 
     def tell(arrival: "Arrival") -> None:
         with printing:
             _show(arrival, output)
 
-    for name in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(name, lambda *_: stopped.set())
     where = folder or Path(tempfile.mkdtemp(prefix="postcart-sandbox-"))
     with running_sandbox(where, port=port, tell=tell) as running:
         with printing:
             _begin(running, output)
-        stopped.wait()
+        while not stopped.wait(_LOOK_S):  # a signal just before a wait without end would be heard after it
+            pass
     say("stopped")
 
 

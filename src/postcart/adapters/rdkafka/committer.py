@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import structlog
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
 from postcart.adapters.rdkafka.group_offsets import Marks
 from postcart.adapters.rdkafka.lane import Lane, leave_behind, let_go
@@ -198,5 +198,15 @@ class Committer:
 
     async def _commit_plainly(self, offsets: Partitions) -> None:
         positions = [TopicPartition(topic, number, position) for (topic, number), position in offsets.items()]
-        request = self._poller().call(lambda consumer: consumer.commit(offsets=positions, asynchronous=False))
-        await asyncio.wrap_future(request)
+        for refused in range(1, self._attempts + 1):
+            request = self._poller().call(lambda consumer: consumer.commit(offsets=positions, asynchronous=False))
+            try:
+                await asyncio.wrap_future(request)
+            except KafkaException as error:
+                if (reason := error.args[0].name()) not in _REBALANCE:
+                    raise
+                log.info("offsets_refused", reason=reason)
+            else:
+                return
+            await asyncio.sleep(_AGAIN_S * refused)
+        raise Fenced(f"offsets were refused {self._attempts} times in rebalances")

@@ -21,15 +21,26 @@ class Errands:
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[tuple[Request, concurrent.futures.Future[Any]]] = queue.SimpleQueue()
+        self._ended = False
 
     def ask(self, request: Request) -> concurrent.futures.Future[Any]:
-        """Have something done; the future has the answer, or the error."""
+        """Have something done; the future has the answer, or the error, which is ``Fenced`` after the end."""
         future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self._waiting.put((request, future))
+        if self._ended:  # looked at last: either the end's last round finds the request, or this does
+            self._serve(None)
         return future
 
-    def serve(self, consumer: Consumer | None, *, wait_s: float = 0.0) -> None:
-        """Do all that waits; if nothing does, wait so long for a first one. Without a consumer each is refused."""
+    def end(self) -> None:
+        """Nobody will serve any more: refuse what waits, and what is asked from now on."""
+        self._ended = True
+        self._serve(None)
+
+    def serve(self, consumer: Consumer, *, wait_s: float = 0.0) -> None:
+        """Do all that waits; if nothing does, wait so long for a first one."""
+        self._serve(consumer, wait_s)
+
+    def _serve(self, consumer: Consumer | None, wait_s: float = 0.0) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
                 request, future = self._waiting.get(timeout=wait_s) if wait_s else self._waiting.get_nowait()

@@ -75,7 +75,6 @@ class Poller:
         self._fatal: KafkaError | None = None
         self._told_at = -_TELL_AGAIN_S
         self._awake = Awake()
-        self._consumer: Consumer | None = None
         self.joined = False
         """Whether the group has taken this member in, as far as can be told: librdkafka reports assignments only."""
         self.polled_at = time.monotonic()
@@ -108,10 +107,7 @@ class Poller:
 
         The future fails with ``Fenced`` once the thread has ended.
         """
-        future = self._errands.ask(request)
-        if not self._thread.is_alive():
-            self._errands.serve(None)
-        return future
+        return self._errands.ask(request)
 
     def membership(self) -> concurrent.futures.Future[contract.Membership]:
         """Fresh group metadata for a transaction, with what is owned at that moment."""
@@ -147,9 +143,10 @@ class Poller:
     # -- on the thread ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        consumer: Consumer | None = None
         try:
             config = self._config | {"error_cb": self._on_error, "stats_cb": self._on_statistics}
-            consumer = self._consumer = Consumer(config)
+            consumer = Consumer(config)
             told = {"on_assign": self._on_assign, "on_revoke": self._on_revoke, "on_lost": self._on_lost}
             consumer.subscribe(self._topics, **told)
             came = False
@@ -161,10 +158,10 @@ class Poller:
                 self._listener.failed(error)
             self._abandoned.set()
         finally:
-            if self._consumer is not None:
+            if consumer is not None:
                 with contextlib.suppress(KafkaException, RuntimeError):
-                    self._consumer.close()
-            self._errands.serve(None)
+                    consumer.close()
+            self._errands.end()
 
     def _poll(self, consumer: Consumer) -> bool:
         """One round: hand over what came, or hold back while the stage is busy; whether the next may follow at once."""
@@ -245,7 +242,7 @@ class Poller:
         taken = names_of(partitions)
         self._owned |= taken
         log.info("partitions_assigned", partitions=spoken(taken))
-        self._consult(self._listener.assigned(taken))
+        self._consult(consumer, self._listener.assigned(taken))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._give_up(consumer, partitions, lost=False)
@@ -258,7 +255,7 @@ class Poller:
         log.info("partitions_lost" if lost else "partitions_revoked", partitions=spoken(given))
         if lost:
             self._owned -= given  # before anybody can take metadata: a commit for these must not look legitimate
-        self._consult(self._listener.lost(given) if lost else self._listener.revoking(given))
+        self._consult(consumer, self._listener.lost(given) if lost else self._listener.revoking(given))
         self._owned -= given
         for tp in given:
             self._positions.pop(tp, None)
@@ -267,14 +264,14 @@ class Poller:
         else:
             consumer.unassign()
 
-    def _consult(self, question: Coroutine[Any, Any, None]) -> None:
+    def _consult(self, consumer: Consumer, question: Coroutine[Any, Any, None]) -> None:
         """Wait for the listener on the loop, and serve calls meanwhile: its commit needs this thread's metadata."""
         if self._abandoned.is_set() or self._loop.is_closed():
             question.close()
             return
         answer = asyncio.run_coroutine_threadsafe(question, self._loop)
         while not answer.done() and not self._abandoned.is_set():
-            self._errands.serve(self._consumer, wait_s=0.005)
+            self._errands.serve(consumer, wait_s=0.005)
         if answer.done() and (error := answer.exception()) is not None:
             log.error("listener_failed", error=repr(error))
             self._fatal = self._fatal or KafkaError(KafkaError._FAIL, str(error))  # noqa: SLF001
