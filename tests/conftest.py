@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 import secrets
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
 
@@ -68,6 +69,12 @@ def _create_on_kafka(bootstrap: str) -> Create:
             assert monotonic() < deadline, "the broker does not hear of new topics"
 
     return create
+
+
+def pytest_configure() -> None:
+    """Have the commands that tests start hear Ctrl-C, also if the tests run in a background that ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
