@@ -35,7 +35,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--keys", choices=("uniform", "bursty"), default="uniform")
     parser.add_argument("--framing", choices=("json", "wire"), default="json", help="wire: Avro")
     parser.add_argument("--runs", type=int, default=3, help="of each contender; the median counts")
-    parser.add_argument("--peers", default=",".join(PEERS), help="which, besides Postcart")
+    parser.add_argument(
+        "--peers", type=_peers, default=",".join(PEERS), help=f"which, besides Postcart: {','.join(PEERS)}"
+    )
+
+
+def _peers(text: str) -> set[str]:
+    names = text.split(",")
+    if unknown := sorted(set(names) - PEERS.keys()):
+        raise argparse.ArgumentTypeError(f"no such peer: {', '.join(unknown)}; there are {', '.join(PEERS)}")
+    return {PEERS[name] for name in names}
 
 
 def main(given: argparse.Namespace) -> None:
@@ -46,7 +55,7 @@ def main(given: argparse.Namespace) -> None:
         create(broker.settings("fill", shop))
         records = fill(broker.bootstrap, shop, shape=shape, partitions=PARTITIONS)
         print(f"{records:,} records of {shape}, in {PARTITIONS} partitions of two topics")
-        contenders = _contenders(broker, shop, records, {PEERS[name] for name in given.peers.split(",")})
+        contenders = _contenders(broker, shop, records, given.peers)
         standings = interleaved(contenders, records=records, runs=given.runs)
     _report(shape, standings, contenders)
 
