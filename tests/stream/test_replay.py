@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from postcart.adapters.clock import ClockWriter, ReplayClock, last_told
 from postcart.adapters.mock_broker import MockBroker
+from postcart.adapters.rdkafka.leaders import watermarks_of
 from postcart.adapters.replay import ReplayOptions, ReplayProgress, replay
 from postcart.codecs.rees46 import read_rees46
 from postcart.codecs.shop_events import ShopEventDecoder
@@ -67,16 +68,15 @@ class Reader:
     def __init__(self, consumer: Consumer, topics: dict[Any, str]) -> None:
         self.consumer = consumer
         self.decoders = {topic: ShopEventDecoder(subject, stage="test") for subject, topic in topics.items()}
-        self.partitions = [TopicPartition(topic, n, 0) for topic in topics.values() for n in range(PARTITIONS)]
-        consumer.assign(self.partitions)
-        self.next = {(p.topic, p.partition): 0 for p in self.partitions}
+        self.next = {(topic, number): 0 for topic in topics.values() for number in range(PARTITIONS)}
+        consumer.assign([TopicPartition(*place, 0) for place in self.next])
         self.events: dict[str, ShopEvent] = {}
         self.places: dict[str, tuple[bytes | None, int]] = {}
         self.order: list[str] = []
 
     def read_up_to_now(self) -> None:
         """Take everything that was there when this was called."""
-        ends = {(p.topic, p.partition): self.consumer.get_watermark_offsets(p, timeout=30)[1] for p in self.partitions}
+        ends = {place: watermarks_of(self.consumer, *place, within_s=30)[1] for place in self.next}
         while any(self.next[place] < end for place, end in ends.items()):
             for message in self.consumer.consume(500, timeout=0.1):
                 assert message.error() is None
@@ -224,8 +224,8 @@ def test_records_refused_for_unknown_reasons_are_sent_again() -> None:
         broker.refuse(3)
         progress = replay(events, options=ReplayOptions(client=client, topics={s: s for s in SUBJECTS}), clock=told)
         reader = Consumer({**client, "group.id": "reader", "enable.auto.commit": False})
-        places = [TopicPartition(topic, number) for topic in SUBJECTS for number in range(PARTITIONS)]
-        assert sum(reader.get_watermark_offsets(place, timeout=30)[1] for place in places) == len(events)
+        ends = [watermarks_of(reader, name, n, within_s=30)[1] for name in SUBJECTS for n in range(PARTITIONS)]
+        assert sum(ends) == len(events)
         reader.close()
     assert progress.sent == progress.acknowledged == len(events)
     assert told[-1] == progress.end_ms

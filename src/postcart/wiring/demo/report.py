@@ -28,9 +28,15 @@ def print_result(result: Result, places: Places, *, color: bool, program: str) -
     _say(console, result.verdict, style="green" if result.difference.equal else "bold red")
     for line in result.difference.examples:
         _say(console, f"  {line}")
-    for words, name in questions(result).items():
+    asked = questions(result)
+    for words, name in asked.items():
         _say(console, f"\nAsk {words}:", style="bold")
         _say(console, f"  {command(places, program, name)}")
+    if asked:
+        _say(
+            console,
+            "Its times are the replay's, in which hours pass in a second: what happened at once seems hours apart.",
+        )
     _say(console, f"\nThe mails, one person's in-app feed, and what happened and why: {places.page}", style="bold")
     sys.stdout.flush()
 
