@@ -1,8 +1,9 @@
-"""Which broker a row runs on.
+"""Which broker a row runs on, and what it wrote.
 
 Owns: that choice. Must not: know what is done to it.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,13 @@ from postcart.adapters.local_kafka import ExternalKafka, LocalKafka
 def is_own(row: Described) -> bool:
     """Whether the row hurts brokers, so that it needs some of its own."""
     return bool(row.brokers or row.disk_mb or row.proxied)
+
+
+def keep_logs(broker: Broker, folder: Path) -> None:
+    """Copy what a row's own brokers have written beside the workers' logs: a failed run may be theirs."""
+    if isinstance(broker, LocalKafka):
+        for log in broker.log_path.parent.glob("broker-*.log"):
+            shutil.copy(log, folder)
 
 
 @contextmanager

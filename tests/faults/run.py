@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from faults.brokers import keep_logs
 from faults.crew import wall_ms
 from faults.evidence import evidence_of
 from faults.injectors import perform
@@ -105,6 +106,7 @@ def run(
             problems.append(f"resumed only after {slow}, {row.resumes_within_s} s are allowed")
         if problems:
             problems += lost_events(world)
+            keep_logs(broker, folder)
         if problems and (ended := [(end.name, end.code) for end in world.crew.ended if not end.asked]):
             problems.append(f"workers that ended by themselves, or were killed: {ended}")
         (folder / "run.json").write_text(
