@@ -5,7 +5,8 @@ import time
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaError
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from contract.rig import (
     PARTITIONS,
@@ -21,18 +22,16 @@ from contract.rig import (
 from postcart.adapters.rdkafka.poller import Poller
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.transaction import TransactionAborted, Transactor
-from postcart.adapters.rdkafka.trouble import fences, verdict
-from postcart.errors import ConfigurationError, Fenced, TopologyError
+from postcart.errors import Fenced, TopologyError
 
 pytestmark = pytest.mark.slow
 
 
-def _topic(broker: Any, *, commit: bool = True) -> tuple[str, str]:
+def _topic(broker: Any) -> tuple[str, str]:
     prefix = broker.prefix("transport")
     topic, group = f"{prefix}in", f"{prefix}group"
     broker.create({topic: PARTITIONS})
-    if commit:
-        commit_zero(broker.bootstrap, group, [topic])
+    commit_zero(broker.bootstrap, group, [topic])
     return topic, group
 
 
@@ -216,22 +215,66 @@ def test_reading_can_be_stopped_and_started_anywhere(each_broker: Any) -> None:
     asyncio.run(run())
 
 
-def test_a_group_without_offsets_is_told_what_to_do(each_broker: Any) -> None:
-    """``auto.offset.reset=error``: the thread ends, and its message names the command."""
-    topic, group = _topic(each_broker, commit=False)
-    produce(each_broker.bootstrap, topic, 10)
+def test_a_position_that_is_not_there_is_told(each_broker: Any) -> None:
+    """Nothing is skipped or read twice: the thread ends, and says what may have happened."""
+    topic, group = _topic(each_broker)
+    produce(each_broker.bootstrap, topic, 10, partition=0)
 
     async def run() -> None:
         async with Recorder(each_broker.bootstrap, group, [topic]) as member:
+            await member.owning(PARTITIONS)
+            await member.start_at({(topic, 0): 1_000})
             await until(lambda: member.failure, "the thread fails")
             assert isinstance(member.failure, TopologyError)
-            assert "postcart topics create" in str(member.failure)
+            assert "records were deleted" in str(member.failure)
             async with asyncio.timeout(30):
                 await member.poller.ended()
             with pytest.raises(Fenced):
                 await asyncio.wrap_future(member.poller.membership())
 
     asyncio.run(run())
+
+
+def test_nothing_is_fetched_before_a_partition_is_started(kafka: Any) -> None:
+    """Not from anywhere: retention may have deleted the beginning, and the client must not stumble over that."""
+    topic, group = _topic(kafka)
+    for partition in range(PARTITIONS):
+        produce(kafka.bootstrap, topic, 10, partition=partition)
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    deleted = admin.delete_records([TopicPartition(topic, number, 5) for number in range(PARTITIONS)])
+    assert [done.result(30).low_watermark for done in deleted.values()] == [5] * PARTITIONS
+
+    async def run() -> None:
+        async with Recorder(kafka.bootstrap, group, [topic]) as member:
+            await member.owning(PARTITIONS)
+            for number in range(PARTITIONS):  # while the first are read, the others still wait
+                await member.start_at({(topic, number): 5})
+                (batch,) = await member.read(5)
+                assert (batch.partition, batch.start, batch.next) == (number, 5, 10)
+            assert member.failure is None
+
+    asyncio.run(run())
+
+
+def test_a_start_waits_for_nobodys_transaction(kafka: Any) -> None:
+    """Where to begin is told: offsets of a transaction that is still open, as of a worker just killed, don't matter."""
+    topic, group = _topic(kafka)
+    produce(kafka.bootstrap, topic, 10, partition=1)
+    metadata = Consumer({"bootstrap.servers": kafka.bootstrap, "group.id": group}).consumer_group_metadata()
+    killed = Producer({"bootstrap.servers": kafka.bootstrap, "transactional.id": f"{topic}.killed", "log_level": 0})
+    killed.init_transactions(30)
+    killed.begin_transaction()
+    killed.send_offsets_to_transaction([TopicPartition(topic, 0, 1)], metadata, 30)
+
+    async def run() -> None:
+        async with Recorder(kafka.bootstrap, group, [topic]) as member:
+            await member.owning(PARTITIONS)
+            await member.start_at({(topic, 1): 4})
+            (batch,) = await member.read(6)
+            assert batch.start == 4
+
+    asyncio.run(run())
+    killed.abort_transaction(30)
 
 
 def test_the_death_of_the_thread_is_told(mock_broker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,30 +292,3 @@ def test_the_death_of_the_thread_is_told(mock_broker: Any, monkeypatch: pytest.M
             assert str(member.failure) == "a bug"
 
     asyncio.run(run())
-
-
-@pytest.mark.parametrize(
-    ("code", "meaning"),
-    [
-        (KafkaError._FATAL, Fenced),
-        (KafkaError._AUTO_OFFSET_RESET, TopologyError),
-        (KafkaError.UNKNOWN_TOPIC_OR_PART, TopologyError),
-        (KafkaError.GROUP_AUTHORIZATION_FAILED, ConfigurationError),
-        (KafkaError._TRANSPORT, None),
-        (KafkaError._ALL_BROKERS_DOWN, None),
-        (KafkaError._MAX_POLL_EXCEEDED, None),
-    ],
-)
-def test_what_errors_mean(code: int, meaning: type[Exception] | None) -> None:
-    """``_FATAL`` ends the process although its ``fatal()`` is false; what librdkafka mends by itself does not."""
-    error = KafkaError(code)
-    assert not error.fatal()
-    found = verdict(error, topic="t", partition=0, group="g")
-    assert type(found) is (meaning or type(None))
-
-
-@pytest.mark.parametrize("code", [KafkaError._FENCED, KafkaError.UNKNOWN_MEMBER_ID])
-def test_what_fences(code: int) -> None:
-    """A producer that hears one of these can never write again."""
-    assert fences(KafkaError(code))
-    assert not fences(KafkaError(KafkaError.ILLEGAL_GENERATION))

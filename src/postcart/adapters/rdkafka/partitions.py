@@ -1,6 +1,6 @@
 """Partitions by name and as librdkafka's objects.
 
-Owns: converting between the two, and seeking. Must not: keep state.
+Owns: converting between the two, holding back and seeking. Must not: keep state.
 """
 
 import time
@@ -26,6 +26,18 @@ def seek(consumer: Consumer, tp: Name, position: int) -> None:
             time.sleep(_AGAIN_S)
         else:
             return
+
+
+def hold_back(consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    """Pause partitions that are about to be assigned, so that nothing is fetched before a seek says where to begin.
+
+    They can be assigned at any offset then. At the committed ones, the client's own choice, it would first ask for them
+    until none of all the partitions has an open transaction, and refuse to seek meanwhile; at the end, it would go on
+    asking where that is, and forget the seek (librdkafka 2.16).
+    """
+    for tp in partitions:  # asks nobody: what the client does not know yet can't be paused
+        consumer.get_watermark_offsets(tp, cached=True)
+    consumer.pause(partitions)
 
 
 def partitions_of(names: Iterable[Name]) -> list[TopicPartition]:

@@ -23,7 +23,7 @@ from postcart.adapters.rdkafka.awake import Awake
 from postcart.adapters.rdkafka.errands import Errands, Request
 from postcart.adapters.rdkafka.grouping import group
 from postcart.adapters.rdkafka.handover import HandOver
-from postcart.adapters.rdkafka.partitions import names_of, partitions_of, seek, spoken
+from postcart.adapters.rdkafka.partitions import hold_back, names_of, partitions_of, seek, spoken
 from postcart.adapters.rdkafka.settings import ClientSettings
 from postcart.adapters.rdkafka.trouble import verdict
 from postcart.errors import Fenced
@@ -233,11 +233,12 @@ class Poller:
             self._positions.pop(tp, None)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        idle = [TopicPartition(tp.topic, tp.partition, 0) for tp in partitions]
+        hold_back(consumer, idle)
         if self._settings.group_protocol == "consumer":
-            consumer.incremental_assign(partitions)
+            consumer.incremental_assign(idle)
         else:
-            consumer.assign(partitions)
-        consumer.pause(partitions)
+            consumer.assign(idle)
         self.joined = True
         taken = names_of(partitions)
         self._owned |= taken
