@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from ports import free_port
+from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 CSV = sorted((ROOT / "tests" / "fixtures" / "rees46").glob("data_*.csv"))
@@ -84,8 +85,7 @@ def test_interruption_is_no_traceback(tmp_path: Path) -> None:
         command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, env=environ(TMPDIR=str(tmp_path))
     ) as process:
         state = Path(f"/proc/{process.pid}/stat")
-        while not list(tmp_path.glob("postcart-*/stdin")) or " S " not in state.read_text():  # it sleeps: it reads
-            assert process.poll() is None
+        wait_for(lambda: list(tmp_path.glob("postcart-*/stdin")) and " S " in state.read_text(), "it sleeps: it reads")
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 130
         assert process.stderr is not None
