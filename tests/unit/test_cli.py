@@ -98,6 +98,7 @@ def test_version() -> None:
         ["replay", "--run-on", "long", "README.md"],
         ["dead", "redrive", "--reason", "mood"],
         ["preview", "cart-reminder", "--output", "pdf"],
+        ["why", " "],
     ],
     ids=" ".join,
 )

@@ -48,6 +48,11 @@ def why(
     from postcart.wiring.read_model import read_model  # noqa: PLC0415
     from postcart.wiring.why import ask  # noqa: PLC0415
 
+    identifier = identifier.strip()
+    if not identifier:
+        raise typer.BadParameter(
+            "it is empty: name what you ask for, for example a job or a Message-ID", param_hint="ID"
+        )
     settings, trace = current_settings(), None
     store = read_model(settings)
     now_ms = round(time.time() * 1_000)

@@ -153,12 +153,12 @@ class RowStore(Generic[R]):
         """Changelog records of what changed since the last call, each row once; rows come to rest."""
         changed: list[tuple[bytes, bytes | None]] = []
         for key, row in self._touched.items():
-            if row is None or type(row) is bytes:
+            if row is None or isinstance(row, bytes):
                 changed.append((key.encode(), row))
                 continue
-            value = self._at_rest(key, row)  # type: ignore[arg-type]  # a struct
+            value = self._at_rest(key, row)
             changed.append((key.encode(), value))
-            if not self._stays_decoded(row):  # type: ignore[arg-type]
+            if not self._stays_decoded(row):
                 self._rows[key] = value
         self._touched.clear()
         return changed
