@@ -110,7 +110,7 @@ class ReplayFeed:
     def _feed(self) -> None:
         settings = self._settings
         client = {**self._client, "message.timeout.ms": _PATIENCE_MS, "log_level": 0}
-        clock = ClockWriter({**self._client, "log_level": 0}, settings.topic("clock"))
+        clock = ClockWriter(client, settings.topic("clock"))
         options = ReplayOptions(
             client=client,
             topics=_topics(settings),
