@@ -1,6 +1,7 @@
 """What is asked about partitions while a leader is away: nothing may be taken for an answer that is none."""
 
 import asyncio
+import resource
 
 import pytest
 from confluent_kafka import Producer
@@ -42,6 +43,24 @@ def test_partitions_of_a_leader_that_is_away_are_absent(monkeypatch: pytest.Monk
     with MockBroker({"events": PARTITIONS}, brokers=3) as broker:
         filled(broker.bootstrap)
         asyncio.run(ask(broker))
+
+
+def test_waiting_for_a_leader_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else two threads of the client wake each other, a hundred thousand times a second on a fast machine."""
+    names = [("events", number) for number in range(PARTITIONS)]
+
+    async def woken(broker: MockBroker) -> int:
+        with asking(broker.bootstrap) as offsets:
+            await offsets.ends(names)
+            broker.down(AWAY)
+            monkeypatch.setattr(module, "_REQUEST_S", 2.0)
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
+            assert len(await offsets.ends(names)) < PARTITIONS
+            return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before
+
+    with MockBroker({"events": PARTITIONS}, brokers=3) as broker:
+        filled(broker.bootstrap)
+        assert asyncio.run(woken(broker)) < 5_000
 
 
 def test_topic_commands_wait_for_a_leader(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ _TICK_MS = 10 * MINUTE
 _TICK_S = 0.4
 _PATIENCE_MS = 1_800_000
 """A record waits so long for a broker that is away."""
+_END_S = 60.0
 
 
 class Feed(Protocol):
@@ -93,9 +94,9 @@ class ReplayFeed:
         self._thread.start()
 
     def stop(self) -> None:
-        """As ``Feed``."""
+        """As ``Feed``. Brokers that are gone for good, of a run that failed, are not waited for."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(_END_S)
 
     def advance(self, at_ms: int) -> None:
         """Let the clock, when all is fed, jump there."""

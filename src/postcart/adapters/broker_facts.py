@@ -10,6 +10,7 @@ from confluent_kafka import TIMESTAMP_LOG_APPEND_TIME, KafkaError, KafkaExceptio
 from confluent_kafka.admin import AclOperation, AdminClient, ConfigResource, ResourceType
 
 from postcart.adapters.rdkafka.lane import leave_behind
+from postcart.adapters.rdkafka.settings import ADMIN
 from postcart.errors import BrokerUnavailable
 
 _REQUEST_S: Final = 15.0
@@ -65,7 +66,7 @@ class BrokerFacts:
     def __init__(self, client: Client) -> None:
         self._config = {**client, "log_level": 0}
         try:
-            self._admin = AdminClient(self._config)
+            self._admin = AdminClient({**self._config, **ADMIN})
         except KafkaException as error:
             raise BrokerUnavailable(f"the Kafka client can't be set up: {error.args[0].str()}") from error
 

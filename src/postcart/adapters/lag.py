@@ -27,6 +27,7 @@ from msgspec import Struct
 
 from postcart.adapters.rdkafka.lane import leave_behind
 from postcart.adapters.rdkafka.offsets import listed
+from postcart.adapters.rdkafka.settings import ADMIN
 from postcart.errors import BrokerUnavailable
 
 LagState = Literal["known", "no_commit", "unknown", "no_topic"]
@@ -88,7 +89,7 @@ def measure(
     Raises:
         BrokerUnavailable: No broker answers at all.
     """
-    admin = AdminClient({**config, "log_level": _QUIET})
+    admin = AdminClient({**config, **ADMIN, "log_level": _QUIET})
     places = _partitions(admin, {topic for topics in groups.values() for topic in topics}, config, timeout_s)
     ends = _ends(admin, places, timeout_s)
     committed = {

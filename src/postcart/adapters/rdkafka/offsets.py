@@ -55,7 +55,7 @@ class Offsets:
     """
 
     def __init__(self, settings: ClientSettings, *, client_id: str) -> None:
-        self._config = settings.client(client_id)
+        self._config = settings.admin(client_id)
         self._admin = AdminClient(self._config)
         self._groups = GroupOffsets(settings, client_id=f"{client_id}.groups")
         self._left_behind = 0

@@ -5,11 +5,18 @@ Owns: the configurations of consumer, producer, admin client and changelog reade
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 _REQUEST_MS = 10_000
 
 Config = dict[str, str | int | float | bool]
+
+ADMIN: Final[Config] = {"enable.sparse.connections": False}
+"""What every admin client needs: connections to all brokers.
+
+If they are made only when they are needed, a request that waits for a broker that is down asks for the connection
+anew whenever its state changes, thus at once after each failure, past the reconnect backoff: two threads of librdkafka
+2.16 that wake each other 100,000 times a second, for as long as the request may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,10 @@ class ClientSettings:
             "socket.connection.setup.timeout.ms": _REQUEST_MS,
             **self.security,
         }
+
+    def admin(self, client_id: str) -> Config:
+        """Properties of an admin client."""
+        return self.client(client_id) | ADMIN
 
     def consumer(self, client_id: str, group: str) -> Config:
         """Properties of the group member. Offsets are committed by transactions alone."""

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec, ResourceType
 
 from postcart.adapters.rdkafka.offsets import listed
+from postcart.adapters.rdkafka.settings import ADMIN
 from postcart.errors import BrokerUnavailable
 from postcart.settings import Settings
 
@@ -64,7 +65,7 @@ class Admin:
             **settings.kafka.properties(),
         }
         try:
-            self._client = AdminClient(self._config)
+            self._client = AdminClient({**self._config, **ADMIN})
         except KafkaException as error:
             raise BrokerUnavailable(f"the Kafka client can't be set up: {error.args[0].str()}") from error
 
