@@ -117,7 +117,9 @@ def parse_tag(tag: str) -> Locale | None:
 def catalogue_files(folder: Path) -> list[Path]:
     """The catalogues' sources under ``folder``, sorted by language."""
     if not folder.is_dir():
-        raise ConfigurationError(f"{folder}: no such folder; it holds the translations (TAG/LC_MESSAGES/{DOMAIN}.po)")
+        raise ConfigurationError(
+            f"{folder}: there is no such folder of translations (TAG/LC_MESSAGES/{DOMAIN}.po); set POSTCART_LOCALES_DIR"
+        )
     return sorted(folder.glob(f"*/LC_MESSAGES/{DOMAIN}.po"))
 
 

@@ -69,7 +69,7 @@ class TemplateSet:
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise ConfigurationError(f"{folder}: no such folder; it holds the message templates")
+            raise ConfigurationError(f"{folder}: there is no such folder of templates; set POSTCART_TEMPLATES_DIR")
         self.folder = folder.resolve()
         self.sources = {
             file.relative_to(self.folder).as_posix(): _text_of(file) for file in sorted(self.folder.rglob("*.j2"))
