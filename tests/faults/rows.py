@@ -111,7 +111,6 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="broker-one",
-        alone=True,
         fault="1 of 3 brokers down, one after the other",
         expected="lost 0, duplicates 0",
         steps=lambda _: [At(0.1, Outage((0,), 15.0)), At(0.4, Outage((1,), 15.0)), At(0.7, Outage((2,), 15.0))],
@@ -121,7 +120,6 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="broker-all",
-        alone=True,
         fault="all 3 brokers down for 30 s",
         expected="lost 0, duplicates 0; drains afterwards",
         steps=lambda _: [At(0.3, Outage((0, 1, 2), 30.0))],
@@ -131,7 +129,6 @@ CART_ROWS: tuple[Row, ...] = (
     ),
     Row(
         name="broker-all-long",
-        alone=True,
         fault="all 3 brokers down for 5 minutes",
         expected="lost 0, duplicates 0; drains afterwards",
         steps=lambda _: [At(0.3, Outage((0, 1, 2), 300.0))],
