@@ -78,6 +78,8 @@ def properties(node: Node, nodes: Sequence[Node], data: str) -> str:
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         "log.dirs": data,
+        # On a busy machine three may need longer for an election than the minute after which they give up by default.
+        "initial.broker.registration.timeout.ms": "300000",
         **shared_settings(len(nodes)),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
