@@ -9,7 +9,8 @@ from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, To
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from ports import free_port
-from postcart.adapters.topics import all_topics, check, create, require_topics, stage_group, stage_inputs
+from postcart.adapters.topics import all_topics, check, create, require_topics, stage_group, stage_inputs, stages
+from postcart.adapters.topics.client import Admin
 from postcart.adapters.topics.sampling import murmur2
 from postcart.errors import BrokerUnavailable, TopologyError
 from postcart.settings import Settings, load_settings
@@ -60,6 +61,20 @@ def member(settings: Settings, group: str, topic: str) -> Iterator[None]:
         yield
     finally:
         consumer.close()
+
+
+def test_a_broker_that_has_not_heard_of_new_topics_yet(kafka: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which broker a client asks is chance: the first word that each gets is of before they were made."""
+    settings = settings_for(kafka)
+    told, heard = Admin.partition_counts, set[int]()
+
+    def late(self: Admin) -> dict[str, int]:
+        late_by_one = id(self) not in heard
+        heard.add(id(self))
+        return {} if late_by_one else told(self)
+
+    monkeypatch.setattr(Admin, "partition_counts", late)
+    assert create(settings).groups == [stage_group(settings, stage) for stage in stages(settings)]
 
 
 def test_a_new_cluster_gets_all_topics_and_every_group_a_beginning(kafka: Any) -> None:

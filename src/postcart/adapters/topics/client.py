@@ -104,12 +104,15 @@ class Admin:
                 outcomes[name] = None if exists else error.args[0]
         return outcomes
 
-    def await_topics(self, wanted: AbstractSet[str]) -> None:
-        """Wait until the brokers tell of these topics: they hear of new ones from the controller, a little later."""
+    def await_topics(self, wanted: AbstractSet[str]) -> dict[str, int]:
+        """As ``partition_counts``, once these are among them: brokers hear of new ones a little after the controller.
+
+        One broker answers, another may hear of them later still: whoever asks once more may be told less.
+        """
         deadline = monotonic() + _SETTLING_S
         while True:
-            if wanted <= self.partition_counts().keys():
-                return
+            if wanted <= (counts := self.partition_counts()).keys():
+                return counts
             if monotonic() > deadline:
                 raise self.unreachable()
             self._client.poll(_PAUSE_S)

@@ -46,25 +46,28 @@ def create(settings: Settings) -> Created:
     refused = [f"{name} can't be created: {error.str()}" for name, error in outcomes.items() if error is not None]
     if refused:
         raise TopologyError(*refused)
-    admin.await_topics({topic.name for topic in missing})
+    counts = admin.await_topics({topic.name for topic in all_topics(settings)})
     created = [topic.name for topic in missing]
     existing = [topic.name for topic in all_topics(settings) if topic.name in there]
-    return Created(created, existing, commit_beginnings(settings, new=frozenset(created)))
+    return Created(created, existing, _begin_all(admin, counts, settings, frozenset(created)))
 
 
-def commit_beginnings(settings: Settings, *, new: frozenset[str] = frozenset()) -> list[str]:
+def commit_beginnings(settings: Settings) -> list[str]:
     """Commit the earliest offsets where a group has to begin, and return the groups that got some. Idempotent.
 
     Workers run with ``auto.offset.reset=error``, so that lost offsets never become silently skipped or repeated
-    records. So somebody has to say where a group begins: here, and only if it has neither offsets nor state. A group
-    that runs already gets the beginning of input topics that were made just now (``new``): they are empty.
+    records. So somebody has to say where a group begins: here, and only if it has neither offsets nor state.
 
     Raises:
         BrokerUnavailable: Kafka doesn't answer.
         TopologyError: The cluster refused.
     """
     admin = Admin(settings)
-    counts = admin.partition_counts()
+    return _begin_all(admin, admin.partition_counts(), settings, frozenset())
+
+
+def _begin_all(admin: Admin, counts: dict[str, int], settings: Settings, new: frozenset[str]) -> list[str]:
+    """As ``commit_beginnings``; a group that runs already gets those of ``new`` topics: they are empty."""
     return [group for stage in stages(settings) if (group := _begin(admin, counts, settings, stage, new))]
 
 
