@@ -137,6 +137,17 @@ def test_a_bug_is_told_in_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "this is a bug of Postcart" in shown.stderr
 
 
+def test_ctrl_c_that_c_code_has_swallowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter tells of it at the next call, as a SystemError."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise SystemError("returned a result with an exception set") from KeyboardInterrupt()
+
+    monkeypatch.setattr("postcart.cli.simulate.shop_events", interrupted)
+    shown = run("simulate", str(history(tmp_path)))
+    assert (shown.exit_code, shown.stderr) == (Exit.INTERRUPTED, "")
+
+
 @pytest.mark.parametrize(
     ("typed", "taken"),
     [

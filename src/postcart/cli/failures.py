@@ -56,6 +56,9 @@ class Root(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as bug:  # noqa: BLE001 -- the outermost frame: told in full, never swallowed
+            if isinstance(bug, SystemError) and isinstance(bug.__cause__, KeyboardInterrupt):
+                # A signal that C code noticed and did not pass on: the interpreter finds it at the next call, as this.
+                raise typer.Exit(Exit.INTERRUPTED) from None
             traceback.print_exception(bug)
             say("error: this is a bug of Postcart, not of your input. Please report it with the lines above.")
             raise typer.Exit(Exit.BUG) from None
