@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from postcart.cli.failures import say
+from postcart.cli.failures import is_interrupt, say
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 _FOLDER = Path("demo-output")
@@ -50,8 +50,9 @@ def demo(
     )
     try:
         code = run_demo(os.environ, options)
-    except KeyboardInterrupt:
-        say("stopped; all that the demo had started has been ended")
+    except (KeyboardInterrupt, SystemError) as error:
+        if is_interrupt(error):
+            say("stopped; all that the demo had started has been ended")
         raise
     raise typer.Exit(code)
 

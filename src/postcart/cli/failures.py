@@ -56,8 +56,7 @@ class Root(TyperGroup):
         except (typer.Exit, typer.Abort, typer.TyperException):
             raise
         except Exception as bug:  # noqa: BLE001 -- the outermost frame: told in full, never swallowed
-            if isinstance(bug, SystemError) and isinstance(bug.__cause__, KeyboardInterrupt):
-                # A signal that C code noticed and did not pass on: the interpreter finds it at the next call, as this.
+            if is_interrupt(bug):
                 raise typer.Exit(Exit.INTERRUPTED) from None
             traceback.print_exception(bug)
             say("error: this is a bug of Postcart, not of your input. Please report it with the lines above.")
@@ -72,6 +71,12 @@ def exit_code(error: PostcartError) -> Exit:
         if isinstance(error, BrokerUnavailable | RegistryUnavailable | ReadModelUnavailable | ChannelUnavailable)
         else Exit.FINDING
     )
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether this is Ctrl-C, also where C code noticed and swallowed it: the interpreter tells at the next call."""
+    swallowed = isinstance(error, SystemError) and isinstance(error.__cause__, KeyboardInterrupt)
+    return swallowed or isinstance(error, KeyboardInterrupt)
 
 
 def report(error: PostcartError, *, debug: bool = False) -> None:
