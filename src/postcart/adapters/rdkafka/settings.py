@@ -16,7 +16,7 @@ ADMIN: Final[Config] = {"enable.sparse.connections": False}
 
 If they are made only when they are needed, a request that waits for a broker that is down asks for the connection
 anew whenever its state changes, thus at once after each failure, past the reconnect backoff: two threads of librdkafka
-2.16 that wake each other 100,000 times a second, for as long as the request may take."""
+2.16 that wake each other as fast as they can, for as long as the request may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
