@@ -6,12 +6,9 @@ Owns: the order of a run, when it is over, and what is measured. Must not: know 
 import json
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 
 from faults.brokers import keep_logs
 from faults.crew import wall_ms
@@ -20,13 +17,12 @@ from faults.injectors import perform
 from faults.inputs import lost_events
 from faults.judge import judge
 from faults.load import Load, load_of
+from faults.pauses import measured
 from faults.scenario import OwnRow, Row, Surroundings
-from faults.tail import Seen
 from faults.world import Broker, World, open_world, whole
 from postcart.errors import BrokerUnavailable
 
 _SETTLE_S = 240.0
-_WINDOW_MS = 45_000
 
 
 @dataclass
@@ -151,50 +147,3 @@ def _is_quiet(world: World) -> bool:
 def _jobs_due(load: Load, world: World) -> int:
     certain = sum(1 for person in load.due.values() if not world.is_apart(load.addresses[person]))
     return certain + len(world.shipping.jobs)
-
-
-def measured(world: World) -> dict[str, float]:
-    """For each fault to a worker: how long the longest-waiting partition stood still, in seconds."""
-    found: dict[str, float] = {}
-    faults = [(at, kind, what) for at, kind, what in world.harm if kind in world.row.crew]
-    for number, (at_ms, kind, what) in enumerate(faults):
-        following = [at for at, other, _ in faults[number + 1 :] if other == kind and at > at_ms]
-        until = min([*following, at_ms + _WINDOW_MS])
-        signs = _signs(world, kind)
-        waits = [_first_gap(times, at_ms, until, polite=what == "term") for times in signs.values()]
-        if known := [wait for wait in waits if wait is not None]:
-            name = f"{kind} {what.split()[0]}"
-            found[name] = max(found.get(name, 0.0), max(known) / 1000)
-    return found
-
-
-def _signs(world: World, kind: str) -> dict[Any, list[int]]:
-    """When each task of this kind of worker was seen to work, by the broker's clock."""
-    if kind == "detect":
-        return _times((json.loads(seen.value)["task"], seen) for seen in _clocks(world))
-    if kind == "journey":
-        return _times((seen.partition, seen) for seen in world.tails["journey.changelog"].records)
-    return _times((seen.partition, seen) for seen in world.tails["claims.email"].records)
-
-
-def _clocks(world: World) -> Iterable[Any]:
-    """Each task tells its clock to every partition of the signals: one is enough."""
-    told = (seen for seen in world.tails["signals"].records if seen.partition == 0 and seen.value)
-    return (seen for seen in told if seen.value.startswith(b'{"type":"clock"'))
-
-
-def _times(signs: Iterable[tuple[Any, Seen]]) -> dict[Any, list[int]]:
-    found: dict[Any, list[int]] = defaultdict(list)
-    for key, seen in signs:
-        found[key].append(seen.at_ms)
-    return found
-
-
-def _first_gap(times: list[int], at_ms: int, until: int, *, polite: bool) -> int | None:
-    """From the fault to the next work; of a worker that leaves politely the widest gap, for it works on a moment."""
-    later = sorted(time for time in times if at_ms < time <= until)
-    if not later:
-        return None
-    if not polite:
-        return later[0] - at_ms
-    return max(after - before for before, after in zip([at_ms, *later], later, strict=False))
