@@ -22,8 +22,9 @@ from bench.common.cluster import Cluster, cluster
 from bench.common.mail_jobs import fill, journey
 from bench.common.mail_sink import postfix_program, running_sink
 from bench.common.measure import ROOT, Contender, Run, interleaved, told
+from bench.common.memory import peak_bytes
 from bench.common.report import keep, standings_json, standings_table
-from bench.common.workers import cpu_s, peak_bytes, start_worker
+from bench.common.workers import cpu_s, start_worker
 from postcart.adapters.topics import create
 from postcart.settings import Settings
 

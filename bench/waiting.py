@@ -14,8 +14,9 @@ from confluent_kafka import Consumer, TopicPartition
 from bench.common.cluster import Cluster, cluster
 from bench.common.mail_jobs import fill, journey
 from bench.common.mail_sink import running_sink
+from bench.common.memory import peak_bytes
 from bench.common.report import keep
-from bench.common.workers import cpu_s, peak_bytes, start_worker
+from bench.common.workers import cpu_s, start_worker
 from postcart.adapters.local_kafka import free_ports
 from postcart.adapters.topics import create
 from postcart.settings import Settings

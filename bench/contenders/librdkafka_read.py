@@ -4,12 +4,12 @@ Arguments: bootstrap servers, prefix of the shop's topics, partitions, records. 
 """
 
 import json
-import resource
 import sys
 import time
 
 from confluent_kafka import Consumer, TopicPartition
 
+from bench.common.memory import peak_bytes
 from postcart.adapters.rdkafka.settings import ClientSettings
 
 
@@ -26,8 +26,7 @@ def main(bootstrap: str, prefix: str, partitions: int, records: int) -> None:
             begun = time.process_time(), time.monotonic()
         count += sum(message.error() is None for message in messages)
     cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}))
+    print(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak_bytes()}))
     consumer.close()
 
 

@@ -5,11 +5,11 @@ Owns: what is counted. Must not: know what the stage does.
 
 import json
 import os
-import resource
 import signal
 import sys
 import time
 
+from bench.common.memory import peak_bytes
 from postcart.processors.engine.metrics import NoMetrics
 
 
@@ -46,8 +46,7 @@ class Stopwatch(NoMetrics):
             self._tell(*self._took)
 
     def _tell(self, cpu: float, wall: float) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-        sys.stdout.write(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}) + "\n")
+        sys.stdout.write(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak_bytes()}) + "\n")
         sys.stdout.flush()
         self._begun = None
         os.kill(os.getpid(), signal.SIGTERM)

@@ -5,7 +5,6 @@ template is what MJML made of the reminder that Postcart sends, compiled once. A
 """
 
 import json
-import resource
 import smtplib
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import dkim
 import jinja2
 
+from bench.common.memory import peak_bytes
 from postcart.content import sample
 from postcart.content.preview import render_preview
 
@@ -51,8 +51,7 @@ def main(port: int, mails: int, key_file: str) -> None:
             signature = dkim.sign(data, b"s1", b"shop.example", key)
             server.sendmail("bounce@shop.example", [address], signature + data)
     cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    print(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}))
+    print(json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak_bytes()}))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import heapq
 import json
 import logging
 import os
-import resource
 import sys
 import time
 from collections import defaultdict
@@ -22,6 +21,7 @@ import faust
 import msgspec
 from faust.serializers import codecs
 
+from bench.common.memory import peak_bytes
 from bench.peers.plain_faust_settings import SETTINGS
 from postcart.codecs.shop_events import ShopEventDecoder
 from postcart.domain.detect import fold
@@ -126,9 +126,8 @@ async def detect(stream: faust.StreamT) -> None:
             await app.producer.flush()
             await app.consumer.commit()
             cpu, wall = time.process_time() - begun[0], time.monotonic() - begun[1]
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
             # Faust redirects sys.stdout, so past it.
-            os.write(1, (json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak}) + "\n").encode())
+            os.write(1, (json.dumps({"cpu_s": cpu, "wall_s": wall, "peak_bytes": peak_bytes()}) + "\n").encode())
             os._exit(0)
 
 
