@@ -38,18 +38,22 @@ def measured(world: World) -> dict[str, float]:
 
 
 def pause_ms(signs: Iterable[Sign], at_ms: int, until: int, *, polite: bool) -> int | None:
-    """How long a task stood still after a fault, though it had work; None if it was not seen again.
+    """How long a task stood still after a fault, though it had work; None if that can't be told.
 
     Of a worker that leaves politely, and works on for a moment, the longest time that a piece of work waited
     although nothing before it was done meanwhile; of one that is gone at once, the time to the next work.
     """
-    later = sorted(sign for sign in signs if at_ms < sign.at_ms <= until)
-    if not later:
+    later = sorted(sign for sign in signs if sign.at_ms > at_ms)
+    if not later or (not polite and later[0].at_ms > until):
         return None
     if not polite:
         return later[0].at_ms - at_ms
     before = [at_ms, *(sign.at_ms for sign in later)]
-    return max(sign.at_ms - max(previous, sign.asked_ms) for previous, sign in zip(before, later, strict=False))
+    # What was not done within the window waited until its end at least.
+    waits = (
+        min(sign.at_ms, until) - max(previous, sign.asked_ms) for previous, sign in zip(before, later, strict=False)
+    )
+    return max(0, *waits)
 
 
 def _signs(world: World, kind: str) -> dict[Any, list[Sign]]:
