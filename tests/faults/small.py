@@ -83,8 +83,11 @@ def _own_records(folder: Path) -> Iterator[Mapping[str, str]]:
 
 
 def _struck(random: Random) -> list[At]:
-    """One kill in each kind of worker, at a point of the seed's choice, at once."""
-    points = {kind: SENDER_POINTS if kind == "email" else (*TRANSACTION_POINTS, "amid") for kind in KINDS}
+    """One kill in each kind of worker, at a point of the seed's choice, at once.
+
+    Not between two batches of a turn, as the long rows have it: with so few events there may never be two.
+    """
+    points = {kind: SENDER_POINTS if kind == "email" else TRANSACTION_POINTS for kind in KINDS}
     return [At(0.1, Together(tuple((At(0.1, Strike(kind, random.choice(points[kind]))),) for kind in KINDS)))]
 
 
