@@ -7,7 +7,6 @@ from typing import Final
 
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
-from postcart.codecs.shop_subjects import SUBJECT_OF
 from postcart.domain.detect.rules import Rules
 from postcart.domain.journey.outcome import Context
 from postcart.events.jobs import ReceiptRecord
@@ -48,7 +47,7 @@ def detect_config(rules: Rules, *, exact_idle: bool) -> DetectConfig:
             SHOP_SESSIONS: ShopEventDecoder(SHOP_SESSIONS, stage="detect"),
             SHOP_CARTS: ShopEventDecoder(SHOP_CARTS, stage="detect"),
         },
-        topic_of=lambda event: SUBJECT_OF[type(event)],
+        topic_of=lambda event: SHOP_CARTS if event.OF_CART else SHOP_SESSIONS,
         signals_topic=SIGNALS,
         decisions_topic=DECISIONS,
         dead_topic=DEAD,

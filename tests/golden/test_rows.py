@@ -41,6 +41,8 @@ from postcart.events.signals import Emptied, Returning
 from postcart.events.times import from_ms
 from postcart.processors.detect import ROW_VERSION as DETECT_VERSION
 from postcart.processors.journey import ROW_VERSION as JOURNEY_VERSION
+from postcart.processors.older_rows import OLDER_VISITORS
+from postcart.processors.outlines import FORGET, waiting_visitors
 from postcart.processors.rows import RowStore
 from receipts import receipt_of
 
@@ -159,6 +161,8 @@ def store(stage: str) -> RowStore:
         return RowStore(
             Visitor,
             version=DETECT_VERSION,
+            older=OLDER_VISITORS,
+            waiting=waiting_visitors(),
             deadline=lambda row: row.deadline_ms(Rules()),
             stays_decoded=lambda _: False,
         )
@@ -173,11 +177,22 @@ def test_bytes_of_every_released_version_are_read(file: Path) -> None:
     rows.restore([(b"key", file.read_bytes())])
     rows.restored()
     read = rows.load("key")
-    made = {"detect.v1": visitor, "journey.v1": person, "journey.v2": recipient}[file.stem]()
+    made = {"detect.v1": visitor, "detect.v2": visitor, "journey.v1": person, "journey.v2": recipient}[file.stem]()
     made.indexed_ms = read.indexed_ms
     if file.stem == "journey.v1":
         made.reserved = {}  # the first release counted none
     assert msgspec.to_builtins(read) == msgspec.to_builtins(made)
+
+
+def test_an_earlier_version_counts_as_waiting_and_is_written_anew() -> None:
+    """Rows at rest tell their kind by their first bytes: by those of today's form."""
+    rows = store("detect")
+    rows.restore([(b"key", (FOLDER / "detect.v1.bin").read_bytes())])
+    rows.restored()
+    assert rows.waiting() == {"session_end": 1, FORGET: 0}
+    row = rows.load("key")
+    rows.save("key", row)
+    assert rows.take_changed() == [(b"key", (FOLDER / f"detect.v{DETECT_VERSION}.bin").read_bytes())]
 
 
 def test_both_stages_have_the_bytes_of_their_current_version() -> None:

@@ -15,15 +15,17 @@ from postcart.domain.detect import fold
 from postcart.domain.detect.outcome import Arrival, Detected
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import Visitor
+from postcart.domain.detect.waiting import Waiting
 from postcart.events.signals import TaskClock, VisitEnded
 from postcart.processors.engine.task import Effects, Idle, Output, RecordBatch, Row
 from postcart.processors.intake import BatchDecoder, append_bound_ms, dead_outputs, latest_ms
+from postcart.processors.older_rows import OLDER_VISITORS
 from postcart.processors.outlines import waiting_visitors
 from postcart.processors.rows import RowStore
 from postcart.processors.stage_metrics import StageMetrics
 from postcart.processors.watermark import Watermark
 
-ROW_VERSION = 1
+ROW_VERSION = 2
 _SMALL = 32
 """Lines and waiting events together: a row with more of them is encoded once per transaction, not at each touch."""
 _FIRE_LIMIT = 20_000
@@ -43,7 +45,7 @@ class DetectConfig:
 
     rules: Rules
     decoders: Mapping[str, BatchDecoder]
-    topic_of: Callable[[Arrival], str]
+    topic_of: Callable[[Waiting], str]
     signals_topic: str
     decisions_topic: str
     dead_topic: str
@@ -63,6 +65,7 @@ class DetectTask:
         self._rows = RowStore(
             Visitor,
             version=ROW_VERSION,
+            older=OLDER_VISITORS,
             deadline=lambda visitor: visitor.deadline_ms(config.rules),
             stays_decoded=lambda visitor: visitor.session is not None or bool(visitor.pending),
             at_once=lambda visitor: len(visitor.pending) + len(visitor.lines) <= _SMALL,

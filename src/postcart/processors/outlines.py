@@ -3,7 +3,7 @@
 Owns: the kinds of deadlines, a closed set, and which kind a row has. Must not: decide when anything falls due.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -21,13 +21,6 @@ FORGET: Final = "forget"
 
 class _Part(Struct, gc=False):
     """Something of which only the presence counts."""
-
-
-class VisitorOutline(Struct, gc=False):
-    """Those fields of a visitor that tell its kind."""
-
-    session: _Part | None = None
-    pending: list[_Part] = []
 
 
 class _Step(Struct, gc=False):
@@ -77,7 +70,7 @@ class ParcelOutline(Struct, gc=False):
     poll: _Part | None = None
 
 
-def visitor_kind(visitor: Visitor | VisitorOutline) -> Kind | None:
+def visitor_kind(visitor: Visitor) -> Kind | None:
     """A session that is to end, or events that may yet open one; else None."""
     return "session_end" if visitor.session is not None or visitor.pending else None
 
@@ -112,13 +105,44 @@ def mentioning(names: Iterable[bytes], rows: Mapping[str, bytes]) -> dict[str, b
     return found
 
 
+AtRest = Callable[[Mapping[str, bytes], int], Iterable[tuple[str, Kind | None]]]
+"""Tells the kinds of rows as they rest, encoded from a place on; those that wait for nothing may be left out."""
+
+
+def by_outline(kind: Callable[[Any], Kind | None], outline: type[Struct]) -> AtRest:
+    """For rows with names of fields, which leave out what is empty: one without these names need not be decoded at all.
+
+    Args:
+        kind: Of an outline.
+        outline: Struct of the fields that ``kind`` looks at.
+    """
+    decode = msgspec.msgpack.Decoder(outline).decode
+    names = tuple(name.encode() for name in outline.__struct_fields__)
+
+    def at_rest(rows: Mapping[str, bytes], start: int) -> Iterator[tuple[str, Kind | None]]:
+        for key, encoded in mentioning(names, rows).items():
+            yield key, kind(decode(memoryview(encoded)[start:]))
+
+    return at_rest
+
+
+_NOTHING = msgspec.msgpack.encode((None, []))[1:]
+"""No session, no events: the first two fields of a visitor that waits for nothing."""
+_ARRAY_HEAD = 3
+"""Bytes before the first field of an array with more than fifteen."""
+
+
+def _visitors_at_rest(rows: Mapping[str, bytes], start: int) -> Iterator[tuple[str, Kind | None]]:
+    first = start + _ARRAY_HEAD
+    return ((key, "session_end") for key, encoded in rows.items() if not encoded.startswith(_NOTHING, first))
+
+
 class Waiting:
     """How many rows wait, by kind. Keeps keys only of those that wait for more than to be forgotten.
 
     Args:
-        kind: Of a row, or of its outline.
-        outline: Struct of the fields that ``kind`` looks at. Rows at rest leave out what is empty, so a row in which
-            none of these names occurs need not be decoded at all.
+        kind: Of a row.
+        at_rest: Tells it of rows as they rest.
         kinds: All that ``kind`` may say.
 
     Attributes:
@@ -126,17 +150,16 @@ class Waiting:
         known: Kind by key, of rows that have one.
     """
 
-    def __init__(self, kind: Callable[[Any], Kind | None], outline: type[Struct], kinds: tuple[Kind, ...]) -> None:
+    def __init__(self, kind: Callable[[Any], Kind | None], at_rest: AtRest, kinds: tuple[Kind, ...]) -> None:
         self.kind = kind
         self.known: dict[str, Kind] = {}
-        self._decode = msgspec.msgpack.Decoder(outline).decode
-        self._names = tuple(name.encode() for name in outline.__struct_fields__)
+        self._at_rest = at_rest
         self._counts: dict[Kind, int] = dict.fromkeys(kinds, 0)
 
     def saw_at_rest(self, rows: Mapping[str, bytes], start: int) -> None:
         """Rows as they rest, encoded from ``start`` on."""
-        for key, encoded in mentioning(self._names, rows).items():
-            self.keep(key, self.kind(self._decode(memoryview(encoded)[start:])))
+        for key, kind in self._at_rest(rows, start):
+            self.keep(key, kind)
 
     def counts(self, rows: int) -> Mapping[str, int]:
         """Of ``rows`` in all, by kind."""
@@ -156,14 +179,14 @@ class Waiting:
 
 def waiting_visitors() -> Waiting:
     """For DETECT's rows."""
-    return Waiting(visitor_kind, VisitorOutline, ("session_end",))
+    return Waiting(visitor_kind, _visitors_at_rest, ("session_end",))
 
 
 def waiting_persons() -> Waiting:
     """For JOURNEY's rows."""
-    return Waiting(person_kind, PersonOutline, ("step", "retry", "notice"))
+    return Waiting(person_kind, by_outline(person_kind, PersonOutline), ("step", "retry", "notice"))
 
 
 def waiting_parcels() -> Waiting:
     """For TRACK's rows."""
-    return Waiting(parcel_kind, ParcelOutline, ("delay", "registration", "poll"))
+    return Waiting(parcel_kind, by_outline(parcel_kind, ParcelOutline), ("delay", "registration", "poll"))

@@ -47,6 +47,8 @@ class RowStore(Generic[R]):
         at_once: Whether to encode a row as it is saved; nobody may change it after that without saving it again.
         stays_decoded: Whether a row that is encoded at the commit is likely to be touched again soon.
         waiting: Counts what rows wait for; without it that is not counted.
+        older: By version: how rows are read that this release's ``row_type`` can't read; they are written anew as they
+            are restored.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class RowStore(Generic[R]):
         stays_decoded: Callable[[R], bool],
         at_once: Callable[[R], bool] = never,
         waiting: Waiting | None = None,
+        older: Mapping[int, Callable[[memoryview], R]] | None = None,
     ) -> None:
         self._rows: dict[str, R | bytes] = {}
         self._touched: dict[str, R | bytes | None] = {}
@@ -70,6 +73,7 @@ class RowStore(Generic[R]):
         self._stays_decoded = stays_decoded
         self._at_once = at_once
         self._waiting = waiting
+        self._older = older or {}
         self._encoded_rows = self._encoded_bytes = 0
 
     @property
@@ -92,7 +96,7 @@ class RowStore(Generic[R]):
         row = self._rows.get(key)
         if type(row) is not bytes:
             return row  # type: ignore[return-value]  # a struct or None
-        decoded = self._rows[key] = self._read(key, row)
+        decoded = self._rows[key] = self._decoded(key, row, self._decode)
         return decoded
 
     def save(self, key: str, row: R, *, sooner: bool = True) -> None:
@@ -164,13 +168,16 @@ class RowStore(Generic[R]):
         return changed
 
     def _at_rest(self, key: str, row: R) -> bytes:
-        value = self._prefix + row.indexed_ms.to_bytes(8, "big") + self._encode(row)
+        value = self._encoded(row)
         self._encoded_rows += 1
         self._encoded_bytes += len(value)
         waiting = self._waiting
         if waiting is not None and (kind := waiting.kind(row)) is not waiting.known.get(key):
             waiting.keep(key, kind)
         return value
+
+    def _encoded(self, row: R) -> bytes:
+        return self._prefix + row.indexed_ms.to_bytes(8, "big") + self._encode(row)
 
     @property
     def has_changes(self) -> bool:
@@ -202,6 +209,8 @@ class RowStore(Generic[R]):
         ``also``: told of the rows as well: by key, each encoded from that place on.
         """
         at_rest = cast("dict[str, bytes]", self._rows)
+        for version, read in self._older.items():
+            self._read_anew(at_rest, version, read)
         self._heap = [(_deadline_at_rest(value)[0], key) for key, value in at_rest.items()]
         heapify(self._heap)
         self._encoded_rows, self._encoded_bytes = len(at_rest), sum(map(len, at_rest.values()))
@@ -210,12 +219,18 @@ class RowStore(Generic[R]):
         if also is not None:
             also(at_rest, _HEAD)
 
+    def _read_anew(self, rows: dict[str, bytes], version: int, read: Callable[[memoryview], R]) -> None:
+        """Bring rows of an older version into today's form; they stay so, but are written only once they change."""
+        old = bytes([version])
+        for key in [key for key, value in rows.items() if value.startswith(old)]:
+            rows[key] = self._encoded(self._decoded(key, rows[key], read))
+
     def keys(self) -> Iterable[str]:
         """Keys of all rows."""
         return self._rows.keys()
 
-    def _read(self, key: str, value: bytes) -> R:
+    def _decoded(self, key: str, value: bytes, decode: Callable[[memoryview], R]) -> R:
         try:
-            return self._decode(memoryview(value)[_HEAD:])
+            return decode(memoryview(value)[_HEAD:])
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise StateError(f"row {key!r} can't be read: {error}") from error

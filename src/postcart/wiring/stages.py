@@ -9,7 +9,7 @@ from secrets import token_bytes
 from postcart.adapters.vault import Vault
 from postcart.codecs.records import RecordDecoder
 from postcart.codecs.shop_events import ShopEventDecoder
-from postcart.codecs.shop_subjects import SUBJECT_OF, Subject
+from postcart.codecs.shop_subjects import Subject
 from postcart.content.phones import normal_phone
 from postcart.domain.track.estimate_days import DayTold
 from postcart.events.consents import ConsentRecorded
@@ -46,7 +46,7 @@ def detect_spec(settings: Settings, *, signal_partitions: int, metrics: StageMet
         decoders={
             topic: ShopEventDecoder(subject, stage="detect", registry=registry) for subject, topic in topics.items()
         },
-        topic_of=lambda event: topics[SUBJECT_OF[type(event)]],
+        topic_of=lambda event: topics["shop.carts" if event.OF_CART else "shop.sessions"],
         signals_topic=settings.topic("signals"),
         decisions_topic=settings.topic("decisions"),
         dead_topic=settings.topic("dead"),

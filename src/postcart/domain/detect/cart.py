@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from postcart.domain.detect.visitor import Visitor
-from postcart.events.shop import CartCleared, CartLine, CartSnapshot, Event, LineAdded, LineChanged, LineRemoved
+from postcart.domain.detect.waiting import CartCleared, CartSnapshot, LineRemoved, LineSet, Waiting
+from postcart.events.shop import CartLine
 from postcart.events.signals import LineState
 
 
-def apply(visitor: Visitor, event: Event, at_ms: int, *, behind: bool) -> None:
+def apply(visitor: Visitor, event: Waiting, at_ms: int, *, behind: bool) -> None:
     """Change the lines as ``event`` says; events that are no cart events change nothing.
 
     Events ``behind`` others already folded count by their time: they lose against newer changes of the variant and
@@ -48,7 +49,7 @@ def _outdated(visitor: Visitor, variant: str, at_ms: int, sequence: int) -> bool
     return known is not None and (at_ms, sequence) <= (known.changed_ms, known.sequence)
 
 
-def _set(visitor: Visitor, line: CartLine, *, at_ms: int, sequence: int, late: bool) -> None:
+def _set(visitor: Visitor, line: CartLine | LineSet, *, at_ms: int, sequence: int, late: bool) -> None:
     variant = line.variant_id
     if late and _outdated(visitor, variant, at_ms, sequence):
         return
@@ -80,8 +81,8 @@ def _remove(visitor: Visitor, variants: Iterable[str], *, at_ms: int, sequence: 
         _changed(visitor, LineState(variant_id=variant, quantity=0, changed_ms=at_ms, sequence=sequence))
 
 
-def _named(visitor: Visitor, event: LineAdded | LineChanged, at_ms: int, late: bool) -> None:  # noqa: FBT001 -- as _CHANGES calls
-    _set(visitor, event.line, at_ms=at_ms, sequence=event.sequence, late=late)
+def _named(visitor: Visitor, event: LineSet, at_ms: int, late: bool) -> None:  # noqa: FBT001 -- as _CHANGES calls
+    _set(visitor, event, at_ms=at_ms, sequence=event.sequence, late=late)
 
 
 def _removed(visitor: Visitor, event: LineRemoved, at_ms: int, late: bool) -> None:  # noqa: FBT001
@@ -103,9 +104,8 @@ def _cleared(visitor: Visitor, event: CartCleared, at_ms: int, late: bool) -> No
     _raise_floor(visitor, at_ms, event.sequence)
 
 
-_CHANGES: dict[type[Event], Callable[[Visitor, Any, int, bool], None]] = {
-    LineAdded: _named,
-    LineChanged: _named,
+_CHANGES: dict[type[Waiting], Callable[[Visitor, Any, int, bool], None]] = {
+    LineSet: _named,
     LineRemoved: _removed,
     CartSnapshot: _snapshot,
     CartCleared: _cleared,

@@ -5,9 +5,10 @@ Owns: what an end does to the row and what is told of it. Must not: decide when.
 
 from postcart.domain.detect import cart
 from postcart.domain.detect.abandonment import abandonment_of
-from postcart.domain.detect.outcome import FORGOTTEN, Arrival, Detected, caused, due, take_unsent
+from postcart.domain.detect.outcome import FORGOTTEN, Detected, caused, due, take_unsent
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import ENDED, TRIGGERS, Session, Visitor
+from postcart.domain.detect.waiting import Waiting
 from postcart.events.decisions import abandonment_decided
 from postcart.events.ids import end_id, episode_id
 from postcart.events.signals import SignalOrder, VisitEnded, VisitorForgotten
@@ -49,7 +50,7 @@ def finish(
         out.decisions.append(abandonment_decided(abandonment, episode_id=episode_id(identity)))
 
 
-def end_at_once(visitor: Visitor, session: Session, event: Arrival, rules: Rules, out: Detected, *, at_ms: int) -> None:
+def end_at_once(visitor: Visitor, session: Session, event: Waiting, rules: Rules, out: Detected, *, at_ms: int) -> None:
     """The session ends by this event, whatever other ids or a checkout are open."""
     order = caused(event, position=1)
     finish(visitor, session, rules, out, end_ms=at_ms, trigger=ENDED, order=order, left=True)

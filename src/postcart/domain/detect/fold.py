@@ -16,25 +16,26 @@ from postcart.domain.detect.identity import identify, is_outdated, leave
 from postcart.domain.detect.outcome import Arrival, Detected, caused, take_unsent, tell_lines
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import CAN_END_EARLY, ENDED, EXIT, FOR_EVER, INACTIVITY, Session, Visitor
-from postcart.events.shop import (
+from postcart.domain.detect.waiting import (
     CartCleared,
     CheckoutStep,
     Identified,
-    LineAdded,
     LineRemoved,
+    LineSet,
     PageExited,
     SessionEnded,
-    settle_time,
+    Waiting,
+    kept,
 )
 from postcart.events.signals import VisitStarted
 
 _place = attrgetter("time", "sequence", "RANK", "id")
-"""The order of folding (as events.shop.order_key), of events whose times are settled."""
+"""The order of folding (as events.shop.order_key)."""
 _rank = attrgetter("RANK")
 _CLEARED, _ENDED = CartCleared.RANK, SessionEnded.RANK
 _MOVES_ENDS = frozenset({CheckoutStep.RANK, _CLEARED, PageExited.RANK, _ENDED})
 """Ranks of the kinds after which a session ends otherwise than by inactivity."""
-_TOUCHES_CART = frozenset({LineAdded.RANK, LineRemoved.RANK, _CLEARED})
+_TOUCHES_CART = frozenset({LineSet.RANK, LineRemoved.RANK, _CLEARED})
 """Ranks of the kinds that may change lines."""
 
 
@@ -51,14 +52,13 @@ def arrive(visitor: Visitor, events: list[Arrival], out: Detected, *, too_old_ms
     sooner = visitor.session is None and not before
     ahead = sooner and visitor.person_id is not None
     known = {event.id for event in pending}
-    last_ms: int = pending[-1].time if pending else -1  # type: ignore[assignment]  # settled when it arrived
+    last_ms = pending[-1].time if pending else -1
     ordered = True
-    for event in events:
+    for event in map(kept, events):
         if event.id in known:
             out.repeated.append(event)
             continue
-        time = event.time
-        at_ms: int = time if time.__class__ is int else settle_time(event)
+        at_ms = event.time
         if at_ms <= too_old_ms:
             out.late.append(event)
             continue
@@ -91,7 +91,7 @@ def advance(visitor: Visitor, clock_ms: int, rules: Rules, out: Detected) -> boo
     pending = visitor.pending
     folded = 0
     for event in pending:
-        at_ms: int = event.time  # type: ignore[assignment]  # settled when it arrived
+        at_ms = event.time
         if at_ms > clock_ms:
             break
         folded += 1
@@ -118,7 +118,7 @@ def _due_before(visitor: Visitor, at_ms: int, rules: Rules, out: Detected) -> No
         forget(visitor, rules, out)
 
 
-def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
+def _fold(visitor: Visitor, event: Waiting, at_ms: int, rules: Rules, out: Detected) -> None:
     """One event, in its place. One that comes behind others is late, or a repeat: then nothing may come of it."""
     behind = at_ms <= visitor.last_ms and _is_behind(visitor, event, at_ms)
     if at_ms <= visitor.decided_ms and (behind or (at_ms, event.sequence) < (visitor.decided_ms, visitor.decided_seq)):
@@ -147,7 +147,7 @@ def _fold(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detec
         leave(visitor, event, at_ms, rules, out)
 
 
-def _is_behind(visitor: Visitor, event: Arrival, at_ms: int) -> bool:
+def _is_behind(visitor: Visitor, event: Waiting, at_ms: int) -> bool:
     """Whether the event's place is at or before that of the latest one folded."""
     place, last = (at_ms, event.sequence, event.RANK), (visitor.last_ms, visitor.last_seq, visitor.last_rank)
     if place != last:
@@ -156,7 +156,7 @@ def _is_behind(visitor: Visitor, event: Arrival, at_ms: int) -> bool:
     return session is not None and not isinstance(event, Identified) and event.id <= session.last_id
 
 
-def _fold_late(visitor: Visitor, event: Arrival, at_ms: int, rules: Rules, out: Detected) -> None:
+def _fold_late(visitor: Visitor, event: Waiting, at_ms: int, rules: Rules, out: Detected) -> None:
     """An event at or before an end already decided: it changes lines by its time, never a session."""
     out.late.append(event)
     if isinstance(event, Identified):
@@ -186,7 +186,7 @@ def _take_exits_back(session: Session, at_ms: int, rules: Rules, *, behind: bool
             session.leaving = True
 
 
-def _open(visitor: Visitor, event: Arrival, at_ms: int, out: Detected) -> Session:
+def _open(visitor: Visitor, event: Waiting, at_ms: int, out: Detected) -> Session:
     session = visitor.session = Session(started_ms=at_ms, last_ms=at_ms, last_id=event.id)
     if visitor.person_id is not None:
         out.signals.append(
@@ -195,7 +195,7 @@ def _open(visitor: Visitor, event: Arrival, at_ms: int, out: Detected) -> Sessio
     return session
 
 
-def _go_on(session: Session, event: Arrival, at_ms: int, rules: Rules) -> None:
+def _go_on(session: Session, event: Waiting, at_ms: int, rules: Rules) -> None:
     """``_join`` for what most events are: in order, and without a meaning of their own for the session's end."""
     session_id = event.session_id
     session.last_ms, session.last_id, session.last_session_id = at_ms, event.id, session_id or None
@@ -208,7 +208,7 @@ def _go_on(session: Session, event: Arrival, at_ms: int, rules: Rules) -> None:
         session.set_end(session_id or "", end)
 
 
-def _join(session: Session, event: Arrival, at_ms: int, rules: Rules, *, behind: bool) -> None:
+def _join(session: Session, event: Waiting, at_ms: int, rules: Rules, *, behind: bool) -> None:
     """The event belongs to the session: its id's end moves, a checkout begins, goes on or is over."""
     if not behind or at_ms > session.last_ms:
         session.last_ms, session.last_id, session.last_session_id = at_ms, event.id, event.session_id or None

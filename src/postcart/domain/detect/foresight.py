@@ -8,7 +8,7 @@ from collections.abc import Container
 
 from postcart.domain.detect.outcome import Detected
 from postcart.domain.detect.visitor import FOR_EVER, Visitor
-from postcart.events.shop import CartCleared, Identified, SessionEnded
+from postcart.domain.detect.waiting import CartCleared, Identified, SessionEnded
 from postcart.events.signals import Emptied, Returning
 
 CHANGES_MEANING = frozenset({Identified.RANK, CartCleared.RANK, SessionEnded.RANK})
@@ -24,7 +24,7 @@ def foresee(visitor: Visitor, fresh: Container[str], out: Detected) -> None:
     began_ms = session.started_ms if session else 0
     changed, over_ms = False, FOR_EVER
     for event in visitor.pending:
-        at_ms: int = event.time  # type: ignore[assignment]  # settled when it arrived
+        at_ms = event.time
         news = changed or event.id in fresh
         if at_ms > over_ms:  # what is due at a moment comes after the events of that moment
             began_ms, over_ms = 0, FOR_EVER

@@ -10,7 +10,7 @@ from postcart.domain.detect.ends import end_at_once
 from postcart.domain.detect.outcome import Detected, all_lines, caused, tell_lines
 from postcart.domain.detect.rules import Rules
 from postcart.domain.detect.visitor import Visitor
-from postcart.events.shop import Identified, SessionEnded
+from postcart.domain.detect.waiting import Identified, SessionEnded
 from postcart.events.signals import AbandonmentRecovered, LinesChanged, VisitStarted
 
 

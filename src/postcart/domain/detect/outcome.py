@@ -6,6 +6,7 @@ Owns: the collector and the telling of lines. Must not: decide.
 from msgspec import Struct, field
 
 from postcart.domain.detect.visitor import Visitor
+from postcart.domain.detect.waiting import Waiting
 from postcart.events.decisions import AbandonmentDecided
 from postcart.events.shop import CartEvents, SessionEvents
 from postcart.events.signals import LinesChanged, LineState, Signal, SignalOrder
@@ -21,11 +22,11 @@ class Detected(Struct, gc=False):
 
     signals: list[Signal] = field(default_factory=list)
     decisions: list[AbandonmentDecided] = field(default_factory=list)
-    late: list[Arrival] = field(default_factory=list)
-    repeated: list[Arrival] = field(default_factory=list)
+    late: list[Waiting] = field(default_factory=list)
+    repeated: list[Waiting] = field(default_factory=list)
 
 
-def caused(event: Arrival, position: int = 0) -> SignalOrder:
+def caused(event: Waiting, position: int = 0) -> SignalOrder:
     """Place of a signal that ``event`` causes."""
     return SignalOrder(sequence=event.sequence, rank=event.RANK, cause=event.id, position=position)
 

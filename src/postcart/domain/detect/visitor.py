@@ -1,6 +1,8 @@
 """What DETECT keeps of a visitor: one row.
 
 Owns: the row's fields and its next deadline. Must not: decide anything from them.
+
+Rows are arrays without the names of fields: a field is added only at the end and with a default.
 """
 
 from typing import Final
@@ -8,14 +10,13 @@ from typing import Final
 from msgspec import Struct, field
 
 from postcart.domain.detect.rules import Rules
-from postcart.events.shop import (
+from postcart.domain.detect.waiting import (
+    AnyWaiting,
     CartCleared,
-    CartEvents,
     CheckoutStep,
     Identified,
     PageExited,
     SessionEnded,
-    SessionEvents,
 )
 from postcart.events.signals import Abandonment, LineState, Trigger
 
@@ -31,7 +32,7 @@ CAN_END_EARLY: Final = frozenset(
 """Ranks of the kinds after which a session may end sooner than by inactivity."""
 
 
-class Session(Struct, gc=False, kw_only=True, omit_defaults=True):
+class Session(Struct, gc=False, kw_only=True, array_like=True):
     """The open session of a visitor.
 
     Attributes:
@@ -72,7 +73,7 @@ def _later(end: tuple[int, int]) -> tuple[int, int]:
     return end[0], -end[1]
 
 
-class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
+class Visitor(Struct, gc=False, kw_only=True, array_like=True):
     """A visitor: person, cart, open session, and the events that are not yet folded.
 
     Attributes:
@@ -83,17 +84,19 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         known_ms, known_seq: The latest change of person, logouts included: what identified it earlier is outdated.
         decided_ms, decided_seq: The latest end decided; events before it are late.
         anonymous: The latest abandonment without a person.
-        pending: Events not yet folded, in the order of folding; their times are settled (whole milliseconds).
+        pending: Events not yet folded, in the order of folding.
         indexed_ms: The deadline under which the row stands in the task's index; 0 for none.
     """
 
+    session: Session | None = None
+    pending: list[AnyWaiting] = field(default_factory=list)
+    # Those two come first: of a row at rest only its beginning is looked at to tell whether it waits for anything.
     visitor_id: str
     person_id: str | None = None
     lines: dict[str, LineState] = field(default_factory=dict)
     floor_ms: int = 0
     floor_seq: int = 0
     unsent: list[LineState] = field(default_factory=list)
-    session: Session | None = None
     last_ms: int = 0
     last_seq: int = 0
     last_rank: int = 0
@@ -102,7 +105,6 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
     decided_ms: int = 0
     decided_seq: int = 0
     anonymous: Abandonment | None = None
-    pending: list[SessionEvents | CartEvents] = field(default_factory=list)
     indexed_ms: int = 0
 
     def deadline_ms(self, rules: Rules) -> int:
@@ -114,11 +116,10 @@ class Visitor(Struct, gc=False, kw_only=True, omit_defaults=True):
         pending, session = self.pending, self.session
         if not pending:
             return session.end()[0] if session else self.last_ms + rules.forget_ms
-        first_ms: int = pending[0].time  # type: ignore[assignment]  # settled when it arrived
-        early: int = FOR_EVER
+        first_ms, early = pending[0].time, FOR_EVER
         for event in pending:
             if event.RANK in CAN_END_EARLY:  # the first of them, as pending events are in order
-                early = event.time  # type: ignore[assignment]
+                early = event.time
                 break
         if session:
             return min(session.end()[0], early)
