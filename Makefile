@@ -9,7 +9,7 @@ PROCESSES ?= $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 4 ? n + 1 :
 SIDE_BY_SIDE := --numprocesses $(PROCESSES) --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test faults-small outages faults-short faults test-fast check format docs bench kafka requirements clean
+.PHONY: help install demo test faults-small outages faults-short faults test-fast check format docs compiled test-compiled bench kafka requirements clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,7 +58,20 @@ format: $(STAMP) ## write the code as the formatter wants it
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP) ## measure side by side, in a quarter of an hour; writes docs/performance.md
+UNIT_OF_COMPILED := avro_reader codecs_shop_events codecs_unusable_records compiled detect_overdue equality \
+  equality_stream equality_tasks foresight oracle processors_rows processors_watermark stage_figures story_visits track_task
+OF_COMPILED := tests/golden tests/stream/test_pipeline.py $(UNIT_OF_COMPILED:%=tests/unit/test_%.py)
+
+compiled: $(STAMP) ## build the package with its hot modules as C extensions, in build/compiled; needs a C compiler
+	@command -v cc >/dev/null || { echo "no C compiler here: apt-get install gcc python3-dev" >&2; exit 1; }
+	rm -rf build
+	COMPILE_HOT_MODULES=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --target build/compiled .
+
+test-compiled: compiled ## the tests of what is compiled, with that
+	PYTHONPATH=$(CURDIR)/build/compiled COMPILE_HOT_MODULES=1 $(PYTEST) $(SIDE_BY_SIDE) $(OF_COMPILED)
+
+bench: compiled ## measure side by side, in a quarter of an hour; writes docs/performance.md
 	$(BIN)/python -m bench
 
 kafka: $(STAMP) ## run a real Kafka in the foreground; Ctrl-C stops it
@@ -70,7 +83,7 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
 requirements: $(STAMP) ## compile requirements/*.txt again from pyproject.toml
 	$(COMPILE) -o requirements/base.txt pyproject.toml
 	$(COMPILE) -c requirements/base.txt --extra dev --extra demo -o requirements/dev.txt pyproject.toml
-	echo 'setuptools>=77' | $(COMPILE) -o requirements/build.txt -
+	printf 'setuptools>=77\nmypy>=2.4\n' | $(COMPILE) -c requirements/base.txt -o requirements/build.txt -
 
 clean: ## throw away what was built
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -7,10 +7,11 @@ Runs are interleaved, the median counts.
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from bench.common.cluster import Cluster, cluster
 from bench.common.dataset import Shape, fill
-from bench.common.measure import ROOT, Contender, Run, Standing, interleaved, same, told
+from bench.common.measure import COMPILED, ROOT, SOURCE, Contender, Run, Standing, interleaved, same, told
 from bench.common.report import keep, standings_json, standings_table
 from bench.peers import kafka_streams
 from bench.peers.plain_faust_settings import SETTINGS as FAUST_SETTINGS
@@ -19,14 +20,15 @@ from postcart.adapters.topics import create
 
 PARTITIONS = 4
 _MILLION = 1_000_000
-POSTCART, FAUST, STREAMS, STREAMS_ROCKSDB, LIMIT = (
+POSTCART, POSTCART_COMPILED, FAUST, STREAMS, STREAMS_ROCKSDB, LIMIT = (
     "Postcart",
+    "Postcart, compiled",
     "plain Faust",
     "Kafka Streams, in memory",
     "Kafka Streams, RocksDB",
     "librdkafka reading alone",
 )
-PEERS = {"faust": FAUST, "streams": STREAMS, "rocksdb": STREAMS_ROCKSDB, "read": LIMIT}
+PEERS = {"compiled": POSTCART_COMPILED, "faust": FAUST, "streams": STREAMS, "rocksdb": STREAMS_ROCKSDB, "read": LIMIT}
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,6 +65,11 @@ def main(given: argparse.Namespace) -> None:
 def _contenders(broker: Cluster, shop: str, records: int, wanted: set[str]) -> list[Contender]:
     each = [
         Contender(name=POSTCART, run=lambda run: postcart(broker, run, shop, records), settings=own_settings()),
+        Contender(
+            name=POSTCART_COMPILED,
+            run=lambda run: postcart(broker, run, shop, records, package=COMPILED),
+            settings=own_settings(),
+        ),
         Contender(name=FAUST, run=lambda run: _faust(broker, run, shop, records), settings=FAUST_SETTINGS),
         Contender(
             name=STREAMS,
@@ -89,12 +96,17 @@ def own_settings() -> Mapping[str, object]:
     }
 
 
-def postcart(broker: Cluster, run: str, shop: str, records: int) -> Run:
-    """``postcart worker detect`` from the first batch to the commit of the last."""
+def postcart(broker: Cluster, run: str, shop: str, records: int, *, package: Path = SOURCE) -> Run:
+    """``postcart worker detect`` from the first batch to the commit of the last.
+
+    ``package``: the folder of the package, as it is or with its hot modules compiled.
+    """
+    if not package.is_dir():
+        raise SystemExit(f"{package} is missing: make compiled first, or leave compiled out of --peers")
     settings = broker.settings(run, shop)
     create(settings)
     program = str(ROOT / "bench" / "contenders" / "postcart_detect.py")
-    figures = told([sys.executable, program, str(records)], broker.variables(run, shop))
+    figures = told([sys.executable, program, str(records)], broker.variables(run, shop), package=package)
     decided = broker.abandonments([settings.topic("signals"), settings.topic("decisions")])
     broker.delete(settings.topic_prefix)
     return Run(**figures, decided=decided)  # type: ignore[arg-type]  # as its line says
@@ -133,7 +145,11 @@ def _report(shape: Shape, standings: Mapping[str, Standing], contenders: list[Co
     agreed = same(standings)
     verdict = "the same in all runs of all contenders" if agreed else "NOT the same: the figures mean nothing"
     about = f"{standings[POSTCART].records:,} records of {shape}; {first:,} abandonments, {verdict}."
-    lines = [about, "", *standings_table(standings, against=POSTCART)]
+    lines = [
+        about,
+        "",
+        *standings_table(standings, against=[own for own in (POSTCART, POSTCART_COMPILED) if own in standings]),
+    ]
     # Plain Faust takes minutes where the others take seconds: large inputs are run without it, and kept beside.
     size = "" if FAUST in standings else "-million" if shape.visitors >= _MILLION else "-large"
     name = f"detect-{'json' if shape.framing == 'json' else 'avro'}-{shape.keys}{size}"

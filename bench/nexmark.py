@@ -7,14 +7,15 @@ for this query, on another machine, is quoted beside the result and never divide
 import argparse
 import sys
 from collections import Counter
+from pathlib import Path
 
 from confluent_kafka import Consumer, TopicPartition
 
 from bench.common.bids import fill
 from bench.common.cluster import Cluster, cluster
-from bench.common.measure import ROOT, Contender, Run, interleaved, same, told
+from bench.common.measure import COMPILED, ROOT, SOURCE, Contender, Run, interleaved, same, told
 from bench.common.report import keep, standings_json, standings_table
-from bench.detect import POSTCART, STREAMS, own_settings
+from bench.detect import POSTCART, POSTCART_COMPILED, STREAMS, own_settings
 from bench.peers import kafka_streams
 
 PARTITIONS = 4
@@ -35,7 +36,16 @@ def main(given: argparse.Namespace) -> None:
         records = fill(broker.bootstrap, topic, count=given.events, partitions=PARTITIONS)
         print(f"{records:,} bids in {PARTITIONS} partitions")
         contenders = [
-            Contender(name=POSTCART, run=lambda run: _postcart(broker, run, topic, records), settings=own_settings()),
+            Contender(
+                name=POSTCART,
+                run=lambda run: _postcart(broker, run, topic, records, SOURCE),
+                settings=own_settings(),
+            ),
+            Contender(
+                name=POSTCART_COMPILED,
+                run=lambda run: _postcart(broker, run, topic, records, COMPILED),
+                settings=own_settings(),
+            ),
             Contender(
                 name=STREAMS,
                 run=lambda run: _streams(broker, run, topic, records),
@@ -45,15 +55,15 @@ def main(given: argparse.Namespace) -> None:
         standings = interleaved(contenders, records=records, runs=given.runs)
     agreed = same(standings)
     ended = standings[POSTCART].runs[0].decided.total()
-    verdict = "the same in all runs of both" if agreed else "NOT the same: the figures mean nothing"
+    verdict = "the same in all runs of all" if agreed else "NOT the same: the figures mean nothing"
     lines = [f"{records:,} bids, {ended:,} sessions, {verdict}. {FLINK}", ""]
-    lines += standings_table(standings, against=POSTCART)
+    lines += standings_table(standings, against=[POSTCART, POSTCART_COMPILED])
     keep("nexmark", {"same_decisions": agreed, "contenders": standings_json(standings, contenders)}, lines)
     if not agreed:
         raise SystemExit("the contenders decided differently: the ratio means nothing")
 
 
-def _postcart(broker: Cluster, run: str, topic: str, records: int) -> Run:
+def _postcart(broker: Cluster, run: str, topic: str, records: int, package: Path) -> Run:
     prefix = f"{broker.prefix}{run}."
     broker.create([f"{prefix}sessions"])
     broker.create([f"{prefix}changelog"], {"cleanup.policy": "compact"})
@@ -62,7 +72,7 @@ def _postcart(broker: Cluster, run: str, topic: str, records: int) -> Run:
     beginner.commit(offsets=places, asynchronous=False)
     beginner.close()
     program = str(ROOT / "bench" / "contenders" / "postcart_bids.py")
-    figures = told([sys.executable, program, broker.bootstrap, topic, prefix, str(records)], {})
+    figures = told([sys.executable, program, broker.bootstrap, topic, prefix, str(records)], {}, package=package)
     decided = _sessions(broker, prefix)
     broker.delete(prefix)
     return Run(**figures, decided=decided)  # type: ignore[arg-type]  # as its line says

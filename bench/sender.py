@@ -70,7 +70,7 @@ def main(given: argparse.Namespace) -> None:
         ]
         standings = interleaved(contenders, records=given.mails, runs=given.runs)
     about = f"{given.mails:,} marketing mails, RSA signatures of 2,048 bits; records are mails."
-    lines = [about, "", *standings_table(standings, against=POSTCART_SENDER)]
+    lines = [about, "", *standings_table(standings, against=[POSTCART_SENDER])]
     keep("sender", {"contenders": standings_json(standings, contenders)}, lines)
 
 

@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
+COMPILED = ROOT / "build" / "compiled"
+"""The package as ``make compiled`` builds it."""
 LONGEST_S = 3_600
 """A contender that hangs ends the bench."""
 
@@ -85,11 +88,11 @@ def interleaved(contenders: Sequence[Contender], *, records: int, runs: int) -> 
     return {name: Standing(records=records, runs=each) for name, each in found.items()}
 
 
-def told(command: Sequence[str], variables: Mapping[str, str]) -> dict[str, float]:
-    """Start a contender and return its figures."""
+def told(command: Sequence[str], variables: Mapping[str, str], *, package: Path = SOURCE) -> dict[str, float]:
+    """Start a contender, with the ``postcart`` of that folder, and return its figures."""
     done = subprocess.run(
         command,
-        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "src")])},
+        env={**os.environ, **variables, "PYTHONPATH": os.pathsep.join([str(ROOT), str(package)])},
         stdout=subprocess.PIPE,
         check=False,
         cwd=ROOT,

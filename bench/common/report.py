@@ -57,19 +57,17 @@ def standings_json(standings: Mapping[str, Standing], contenders: Sequence[Conte
     }
 
 
-def standings_table(standings: Mapping[str, Standing], *, against: str) -> list[str]:
-    """A Markdown table; ratios are those of ``against`` to each."""
-    best = standings[against]
+def standings_table(standings: Mapping[str, Standing], *, against: Sequence[str]) -> list[str]:
+    """A Markdown table; ratios are those of each of ``against`` to all others."""
+    heads = [f"{name} is, per CPU second" for name in against]
     lines = [
-        f"| | records/CPU s | records/s | peak MiB | {against} is, per CPU second |",
-        "|---|---:|---:|---:|---:|",
+        " | ".join(["| | records/CPU s | records/s | peak MiB", *heads]) + " |",
+        "|---|---:|---:|---:|" + "---:|" * len(heads),
     ]
     for name, standing in standings.items():
-        ratio = best.per_cpu_s / standing.per_cpu_s
-        lines.append(
-            f"| {name} | {standing.per_cpu_s:,.0f} | {standing.per_s:,.0f} | {standing.peak_mib:,.0f} "
-            f"| {'' if name == against else f'{ratio:.2f} x'} |"
-        )
+        ratios = [f"{standings[own].per_cpu_s / standing.per_cpu_s:.2f} x" if name != own else "" for own in against]
+        figures = f"{standing.per_cpu_s:,.0f} | {standing.per_s:,.0f} | {standing.peak_mib:,.0f}"
+        lines.append(" | ".join([f"| {name} | {figures}", *ratios]) + " |")
     return lines
 
 

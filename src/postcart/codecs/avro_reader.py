@@ -19,6 +19,8 @@ Reader = Callable[[bytes, int], tuple[Any, int]]
 """Reads a value that begins there; returns it and where the next begins: of damaged bytes maybe behind their end."""
 
 _LONGEST: Final = 10  # bytes of a 64-bit number
+_SIX: Final = 6
+_SHIFT_OF_SIXTH: Final = 35
 _ONE_BYTE: Final = 0x7F
 _MOST_BRANCHES: Final = 63  # of a union, so that a branch is one byte
 
@@ -62,12 +64,33 @@ def reference(parsed: Any) -> Reader:
     return read
 
 
+_six_bytes: Final = struct.Struct("<HI").unpack_from
+_ends: Final[dict[int, int]] = {}
+"""What the last four bytes of a number of six stand for. Milliseconds of our time are such numbers, and have the same
+four for eight seconds, so few are looked up again and again."""
+_MOST_ENDS: Final = 10_000
+_GO_ON: Final = 0x8080  # the mark of two bytes that others follow
+
+
 def read_long(data: bytes, at: int) -> tuple[int, int]:
     """A variable-length zig-zag number (int and long)."""
+    if len(data) - at >= _SIX:
+        first, last = _six_bytes(data, at)
+        if first & _GO_ON == _GO_ON:
+            end = _ends.get(last)
+            if end is not None:
+                found = end | first & 0x7F | first >> 1 & 0x3F80
+                return (found >> 1) ^ -(found & 1), at + _SIX
+    return _any_long(data, at)
+
+
+def _any_long(data: bytes, at: int) -> tuple[int, int]:
     found = shift = 0
     for byte in data[at : at + _LONGEST]:
         if byte <= _ONE_BYTE:
             found |= byte << shift
+            if shift == _SHIFT_OF_SIXTH and len(_ends) < _MOST_ENDS:
+                _ends[int.from_bytes(data[at + 2 : at + _SIX], "little")] = found & ~0x3FFF
             return (found >> 1) ^ -(found & 1), at + 1 + shift // 7
         found |= (byte & _ONE_BYTE) << shift
         shift += 7
@@ -106,6 +129,10 @@ byte = data[at]
 if byte <= 0x7F:
     VALUE = (byte >> 1) ^ -(byte & 1)
     at += 1
+elif data[at + 1] <= 0x7F:
+    byte = byte & 0x7F | data[at + 1] << 7
+    VALUE = (byte >> 1) ^ -(byte & 1)
+    at += 2
 else:
     VALUE, at = read_long(data, at)"""
 _PRIMITIVES: Final[Mapping[str, str]] = {

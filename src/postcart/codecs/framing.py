@@ -45,6 +45,8 @@ class AvroFraming:
         self._by_rabin = {schema.rabin: schema for schema in released}
         self._registry = registry
         self._accept = accept
+        self._newest = released[0] if released and registry is None else None
+        """What a payload in the wire format is likely to be of."""
 
     def read(self, payload: bytes) -> Any:
         """What ``accept`` makes of a framed payload.
@@ -53,6 +55,14 @@ class AvroFraming:
             UnreadableRecord: ``framing``, ``schema_unknown``, ``decode`` or ``invalid``.
             RegistryUnavailable: The registry can't be asked now.
         """
+        newest = self._newest
+        if newest is not None and payload[0] == WIRE_MAGIC:
+            try:  # the hot path; whatever is wrong is found again, and told, by _fitting
+                value, end = newest.read(payload, _WIRE_HEADER)
+                if end == len(payload):
+                    return self._accept(value, newest.record)
+            except Exception:  # noqa: BLE001, S110 -- as in _take
+                pass
         if payload[0] == WIRE_MAGIC and len(payload) >= _WIRE_HEADER:
             return self._fitting(payload) if self._registry is None else self._registered(payload, self._registry)
         if payload[:2] == SINGLE_OBJECT_MAGIC and len(payload) >= _SINGLE_HEADER:

@@ -134,10 +134,10 @@ def to_avro(event: ShopEvent) -> dict[str, Any]:
         return value
     value.update({key: moment_ms(getattr(event, key)) for key in _MOMENTS if value.get(key) is not None})
     if isinstance(event, ShipmentEvents):
-        common = {key: value.pop(key) for key in _COMMON_OF_PARCELS & value.keys()}
+        common = {key: value.pop(key) for key in value.keys() & _COMMON_OF_PARCELS}
     else:
         common = {
-            key: value.pop(key) for key in _COMMON & value.keys() if not (key == "person_id" and tag == "identified")
+            key: value.pop(key) for key in value.keys() & _COMMON if not (key == "person_id" and tag == "identified")
         }
     common["kind"] = (f"{_NAMESPACE}.{_RECORDS[tag]}", value)
     return common
