@@ -4,11 +4,12 @@ import argparse
 import sys
 from types import ModuleType
 
-from bench import capacity, detect, live, nexmark, parcels, restore, scale, sender, waiting
+from bench import capacity, detect, fold, live, nexmark, parcels, restore, scale, sender, waiting
 
 COMPARISONS: dict[str, ModuleType] = {
     "capacity": capacity,
     "detect": detect,
+    "fold": fold,
     "live": live,
     "nexmark": nexmark,
     "parcels": parcels,
@@ -20,6 +21,7 @@ COMPARISONS: dict[str, ModuleType] = {
 SHORT = (
     ["detect", "--visitors", "4000", "--runs", "3"],
     ["detect", "--visitors", "4000", "--runs", "3", "--framing", "wire"],
+    ["fold", "--visitors", "4000", "--pairs", "4"],
     ["nexmark"],
     ["sender"],
     ["restore"],

@@ -48,7 +48,7 @@ def main(given: argparse.Namespace) -> None:
     del given
     detect, sender, restore = kept("detect-json-uniform-large"), kept("sender"), kept("restore")
     costs = Costs(
-        event_s=1 / _per_cpu_s(detect, "Postcart"),
+        event_s=1 / _per_cpu_s(detect, "Postcart, compiled"),
         mail_s=1 / _per_cpu_s(sender, "Postcart's sender"),
         row_restore_s=statistics.median(run["wall_s"] for run in restore["runs"]) / restore["rows"],
         row_bytes=restore["row_bytes"],

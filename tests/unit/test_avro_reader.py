@@ -136,3 +136,18 @@ def test_a_number_of_more_than_64_bits_is_damage() -> None:
     assert read(b"\xff" * 9 + b"\x01", 0) == (-(2**63), 10)
     with pytest.raises(Damaged):
         read(b"\xff" * 10 + b"\x01", 0)
+
+
+@pytest.mark.parametrize("first", [1_796_005_372_664, -1_796_005_372_664, 2**34 - 20_000, 2**41 - 20_000, 0, -9_000])
+def test_numbers_that_share_their_last_bytes(first: int) -> None:
+    """Those of six bytes are put together from what was seen before: times of one hour, and the edges of six bytes."""
+    read = compiled("long")
+    assert read is not None
+    for number in range(first, first + 40_000, 61):
+        stream = io.BytesIO()
+        fastavro.schemaless_writer(stream, "long", number)
+        encoded = stream.getvalue()
+        assert read(b"\xff" + encoded + b"\xff", 1) == (number, 1 + len(encoded))
+        for cut in range(len(encoded)):
+            with pytest.raises((Damaged, IndexError)):
+                read(encoded[:cut], 0)

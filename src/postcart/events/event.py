@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
-from msgspec.structs import force_setattr
 
 from postcart.events.times import to_ms
 
@@ -46,16 +45,6 @@ def time_ms(event: Event) -> int:
 def moment_ms(moment: int | datetime) -> int:
     """A moment in milliseconds since the epoch, UTC."""
     return moment if isinstance(moment, int) else to_ms(moment)
-
-
-def settle_time(event: Event) -> int:
-    """Make the event's time whole milliseconds, the same moment; returns it. Idempotent.
-
-    What is folded many times is compared many times: hot paths settle a time once and read ``event.time`` from then on.
-    """
-    time = time_ms(event)
-    force_setattr(event, "time", time)
-    return time
 
 
 def order_key(event: Event) -> tuple[int, int, int, str]:

@@ -15,7 +15,6 @@ from msgspec import Meta, Struct
 from postcart.events.event import Currency, Id, Quantity, Text
 from postcart.events.event import Event as Event  # noqa: PLC0414 -- read as part of this module
 from postcart.events.event import order_key as order_key  # noqa: PLC0414 -- the same
-from postcart.events.event import settle_time as settle_time  # noqa: PLC0414 -- the same
 from postcart.events.event import time_ms as time_ms  # noqa: PLC0414 -- the same
 from postcart.events.shipments import Moment, ShipmentEvents
 
