@@ -38,7 +38,7 @@ def demo(
     """
     from postcart.wiring.demo import DemoOptions, run_demo  # noqa: PLC0415
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    interrupted_by(signal.SIGINT, signal.SIGTERM)
     options = DemoOptions(
         folder=folder,
         seconds=seconds,
@@ -66,9 +66,18 @@ def _tell_how(page: Path) -> None:
         say("open it in a browser: " + ("open" if sys.platform == "darwin" else "xdg-open") + f" {page}")
 
 
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """SIGTERM ends it as Ctrl-C does."""
-    raise KeyboardInterrupt
+def interrupted_by(*signals: signal.Signals) -> None:
+    """Have these signals raise ``KeyboardInterrupt``.
+
+    Also Ctrl-C, for which Python does so itself: before Python 3.12 what its own handler raises has no instance, and
+    in a delivery report confluent-kafka 2.16 loses it.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in signals:
+        signal.signal(number, interrupt)
 
 
 def _program() -> str:

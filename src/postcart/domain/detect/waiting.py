@@ -4,8 +4,8 @@ Owns: the kinds that wait, and what is kept of an event. Must not: judge events,
 
 Most of a row is what waits, and a row is read and written whenever its visitor does something. So what waits is kept
 as arrays without the names of fields, and without what no rule asks for: the visitor, what was looked at, coupons.
-Rows hold these arrays: a field is added at the end of a kind and with a default, never to ``Waiting``, whose fields come
-before those of all kinds; a tag is never given again.
+Rows hold these arrays: a field is added at the end of a kind and with a default, never to ``Waiting``, whose fields
+come before those of all kinds; a tag is never given again.
 """
 
 from collections.abc import Callable
