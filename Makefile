@@ -86,4 +86,4 @@ requirements: $(STAMP) ## compile requirements/*.txt again from pyproject.toml
 	printf 'setuptools>=77\nmypy>=2.4\n' | $(COMPILE) -c requirements/base.txt -o requirements/build.txt -
 
 clean: ## throw away what was built
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -145,11 +145,8 @@ def _report(shape: Shape, standings: Mapping[str, Standing], contenders: list[Co
     agreed = same(standings)
     verdict = "the same in all runs of all contenders" if agreed else "NOT the same: the figures mean nothing"
     about = f"{standings[POSTCART].records:,} records of {shape}; {first:,} abandonments, {verdict}."
-    lines = [
-        about,
-        "",
-        *standings_table(standings, against=[own for own in (POSTCART, POSTCART_COMPILED) if own in standings]),
-    ]
+    own = [name for name in (POSTCART, POSTCART_COMPILED) if name in standings]
+    lines = [about, "", *standings_table(standings, against=own)]
     # Plain Faust takes minutes where the others take seconds: large inputs are run without it, and kept beside.
     size = "" if FAUST in standings else "-million" if shape.visitors >= _MILLION else "-large"
     name = f"detect-{'json' if shape.framing == 'json' else 'avro'}-{shape.keys}{size}"
