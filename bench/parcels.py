@@ -30,7 +30,8 @@ from postcart.events.shop import ProfileUpdated, ShopEvent
 from postcart.settings import Settings
 
 PARTITIONS = 4
-PEOPLE = 5_000
+PEOPLE = 50_000
+"""So many that hardly anybody gets a parcel a minute: a person's row has all of his parcels that may still matter."""
 STAGES = ("track", "journey", "send email")
 FIRST_RATE = 60
 JOBS, RECEIPTS = "jobs.email.transactional", "receipts"

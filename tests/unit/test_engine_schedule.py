@@ -35,11 +35,22 @@ def test_far_behind_outputs_wait_for_the_long_interval() -> None:
 
 
 def test_transactions_that_take_long_come_less_often() -> None:
-    """Three times what the last one took, and at most the long interval."""
+    """Three times what they take, and at most the long interval."""
     schedule = CommitSchedule(SETTINGS, 10.0)
     for took, wait in ((0.01, 0.1), (0.1, 0.3), (2.0, 1.0)):
-        schedule.begin(20.0)
-        schedule.done(20.0 + took)
+        for _ in range(2):
+            schedule.begin(20.0)
+            schedule.done(20.0 + took)
         schedule.outputs_wait(20.0 + took)
         assert not schedule.due(20.0 + took + wait - 0.01)
         assert schedule.due(20.0 + took + wait + 0.01)
+
+
+def test_a_single_transaction_that_takes_long_holds_up_nothing_after_it() -> None:
+    """Of the last two the shorter counts."""
+    schedule = CommitSchedule(SETTINGS, 10.0)
+    for took in (0.01, 0.5, 0.01):
+        schedule.begin(20.0)
+        schedule.done(20.0 + took)
+        schedule.outputs_wait(20.0 + took)
+        assert schedule.due(20.0 + took + 0.11)

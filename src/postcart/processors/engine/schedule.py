@@ -13,7 +13,8 @@ class CommitSchedule:
     """Outputs wait a short time, rows and positions a longer one; times are monotonic seconds.
 
     Tasks stand still while a transaction is written. So that they have most of the time, outputs also wait for three
-    times as long as the last one took, but no longer than rows: the delay grows with the load instead of the backlog.
+    times as long as one takes, but no longer than rows: the delay grows with the load instead of the backlog. Of the
+    last two the shorter counts: what held up a single one need not hold up what comes after it as well.
 
     A worker that is far behind its inputs commits no more often for outputs: they are late anyway, and each
     transaction encodes anew every row that was touched since the last, so that catching up would take the longer.
@@ -28,6 +29,7 @@ class CommitSchedule:
         self._rows_s = settings.commit_rows_ms / 1000
         self._outputs_since: float | None = None
         self._begun_at = self._committed_at = self._not_before = now_s
+        self._took_s = 0.0
         self.behind = False
         """Whether the worker is far behind its inputs."""
 
@@ -44,7 +46,8 @@ class CommitSchedule:
     def done(self, now_s: float) -> None:
         """Take note that everything drained is committed."""
         self._committed_at = now_s
-        self._not_before = now_s + min(_TIMES * (now_s - self._begun_at), self._rows_s)
+        took_s, self._took_s = self._took_s, now_s - self._begun_at
+        self._not_before = now_s + min(_TIMES * min(took_s, self._took_s), self._rows_s)
 
     def due(self, now_s: float) -> bool:
         """Whether to commit now."""
