@@ -1,14 +1,17 @@
 """Builds the hot modules as C extensions where COMPILE_HOT_MODULES=1 asks for it; everything else is in pyproject.toml.
 
-mypyc compiles them as they are. Without it they run as Python, and do the same.
+mypyc compiles them as they are. Without it they run as Python, and do the same. The readers of the released Avro
+schemas are written into a module of their own for it, which lives as long as the build.
 """
 
 import os
+import sys
+from pathlib import Path
 
 from setuptools import setup
 
 COMPILED = [
-    "codecs/avro_reader",
+    "codecs/avro_values",
     "codecs/framing",
     "codecs/sanity",
     "codecs/shop_events",
@@ -27,11 +30,21 @@ COMPILED = [
     "processors/watermark",
 ]
 
+AHEAD = Path("src/postcart/codecs/avro_ahead.py")
+
 if os.environ.get("COMPILE_HOT_MODULES") == "1":  # noqa: TID251 -- of the build, no setting
     from mypyc.build import mypycify
 
-    modules = mypycify([f"src/postcart/{name}.py" for name in COMPILED], opt_level="3")
-else:
-    modules = []
+    sys.path.insert(0, "src")
+    from postcart.codecs.avro_schemas import released_schemas
+    from postcart.codecs.avro_source import ahead
+    from postcart.codecs.shop_subjects import SUBJECTS
 
-setup(ext_modules=modules)
+    try:
+        AHEAD.write_text(ahead(schema.parsed for subject in SUBJECTS for schema in released_schemas(subject)))
+        names = [f"src/postcart/{name}.py" for name in (*COMPILED, "codecs/avro_ahead")]
+        setup(ext_modules=mypycify(names, opt_level="3"))
+    finally:
+        AHEAD.unlink(missing_ok=True)
+else:
+    setup()

@@ -1,14 +1,17 @@
-"""The compiled Avro reader gives what fastavro, the reference, gives."""
+"""The Avro reader that is put together gives what fastavro, the reference, gives."""
 
 import io
+from typing import Any
 
 import fastavro
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postcart.codecs.avro_reader import Damaged, compiled, reference
+from postcart.codecs.avro_reader import reader_of, reference
 from postcart.codecs.avro_schemas import released_schemas
+from postcart.codecs.avro_source import ahead, source_of
+from postcart.codecs.avro_values import Damaged
 from postcart.codecs.shop_subjects import SUBJECTS
 
 PARSED = fastavro.parse_schema(
@@ -65,7 +68,7 @@ VALUES = st.fixed_dictionaries(
         "either": st.just(("Left", {})) | st.text().map(lambda text: ("Right", {"y": text})) | st.none(),
     }
 )
-READ, REFERENCE = compiled(PARSED), reference(PARSED)
+READ, REFERENCE = reader_of(PARSED), reference(PARSED)
 
 
 def written(value: object) -> bytes:
@@ -98,14 +101,42 @@ def test_damaged_bytes_never_read_as_whole(value: object, data: st.DataObject) -
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
-def test_all_released_schemas_are_compiled(subject: str) -> None:
+def test_all_released_schemas_have_readers(subject: str) -> None:
     """None of this project's own is left to the slower reader."""
-    assert all(compiled(schema.parsed) for schema in released_schemas(subject))
+    assert all(reader_of(schema.parsed) for schema in released_schemas(subject))
+
+
+def test_written_ahead_they_read_the_same() -> None:
+    """Several schemas in one module, each found by its text."""
+    others = [schema.parsed for schema in released_schemas("shop.carts")]
+    space: dict[str, Any] = {}
+    exec(ahead([*others, PARSED]), space)  # noqa: S102 -- as in a build
+    readers = space["READERS"]
+    assert len(readers) == len(others) + 1
+    value = {
+        "text": "a",
+        "maybe": None,
+        "number": 1,
+        "small": None,
+        "real": 1.5,
+        "single": 0.5,
+        "flag": True,
+        "raw": b"",
+        "four": b"abcd",
+        "suit": "C",
+        "items": [1, -1],
+        "table": {"k": None},
+        "inner": {"x": 3},
+        "again": None,
+        "either": ("Right", {"y": "z"}),
+    }
+    data = written(value)
+    assert readers[source_of(PARSED).digest](data, 0) == REFERENCE(data, 0) == (value, len(data))
 
 
 def test_a_logical_type_is_left_to_the_reference() -> None:
     """Somebody else's schema may have decimals or dates."""
-    assert compiled(fastavro.parse_schema({"type": "int", "logicalType": "date"})) is None
+    assert reader_of(fastavro.parse_schema({"type": "int", "logicalType": "date"})) is None
 
 
 def test_a_record_may_hold_its_own_kind() -> None:
@@ -124,14 +155,14 @@ def test_a_record_may_hold_its_own_kind() -> None:
     leaf = {"next": None, "others": [], "named": {}}
     stream = io.BytesIO()
     fastavro.schemaless_writer(stream, parsed, {"next": leaf, "others": [leaf, leaf], "named": {"a": leaf}})
-    data, read = stream.getvalue(), compiled(parsed)
+    data, read = stream.getvalue(), reader_of(parsed)
     assert read is not None
     assert read(data, 0) == reference(parsed)(data, 0)
 
 
 def test_a_number_of_more_than_64_bits_is_damage() -> None:
     """Ten bytes are the most; without an end it would be read for ever."""
-    read = compiled("long")
+    read = reader_of("long")
     assert read is not None
     assert read(b"\xff" * 9 + b"\x01", 0) == (-(2**63), 10)
     with pytest.raises(Damaged):
@@ -141,7 +172,7 @@ def test_a_number_of_more_than_64_bits_is_damage() -> None:
 @pytest.mark.parametrize("first", [1_796_005_372_664, -1_796_005_372_664, 2**34 - 20_000, 2**41 - 20_000, 0, -9_000])
 def test_numbers_that_share_their_last_bytes(first: int) -> None:
     """Those of six bytes are put together from what was seen before: times of one hour, and the edges of six bytes."""
-    read = compiled("long")
+    read = reader_of("long")
     assert read is not None
     for number in range(first, first + 40_000, 61):
         stream = io.BytesIO()

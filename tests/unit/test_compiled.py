@@ -5,8 +5,13 @@ import os
 from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
+from types import BuiltinFunctionType
 
 import pytest
+
+from postcart.codecs.avro_reader import reader_of
+from postcart.codecs.avro_schemas import released_schemas
+from postcart.codecs.shop_subjects import SUBJECTS
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,3 +37,11 @@ def test_the_extensions_are_tested() -> None:
     """Not the sources beside them."""
     files = [str(import_module(f"postcart.{name.replace('/', '.')}").__file__) for name in compiled()]
     assert [file for file in files if not file.endswith(tuple(EXTENSION_SUFFIXES))] == []
+
+
+@pytest.mark.skipif(not COMPILED, reason="make test-compiled runs it")
+@pytest.mark.parametrize("subject", SUBJECTS)
+def test_readers_of_released_schemas_are_compiled(subject: str) -> None:
+    """All of their versions: what is put together only now is a function of Python."""
+    for schema in released_schemas(subject):
+        assert isinstance(reader_of(schema.parsed), BuiltinFunctionType)

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from fastavro.schema import SchemaParseException, UnknownType, fingerprint, parse_schema, to_parsing_canonical_form
 
-from postcart.codecs.avro_reader import Reader, compiled, reference
+from postcart.codecs.avro_reader import Reader, reader_of, reference
 from postcart.errors import ConfigurationError
 
 RELEASED: Final = Path(__file__).parent / "schemas"
@@ -42,7 +42,7 @@ class AvroSchema:
 
     def __post_init__(self) -> None:
         """Put the reader together."""
-        object.__setattr__(self, "read", compiled(self.parsed) or reference(self.parsed))
+        object.__setattr__(self, "read", reader_of(self.parsed) or reference(self.parsed))
 
 
 class SchemaSource(Protocol):

@@ -104,11 +104,12 @@ def avro_events(subject: Subject) -> Callable[[Any, str | None], ShopEvent]:
             name, value = value
         if type(value) is not dict:
             raise ValueError("the value is no record")
-        kind = value.pop("kind", None)
+        fields: dict[str, Any] = value
+        kind = fields.pop("kind", None)
         if type(kind) is tuple:
             name, detail = kind
-            value.update(detail)
-        tag = value.pop("type", None)
+            fields.update(detail)
+        tag = fields.pop("type", None)
         struct = structs.get(tag) if tag else named.get(name)
         if struct is None:
             struct = structs.get(tag or _record(name)) or only
@@ -117,7 +118,7 @@ def avro_events(subject: Subject) -> Callable[[Any, str | None], ShopEvent]:
             if not tag:
                 named[name] = struct
         # Of one struct msgspec remembers the fields; a union it would take apart again for every record.
-        event: ShopEvent = convert(value, struct)
+        event: ShopEvent = convert(fields, struct)
         return event
 
     return event_of
