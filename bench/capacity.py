@@ -46,7 +46,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(given: argparse.Namespace) -> None:
     """Write both tables."""
     del given
-    detect, sender, restore = kept("detect-json-uniform-large"), kept("sender"), kept("restore")
+    detect, sender, restore = kept("detect-json-uniform-large"), kept("sender"), kept("restore")["sizes"][0]
     costs = Costs(
         event_s=1 / _per_cpu_s(detect, "Postcart, compiled"),
         mail_s=1 / _per_cpu_s(sender, "Postcart's sender"),

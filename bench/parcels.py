@@ -31,7 +31,7 @@ from postcart.settings import Settings
 
 PARTITIONS = 4
 PEOPLE = 50_000
-"""So many that hardly anybody gets a parcel a minute: a person's row has all of his parcels that may still matter."""
+"""So many that each gets a few parcels in a run, not dozens: a row has all of a person's that may still matter."""
 STAGES = ("track", "journey", "send email")
 FIRST_RATE = 60
 JOBS, RECEIPTS = "jobs.email.transactional", "receipts"

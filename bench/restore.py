@@ -30,12 +30,37 @@ AT_ONCE = 50_000
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Options of this measurement."""
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rows", type=_sizes, default=[100_000], help="one size, or several with commas")
     parser.add_argument("--runs", type=int, default=3)
 
 
+def _sizes(text: str) -> list[int]:
+    sizes = [int(size) for size in text.split(",")]
+    if min(sizes) < 1:
+        raise argparse.ArgumentTypeError("numbers of rows are needed: 1000000,5000000")
+    return sizes
+
+
 def main(given: argparse.Namespace) -> None:
-    """Write a changelog, restore it as often as asked for."""
+    """Write a changelog of each size, restore it as often as asked for."""
+    lines = [
+        "| rows | bytes each | seconds | rows/s | memory of the worker, MiB |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    sizes = []
+    for count in given.rows:
+        size, runs = _restored(count, given.runs)
+        seconds = statistics.median(run["wall_s"] for run in runs)
+        memory = max(run["peak_bytes"] for run in runs)
+        row = f"| {count:,} | {size / count:,.0f} | {seconds:.1f} | {count / seconds:,.0f} |"
+        lines.append(f"{row} {memory / 2**20:,.0f} |")
+        print(lines[-1], flush=True)
+        sizes.append({"rows": count, "row_bytes": round(size / count), "runs": runs})
+    keep("restore", {"sizes": sizes}, lines)
+
+
+def _restored(count: int, times: int) -> tuple[int, list[dict[str, float]]]:
+    """Bytes of so many rows, and what each restore of them took."""
     with cluster(PARTITIONS) as broker:
         shop = f"{broker.prefix}shop."
         settings = broker.settings("restore", shop)
@@ -50,7 +75,7 @@ def main(given: argparse.Namespace) -> None:
             }
         )
         size = 0
-        for number, (key, value) in enumerate(rows(given.rows), start=1):
+        for number, (key, value) in enumerate(rows(count), start=1):
             producer.produce(settings.topic("detect.changelog"), value, key)
             size += len(value)
             if number % AT_ONCE == 0:
@@ -58,16 +83,7 @@ def main(given: argparse.Namespace) -> None:
         producer.flush()
         program = str(ROOT / "bench" / "contenders" / "postcart_restore.py")
         command = [sys.executable, program, str(PARTITIONS)]
-        runs = [told(command, broker.variables("restore", shop)) for _ in range(given.runs)]
-    seconds = statistics.median(run["wall_s"] for run in runs)
-    memory = max(run["peak_bytes"] for run in runs)
-    row = f"| {given.rows:,} | {size / given.rows:,.0f} | {seconds:.1f} | {given.rows / seconds:,.0f} |"
-    lines = [
-        "| rows | bytes each | seconds | rows/s | memory of the worker, MiB |",
-        "|---:|---:|---:|---:|---:|",
-        f"{row} {memory / 2**20:,.0f} |",
-    ]
-    keep("restore", {"rows": given.rows, "row_bytes": round(size / given.rows), "runs": runs}, lines)
+        return size, [told(command, broker.variables("restore", shop)) for _ in range(times)]
 
 
 def rows(count: int) -> Iterator[tuple[bytes, bytes]]:

@@ -6,6 +6,7 @@ servers, topic of the bids, prefix of its own topics, records. Prints as common.
 
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 import msgspec
 from msgspec import Struct, field
@@ -26,9 +27,8 @@ FIRE_LIMIT = 20_000
 
 
 class Bid(Struct, gc=False, rename="camel"):
-    """What the query looks at."""
+    """What the query looks at besides the key, which is the bidder."""
 
-    bidder: int
     date_time: int
 
 
@@ -56,15 +56,30 @@ class Told(Struct, gc=False):
     end: int
 
 
+def add_all(bidder: Bidder, times: Sequence[int]) -> None:
+    """Bids as they came: most of them go on with the latest session."""
+    sessions, first = bidder.sessions, 0
+    while first < len(times):
+        last = sessions[-1] if sessions else None
+        count = first
+        if last is not None:
+            end = last.end
+            for at_ms in islice(times, first, None):
+                if not end <= at_ms <= end + GAP_MS:
+                    break
+                end = at_ms
+                count += 1
+            last.end = end
+            last.bids += count - first
+        if count < len(times):
+            add(bidder, times[count])
+            sessions = bidder.sessions
+        first = count + 1
+
+
 def add(bidder: Bidder, at_ms: int) -> None:
     """A bid extends a session, joins two, or opens one."""
     sessions = bidder.sessions
-    if sessions:
-        last = sessions[-1]
-        if last.end <= at_ms <= last.end + GAP_MS:
-            last.end = at_ms
-            last.bids += 1
-            return
     merged = Session(at_ms, at_ms, 1)
     apart = []
     for session in sessions:
@@ -114,8 +129,7 @@ class BidsTask:
         for key, times in groups.items():
             name = key.decode()
             bidder = rows.load(name) or Bidder()
-            for at_ms in times:
-                add(bidder, at_ms)
+            add_all(bidder, times)
             rows.save(name, bidder)
             self._clock_ms = max(self._clock_ms, max(times) - DISORDER_MS - 1)
 
