@@ -139,6 +139,19 @@ def test_a_logical_type_is_left_to_the_reference() -> None:
     assert reader_of(fastavro.parse_schema({"type": "int", "logicalType": "date"})) is None
 
 
+def test_names_may_be_the_words_of_the_templates() -> None:
+    """Those of records in a union are told as they are."""
+    names = ("VALUE", "CHOICES", "OTHER", "ITEM", "EMPTY", "SYMBOLS")
+    records = [{"type": "record", "name": name, "fields": [{"name": name, "type": "long"}]} for name in names]
+    parsed = fastavro.parse_schema({"type": "array", "items": records})
+    stream = io.BytesIO()
+    values = [(name, {name: number}) for number, name in enumerate(names)]
+    fastavro.schemaless_writer(stream, parsed, values)
+    data, read = stream.getvalue(), reader_of(parsed)
+    assert read is not None
+    assert read(data, 0) == reference(parsed)(data, 0) == (values, len(data))
+
+
 def test_a_record_may_hold_its_own_kind() -> None:
     """By its name: optional, in lists, in tables."""
     parsed = fastavro.parse_schema(

@@ -172,9 +172,7 @@ class _Writing:
         if kind == "fixed":
             found = f"VALUE = data[at : at + {schema['size']:d}]\nat += {schema['size']:d}"
         elif kind == "enum":
-            symbols = self._new("symbols")
-            self.lines.append(f"{symbols}: Final = {tuple(schema['symbols'])!r}")
-            found = _ENUM.replace("SYMBOLS", symbols)
+            found = _ENUM.replace("SYMBOLS", self._constant("symbols", tuple(schema["symbols"])))
         elif kind in {"record", "array", "map"}:
             return f"VALUE, at = {self.function(schema)}(data, at)"
         else:
@@ -197,7 +195,7 @@ class _Writing:
         for place, (branch, name) in enumerate(zip(branches, names, strict=True)):
             read = self._statements(branch, local)
             if name is not None and tell:
-                read += f"\n{local} = {name!r}, {local}"
+                read += f"\n{local} = {self._constant('name', name)}, {local}"
             choices.append(f"{'el' if place else ''}if branch == {2 * place}:\n{_indented(read)}")
         return _UNION.replace("CHOICES", "\n".join(choices))
 
@@ -208,6 +206,12 @@ class _Writing:
             key = self._statements("string", "key")
             empty, item = "{}", f"{key}\n{self._statements(schema['values'], 'item')}\nitems[key] = item"
         return "item: Any\n" + _BLOCKS.replace("EMPTY", empty).replace("ITEM", _indented(item, 2))
+
+    def _constant(self, kind: str, value: object) -> str:
+        """A name for what comes from the schema: in the statements themselves it could be taken for a place."""
+        name = self._new(kind)
+        self.lines.append(f"{name}: Final = {value!r}")
+        return name
 
     def _new(self, kind: str) -> str:
         """A name of its own in the source."""
