@@ -11,6 +11,7 @@ to fastavro.
 import io
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 
 import fastavro
@@ -22,10 +23,10 @@ Reader = Callable[[bytes, int], tuple[Any, int]]
 
 
 def _compiled_ahead() -> Mapping[str, Reader]:
-    try:
-        readers: Mapping[str, Reader] = import_module("postcart.codecs.avro_ahead").READERS
-    except ModuleNotFoundError:  # only a build that compiles the hot modules has it
+    name = "postcart.codecs.avro_ahead"
+    if find_spec(name) is None:  # only a build that compiles the hot modules has it
         return {}
+    readers: Mapping[str, Reader] = import_module(name).READERS
     return readers
 
 
