@@ -35,10 +35,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _sizes(text: str) -> list[int]:
-    sizes = [int(size) for size in text.split(",")]
-    if min(sizes) < 1:
+    sizes = text.split(",")
+    if not all(size.isdecimal() and int(size) for size in sizes):
         raise argparse.ArgumentTypeError("numbers of rows are needed: 1000000,5000000")
-    return sizes
+    return [int(size) for size in sizes]
 
 
 def main(given: argparse.Namespace) -> None:
@@ -54,7 +54,6 @@ def main(given: argparse.Namespace) -> None:
         memory = max(run["peak_bytes"] for run in runs)
         row = f"| {count:,} | {size / count:,.0f} | {seconds:.1f} | {count / seconds:,.0f} |"
         lines.append(f"{row} {memory / 2**20:,.0f} |")
-        print(lines[-1], flush=True)
         sizes.append({"rows": count, "row_bytes": round(size / count), "runs": runs})
     keep("restore", {"sizes": sizes}, lines)
 

@@ -6,7 +6,6 @@ servers, topic of the bids, prefix of its own topics, records. Prints as common.
 
 import sys
 from collections.abc import Mapping, Sequence
-from itertools import islice
 
 import msgspec
 from msgspec import Struct, field
@@ -24,6 +23,7 @@ GAP_MS = 10_000
 DISORDER_MS = 4_000
 """As in Nexmark's definition of the bids' watermark."""
 FIRE_LIMIT = 20_000
+NEVER = 1 << 62
 
 
 class Bid(Struct, gc=False, rename="camel"):
@@ -58,23 +58,26 @@ class Told(Struct, gc=False):
 
 def add_all(bidder: Bidder, times: Sequence[int]) -> None:
     """Bids as they came: most of them go on with the latest session."""
-    sessions, first = bidder.sessions, 0
-    while first < len(times):
-        last = sessions[-1] if sessions else None
-        count = first
+    last = bidder.sessions[-1] if bidder.sessions else None
+    end, more = last.end if last is not None else NEVER, 0
+    for at_ms in times:
+        if end <= at_ms <= end + GAP_MS:
+            end = at_ms
+            more += 1
+            continue
         if last is not None:
-            end = last.end
-            for at_ms in islice(times, first, None):
-                if not end <= at_ms <= end + GAP_MS:
-                    break
-                end = at_ms
-                count += 1
-            last.end = end
-            last.bids += count - first
-        if count < len(times):
-            add(bidder, times[count])
-            sessions = bidder.sessions
-        first = count + 1
+            go_on(last, end, more)
+        add(bidder, at_ms)
+        last = bidder.sessions[-1]
+        end, more = last.end, 0
+    if last is not None:
+        go_on(last, end, more)
+
+
+def go_on(session: Session, end: int, bids: int) -> None:
+    """So many bids more, the last of them then."""
+    session.end = end
+    session.bids += bids
 
 
 def add(bidder: Bidder, at_ms: int) -> None:

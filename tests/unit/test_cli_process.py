@@ -93,6 +93,49 @@ def test_interruption_is_no_traceback(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_ctrl_c_within_a_delivery_report() -> None:
+    """It is neither lost nor taken for a bug, whatever the client makes of exceptions in its callbacks."""
+    program = """
+import os, signal, sys
+from confluent_kafka import Producer
+from postcart.cli.app import app
+from postcart.cli import main
+
+def report(error, message):
+    os.kill(os.getpid(), signal.SIGINT)
+
+@app.command()
+def deliver():
+    producer = Producer({"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 100, "log_level": 0})
+    producer.produce("topic", b"value", on_delivery=report)
+    while True:
+        producer.poll(0.1)
+
+sys.argv = ["postcart", "deliver"]
+main()
+"""
+    done = subprocess.run(  # noqa: S603 -- our own program
+        [sys.executable, "-c", program], capture_output=True, timeout=60, check=False, env=environ()
+    )
+    assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 130)
+
+
+def test_ctrl_c_stays_ignored_where_it_was() -> None:
+    """As nohup and shells do it for what runs in the background."""
+    program = """
+import signal, sys
+from postcart.cli import main
+
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+sys.argv = ["postcart", "--version"]
+try:
+    main()
+except SystemExit:
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+"""
+    subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True, env=environ())  # noqa: S603 -- our own program
+
+
 ASKING_KAFKA = (
     ("topics", "check"),
     ("topics", "create"),

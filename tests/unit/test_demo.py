@@ -1,8 +1,6 @@
 """What the demo shows: every reason occurs, and a difference is told."""
 
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -212,28 +210,3 @@ def test_nothing_leads_to_a_real_broker_or_mail_server() -> None:
     assert "POSTCART_CONFIG" not in variables
     assert variables["POSTCART_SMTP__HOST"] == "127.0.0.1"
     assert variables["POSTCART_SHOP__NAME"] == "My Shop"
-
-
-def test_ctrl_c_within_a_delivery_report() -> None:
-    """It is neither lost nor taken for a bug, whatever the client makes of exceptions in its callbacks."""
-    program = """
-import os, signal
-from confluent_kafka import Producer
-from postcart.cli.demo import interrupted_by
-
-def report(error, message):
-    os.kill(os.getpid(), signal.SIGINT)
-
-interrupted_by(signal.SIGINT)
-producer = Producer({"bootstrap.servers": "127.0.0.1:1", "message.timeout.ms": 100, "log_level": 0})
-producer.produce("topic", b"value", on_delivery=report)
-try:
-    while True:
-        producer.poll(0.1)
-except KeyboardInterrupt:
-    print("interrupted")
-"""
-    done = subprocess.run(  # noqa: S603 -- our own program
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert (done.stdout, done.returncode) == ("interrupted\n", 0), done.stderr

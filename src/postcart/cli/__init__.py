@@ -4,6 +4,7 @@ Owns: commands, options, output and exit codes. Must not: hold logic that someth
 needs; that lives below. Modules are imported inside the commands, so that ``postcart --help`` answers at once.
 """
 
+import signal
 import sys
 
 
@@ -14,7 +15,10 @@ def main() -> None:
     reached, 70 a bug of Postcart, 130 stopped by Ctrl-C, 141 the reader of the output went away.
     """
     from postcart.cli.app import app  # noqa: PLC0415 -- importing the package must stay free
+    from postcart.cli.failures import interrupted_by  # noqa: PLC0415
 
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where Ctrl-C is to be ignored, as by nohup
+        interrupted_by(signal.SIGINT)
     app(prog_name="postcart", args=_debug_first(sys.argv[1:]))
 
 

@@ -7,12 +7,11 @@ import os
 import signal
 import sys
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
-from postcart.cli.failures import is_interrupt, say
+from postcart.cli.failures import interrupted_by, is_interrupt, say
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY")
 _FOLDER = Path("demo-output")
@@ -64,20 +63,6 @@ def _show(page: Path) -> None:
 def _tell_how(page: Path) -> None:
     if _on_desktop():
         say("open it in a browser: " + ("open" if sys.platform == "darwin" else "xdg-open") + f" {page}")
-
-
-def interrupted_by(*signals: signal.Signals) -> None:
-    """Have these signals raise ``KeyboardInterrupt``.
-
-    Also Ctrl-C, for which Python does so itself: before Python 3.12 what its own handler raises has no instance, and
-    in a delivery report confluent-kafka 2.16 loses it.
-    """
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    for number in signals:
-        signal.signal(number, interrupt)
 
 
 def _program() -> str:

@@ -4,9 +4,11 @@ Owns: the exit codes, the form of the message, broken pipes and Ctrl-C. Must not
 """
 
 import os
+import signal
 import sys
 import traceback
 from enum import IntEnum
+from types import FrameType
 from typing import Any
 
 import typer
@@ -77,6 +79,20 @@ def is_interrupt(error: BaseException) -> bool:
     """Whether this is Ctrl-C, also where C code noticed and swallowed it: the interpreter tells at the next call."""
     swallowed = isinstance(error, SystemError) and isinstance(error.__cause__, KeyboardInterrupt)
     return swallowed or isinstance(error, KeyboardInterrupt)
+
+
+def interrupted_by(*signals: signal.Signals) -> None:
+    """Have these signals raise ``KeyboardInterrupt``.
+
+    Also Ctrl-C, for which Python does so itself: before Python 3.12 what its own handler raises has no instance, and
+    in a delivery report confluent-kafka 2.16 loses it.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for number in signals:
+        signal.signal(number, interrupt)
 
 
 def report(error: PostcartError, *, debug: bool = False) -> None:
