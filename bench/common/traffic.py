@@ -3,6 +3,7 @@
 Owns: producing them and watching for their outcomes, on two threads. Must not: know what happens, or what comes of it.
 """
 
+import gc
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -76,7 +77,8 @@ class Traffic(ABC):
         return self._settings.shop_topic(name)
 
     def start(self) -> None:
-        """Watch from now on."""
+        """Watch from now on. What is seen is kept, millions of it: going through that would stop both threads."""
+        gc.disable()
         self._watching.start()
 
     def send(self, rate: float, seconds: float) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 POSTCART = UUID("6f1d2c58-0d3e-5a63-9d0b-0f4e5b7c2a11")
 """Namespace of everything that has no nearer one."""
 
+_POSTCART_BYTES = POSTCART.bytes
 _UUID_DIGITS = 32
 _VARIANT = [f"{0x80 | bits:02x}" for bits in range(0x40)]
 
@@ -34,15 +35,18 @@ def _uuid5(namespace: bytes, name: str) -> str:
 
 
 def _namespace_bytes(identifier: str) -> bytes:
-    """``namespace_of(identifier).bytes``, without a UUID where the identifier is 32 hex digits and hyphens."""
+    """``namespace_of(identifier).bytes``, mostly without a UUID, and without an error raised where it is none."""
     digits = identifier.replace("-", "")
-    if len(digits) == _UUID_DIGITS:
-        try:
-            namespace = bytes.fromhex(digits)
-        except ValueError:
-            namespace = b""
-        if len(namespace) == _UUID_DIGITS // 2:  # fromhex passes over blanks
-            return namespace
+    if len(digits) != _UUID_DIGITS:
+        digits = identifier.replace("urn:", "").replace("uuid:", "").strip("{}").replace("-", "")  # as UUID takes them
+        if len(digits) != _UUID_DIGITS:
+            return bytes.fromhex(_uuid5(_POSTCART_BYTES, identifier).replace("-", ""))
+    try:
+        namespace = bytes.fromhex(digits)
+    except ValueError:
+        namespace = b""
+    if len(namespace) == _UUID_DIGITS // 2:  # fromhex passes over blanks
+        return namespace
     return namespace_of(identifier).bytes
 
 
