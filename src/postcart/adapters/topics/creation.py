@@ -36,8 +36,8 @@ def create(settings: Settings) -> Created:
         TopologyError: The cluster refused a topic or an offset; all refusals together.
     """
     admin = Admin(settings)
-    there = admin.partition_counts()
-    missing = [topic for topic in all_topics(settings) if topic.name not in there]
+    wanted, there = all_topics(settings), admin.partition_counts()
+    missing = [topic for topic in wanted if topic.name not in there]
     new = [
         NewTopic(topic.name, topic.partitions, replication_factor=settings.replication, config=dict(topic.config))
         for topic in missing
@@ -46,9 +46,9 @@ def create(settings: Settings) -> Created:
     refused = [f"{name} can't be created: {error.str()}" for name, error in outcomes.items() if error is not None]
     if refused:
         raise TopologyError(*refused)
-    counts = admin.await_topics({topic.name for topic in all_topics(settings)})
+    counts = admin.await_topics({topic.name for topic in wanted})
     created = [topic.name for topic in missing]
-    existing = [topic.name for topic in all_topics(settings) if topic.name in there]
+    existing = [topic.name for topic in wanted if topic.name in there]
     return Created(created, existing, _begin_all(admin, counts, settings, frozenset(created)))
 
 
