@@ -123,15 +123,14 @@ main()
 def test_ctrl_c_stays_ignored_where_it_was() -> None:
     """As nohup and shells do it for what runs in the background."""
     program = """
-import signal, sys
+import contextlib, signal, sys
 from postcart.cli import main
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 sys.argv = ["postcart", "--version"]
-try:
+with contextlib.suppress(SystemExit):
     main()
-except SystemExit:
-    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 """
     subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=True, env=environ())  # noqa: S603 -- our own program
 
