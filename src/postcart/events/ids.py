@@ -22,10 +22,7 @@ def uuid5(namespace: UUID, name: str) -> str:
 
 def namespace_of(identifier: str) -> UUID:
     """The identifier itself where it is a UUID, else one derived from it: shops' cookies have any form."""
-    try:
-        return UUID(identifier)
-    except ValueError:
-        return UUID(uuid5(POSTCART, identifier))
+    return UUID(bytes=_namespace_bytes(identifier))
 
 
 def _uuid5(namespace: bytes, name: str) -> str:
@@ -35,19 +32,26 @@ def _uuid5(namespace: bytes, name: str) -> str:
 
 
 def _namespace_bytes(identifier: str) -> bytes:
-    """``namespace_of(identifier).bytes``, mostly without a UUID, and without an error raised where it is none."""
+    """``namespace_of(identifier).bytes``, mostly without making a UUID or raising an error."""
     digits = identifier.replace("-", "")
     if len(digits) != _UUID_DIGITS:
         digits = identifier.replace("urn:", "").replace("uuid:", "").strip("{}").replace("-", "")  # as UUID takes them
         if len(digits) != _UUID_DIGITS:
-            return bytes.fromhex(_uuid5(_POSTCART_BYTES, identifier).replace("-", ""))
+            return _derived(identifier)
     try:
         namespace = bytes.fromhex(digits)
     except ValueError:
         namespace = b""
     if len(namespace) == _UUID_DIGITS // 2:  # fromhex passes over blanks
         return namespace
-    return namespace_of(identifier).bytes
+    try:
+        return UUID(identifier).bytes
+    except ValueError:
+        return _derived(identifier)
+
+
+def _derived(identifier: str) -> bytes:
+    return bytes.fromhex(_uuid5(_POSTCART_BYTES, identifier).replace("-", ""))
 
 
 def person_id(tenant: UUID, identity_key: bytes, natural_id: str) -> str:
